@@ -1,1 +1,29 @@
-//! See crates/README.md.
+//! Here is an identity: which rows may it see?
+//!
+//! In go [`AccessEvent`]s (who may read which document), an [`Identity`] and the document [`Column`] of a segment; out
+//! comes a [`Visible`], the only key that opens a search. The crate does no I/O and holds no `unsafe`; writing the
+//! events down is left to `index`, making identities from tokens to `identity`. [`specification`] says the same rules
+//! as plain loops, and every test of permissions, here and above, is held against it.
+
+#![forbid(unsafe_code)]
+
+mod acl;
+mod document;
+mod event;
+mod explain;
+mod identity;
+mod label;
+mod plane;
+mod principal;
+pub mod specification;
+mod visible;
+
+pub use acl::Acl;
+pub use document::{Column, DocumentNumber, Tenant, Version};
+pub use event::{AccessEvent, Binding, Origin};
+pub use explain::{Explanation, Reason};
+pub use identity::{AssertedIdentity, Attribute, Identity, IdentityDigest, IdentityRecord};
+pub use label::{LabelRank, Labels};
+pub use plane::{AccessPlane, DocumentAccess};
+pub use principal::{Kind as PrincipalKind, Principal};
+pub use visible::{Permitted, SegmentAccess, Visible};

@@ -1,0 +1,226 @@
+//! What does every document permit, at this epoch?
+//!
+//! In go [`AccessEvent`]s, one batch an epoch; out come answers about identities. Three tables do the work: documents
+//! by number with the ACLs their versions are bound to, distinct *effective* ACLs interned and numbered, and the
+//! inverted map from a principal to the effective ACLs that name it under allow.
+
+mod documents;
+mod effective;
+
+use std::collections::BTreeSet;
+
+use roaring::RoaringBitmap;
+use safepassage_error::system::Timestamp;
+use safepassage_error::{Error, Kind, Result};
+
+use documents::Documents;
+use effective::EffectiveTable;
+pub(crate) use effective::{Clearance, Effective};
+
+use crate::acl::Acl;
+use crate::document::{DocumentNumber, Tenant, Version};
+use crate::event::{AccessEvent, Binding};
+use crate::explain::Explanation;
+use crate::identity::Identity;
+use crate::label::{LabelRank, Labels};
+use crate::principal::Principal;
+use crate::visible::Permitted;
+
+/// The permissions of one index at one `acl_epoch`.
+#[derive(Debug, Default)]
+pub struct AccessPlane {
+    epoch: u64,
+    labels: Labels,
+    documents: Documents,
+    effective: EffectiveTable,
+}
+
+/// What stands written about one document.
+#[derive(Debug, Clone)]
+pub struct DocumentAccess {
+    /// Its number.
+    pub number: DocumentNumber,
+    /// ACLs by version, oldest first; never empty.
+    pub bindings: Vec<Binding>,
+    /// Principals that lost it until restored.
+    pub revoked: BTreeSet<Principal>,
+}
+
+impl DocumentAccess {
+    /// The newest binding.
+    #[must_use]
+    pub fn current(&self) -> &Binding {
+        &self.bindings[self.bindings.len() - 1]
+    }
+}
+
+impl AccessPlane {
+    /// The epoch: how many batches of events were applied.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The labels of the index.
+    #[must_use]
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// How many documents have ever had a number; the next number to give.
+    #[must_use]
+    pub fn next_number(&self) -> u32 {
+        self.documents.len()
+    }
+
+    /// How many distinct effective ACLs are in the table.
+    #[must_use]
+    pub fn distinct_acls(&self) -> usize {
+        self.effective.len()
+    }
+
+    /// Applies the batch that makes `epoch`.
+    ///
+    /// # Errors
+    /// `Corrupted` if `epoch` is not the next one or an event does not fit what came before; the plane is then
+    /// unusable and must be dropped.
+    pub fn apply(&mut self, epoch: u64, events: &[AccessEvent]) -> Result<()> {
+        if epoch != self.epoch + 1 {
+            return Err(Error::corrupted("apply access log", "an epoch is missing").with("epoch", epoch));
+        }
+        for event in events {
+            self.apply_one(event).map_err(|e| e.with("epoch", epoch))?;
+        }
+        self.epoch = epoch;
+        Ok(())
+    }
+
+    fn apply_one(&mut self, event: &AccessEvent) -> Result<()> {
+        let number = match event {
+            AccessEvent::Created { labels } => {
+                self.labels = labels.clone();
+                return Ok(());
+            }
+            AccessEvent::Numbered { tenant, id, number } => return self.documents.add(tenant, id, *number),
+            AccessEvent::Bound { number, binding } => {
+                if !self.labels.contains(binding.label) {
+                    return Err(Error::corrupted("apply access log", "a label is not one of the index"));
+                }
+                self.documents.bind(*number, binding)?;
+                number
+            }
+            AccessEvent::Revoked { number, principal } => {
+                self.documents.revoke(*number, principal)?;
+                number
+            }
+            AccessEvent::Restored { number, principal, .. } => {
+                self.documents.restore(*number, principal)?;
+                number
+            }
+        };
+        let entry =
+            self.documents.get(*number).ok_or_else(|| Error::corrupted("apply access log", "unknown document"))?;
+        let current = entry.effective_of(None);
+        let id = self.effective.intern(current);
+        self.documents.set_effective(*number, id, self.epoch + 1);
+        Ok(())
+    }
+
+    /// The number of a document.
+    #[must_use]
+    pub fn number(&self, tenant: &Tenant, id: &str) -> Option<DocumentNumber> {
+        self.documents.number(tenant, id)
+    }
+
+    /// The id of a document within its tenant.
+    #[must_use]
+    pub fn id(&self, number: DocumentNumber) -> Option<&str> {
+        self.documents.get(number).map(|entry| &*entry.id)
+    }
+
+    /// What stands written about a document; `None` if no ACL was ever stated.
+    #[must_use]
+    pub fn document(&self, number: DocumentNumber) -> Option<DocumentAccess> {
+        let entry = self.documents.get(number).filter(|entry| !entry.bindings.is_empty())?;
+        Some(DocumentAccess { number, bindings: entry.bindings.clone(), revoked: entry.revoked.clone() })
+    }
+
+    /// Which effective ACLs let `identity` pass: looks up those that name one of its principals, then tests the rule
+    /// on exactly those. `O(principals + matching ACLs)`.
+    ///
+    /// # Errors
+    /// `Denied` if the identity has expired; `Invalid` if its clearance is not a label of this index.
+    pub fn permitted(&self, identity: &Identity, now: Timestamp) -> Result<Permitted> {
+        identity.check_expiry(now)?;
+        let clearance = self.clearance(identity)?;
+        let principals = identity.principals();
+        let matching = self.effective.naming(&principals);
+        let passes = matching
+            .iter()
+            .filter(|&id| self.effective.get(id).permits(&principals, clearance))
+            .collect::<RoaringBitmap>();
+        Ok(Permitted::new(identity, self.epoch, clearance, principals, passes))
+    }
+
+    fn clearance(&self, identity: &Identity) -> Result<Clearance> {
+        let highest = match identity.clearance() {
+            Some(name) => self.labels.rank(name)?,
+            None => LabelRank(0),
+        };
+        Ok(Clearance { highest, groups_complete: identity.groups_complete() })
+    }
+
+    /// Why `identity` may or may not read `version` of a document (the newest for `None`): for operators, not for the
+    /// asker, because it tells that the document exists.
+    ///
+    /// # Errors
+    /// As [`AccessPlane::permitted`], and `NotFound` for a document that never had a number in the identity's tenant.
+    pub fn explain(
+        &self,
+        identity: &Identity,
+        id: &str,
+        version: Option<Version>,
+        now: Timestamp,
+    ) -> Result<Explanation> {
+        identity.check_expiry(now)?;
+        let clearance = self.clearance(identity)?;
+        let number = self.number(identity.tenant(), id);
+        let entry = number
+            .and_then(|n| self.documents.get(n))
+            .ok_or_else(|| Error::new(Kind::NotFound, "explain", format!("no document `{id}` in this tenant")))?;
+        Ok(crate::explain::explain(&self.labels, entry.bound(version), &entry.revoked, identity, clearance))
+    }
+
+    /// The effective ACL of document `number` for rows of `version`, as an id of the table when it is in it.
+    ///
+    /// The newest version has its id ready. Rows of an older or unknown version need every ACL stated since, so their
+    /// effective ACL is put together on the spot.
+    pub(crate) fn row_permission(&self, number: DocumentNumber, version: Version) -> RowPermission {
+        let Some(entry) = self.documents.get(number) else { return RowPermission::Nobody };
+        match entry.bindings.last() {
+            None => RowPermission::Nobody,
+            Some(newest) if newest.version == version => RowPermission::Interned(entry.effective),
+            Some(_) => RowPermission::Own(entry.effective_of(Some(version))),
+        }
+    }
+
+    /// Documents whose permission changed after `epoch`, newest last; may repeat.
+    pub(crate) fn changed_since(&self, epoch: u64) -> &[(u64, DocumentNumber)] {
+        self.documents.changed_since(epoch)
+    }
+}
+
+/// How the permission of a row is looked up.
+#[derive(Debug, Clone)]
+pub(crate) enum RowPermission {
+    Nobody,
+    Interned(u32),
+    Own(Effective),
+}
+
+/// The ACL of a document with its revocations written in as denies.
+pub(crate) fn with_revocations(acl: &Acl, revoked: &BTreeSet<Principal>) -> Acl {
+    let mut acl = acl.clone();
+    acl.deny.extend(revoked.iter().cloned());
+    acl
+}

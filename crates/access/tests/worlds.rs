@@ -1,0 +1,215 @@
+//! The plane against the specification, on random worlds.
+
+use proptest::prelude::*;
+use roaring::RoaringBitmap;
+use safepassage_access::specification::World;
+use safepassage_access::*;
+use safepassage_error::system::{Clock, Timestamp};
+
+const DOCUMENTS: u32 = 6;
+
+fn principal() -> impl Strategy<Value = Principal> {
+    prop_oneof![
+        Just(Principal::Public),
+        Just(Principal::Everyone),
+        (0..4u8).prop_map(|i| Principal::user(&format!("u{i}"))),
+        (0..5u8).prop_map(|i| Principal::group(&format!("g{i}"))),
+        (0..2u8).prop_map(|i| format!("idp|group:g{i}").parse().unwrap()),
+    ]
+}
+
+fn acl() -> impl Strategy<Value = Acl> {
+    let some = |most| proptest::collection::btree_set(principal(), 0..most);
+    let any = (some(4), some(3)).prop_map(|(allow, deny)| Acl { allow, deny });
+    prop_oneof![Just(Acl::new([Principal::Everyone], [])), Just(Acl::new([Principal::user("u0")], [])), any]
+}
+
+fn event() -> impl Strategy<Value = AccessEvent> {
+    let number = (0..DOCUMENTS).prop_map(DocumentNumber);
+    let bound = (number.clone(), 0..4u128, acl(), 0..4u8).prop_map(|(number, version, acl, label)| {
+        let binding = Binding {
+            version: Version(version),
+            source_acl: acl.clone(),
+            acl,
+            label: LabelRank(label / 3),
+            origin: Origin::Source,
+        };
+        AccessEvent::Bound { number, binding }
+    });
+    let revoked =
+        (number.clone(), principal()).prop_map(|(number, principal)| AccessEvent::Revoked { number, principal });
+    let restored = (number, principal()).prop_map(|(number, principal)| AccessEvent::Restored {
+        number,
+        principal,
+        reason: "mistake".into(),
+    });
+    prop_oneof![6 => bound, 2 => revoked, 1 => restored]
+}
+
+fn identity() -> impl Strategy<Value = Identity> {
+    let groups = proptest::collection::btree_set(0..5u8, 0..4);
+    (proptest::option::of(0..4u8), groups, any::<bool>(), any::<bool>(), proptest::option::of(0..3usize), 0..5u8)
+        .prop_map(|(user, groups, complete, foreign, clearance, tenant)| {
+            let user = user.map(|u| format!("u{u}"));
+            let groups: Vec<String> = groups.iter().map(|g| format!("g{g}")).collect();
+            let mut identity = user.as_deref().map_or_else(Identity::anonymous, Identity::asserted);
+            identity = identity.groups(groups.iter().map(String::as_str)).groups_complete(complete);
+            if foreign {
+                identity = identity.issuer("idp");
+            }
+            if let Some(clearance) = clearance {
+                identity = identity.clearance(["public", "internal", "confidential"][clearance]);
+            }
+            if tenant == 0 {
+                identity = identity.tenant("other");
+            }
+            identity.issue(&Clock::fixed(Timestamp(0))).unwrap()
+        })
+}
+
+/// Numbers even documents in the default tenant and odd ones in another; every document has a row of each version.
+fn start() -> (AccessPlane, World, Vec<SegmentAccess>) {
+    let mut events = vec![AccessEvent::Created { labels: Labels::default() }];
+    for n in 0..DOCUMENTS {
+        let tenant = Tenant(if n % 2 == 0 { String::new() } else { "other".into() });
+        events.push(AccessEvent::Numbered { tenant, id: format!("d{n}").into(), number: DocumentNumber(n) });
+    }
+    let (mut plane, mut world) = (AccessPlane::default(), World::default());
+    plane.apply(1, &events).unwrap();
+    events.into_iter().for_each(|e| world.push(e));
+    let mut segments = Vec::new();
+    for version in 0..4 {
+        for odd in 0..2 {
+            let numbers: Vec<_> = (0..DOCUMENTS).filter(|n| n % 2 == odd).map(DocumentNumber).collect();
+            let tenant = Tenant(if odd == 0 { String::new() } else { "other".into() });
+            let first_row = (0..=numbers.len() as u32).map(|i| i * 2).collect();
+            let column =
+                Column::new(tenant, numbers.clone(), vec![Version(version); numbers.len()], first_row).unwrap();
+            segments.push(SegmentAccess::new(column));
+        }
+    }
+    (plane, world, segments)
+}
+
+fn expected(world: &World, segment: &SegmentAccess, identity: &Identity) -> RoaringBitmap {
+    let column = segment.column();
+    (0..column.documents())
+        .filter(|&i| {
+            let (number, version) = column.document(i);
+            world.may_read(identity, column.tenant(), &format!("d{}", number.0), version, Timestamp(0))
+        })
+        .flat_map(|i| column.rows_of(i))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn visible_equals_the_specification_at_every_epoch(
+        batches in proptest::collection::vec(proptest::collection::vec(event(), 1..6), 1..8),
+        identities in proptest::collection::vec(identity(), 1..6),
+    ) {
+        let (mut plane, mut world, segments) = start();
+        for (i, batch) in batches.into_iter().enumerate() {
+            plane.apply(i as u64 + 2, &batch).unwrap();
+            batch.into_iter().for_each(|e| world.push(e));
+            for identity in &identities {
+                let permitted = plane.permitted(identity, Timestamp(0)).unwrap();
+                for segment in &segments {
+                    let want = expected(&world, segment, identity);
+                    let cold = segment.visible(&plane, &permitted).unwrap();
+                    let warm = segment.visible(&plane, &permitted).unwrap();
+                    prop_assert_eq!(cold.rows(), &want);
+                    prop_assert_eq!(warm.rows(), &want);
+                    for i in segment.visible_documents(&plane, &permitted).unwrap() {
+                        let (number, version) = segment.column().document(i as usize);
+                        let explained = plane
+                            .explain(identity, &format!("d{}", number.0), Some(version), Timestamp(0))
+                            .unwrap();
+                        prop_assert!(explained.visible);
+                    }
+                    for i in 0..segment.column().documents() {
+                        let (number, version) = segment.column().document(i);
+                        let explained = plane.explain(identity, &format!("d{}", number.0), Some(version), Timestamp(0));
+                        let visible = explained.is_ok_and(|e| e.visible);
+                        prop_assert_eq!(visible, want.contains(segment.column().rows_of(i).start));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn one_document(acl: Acl) -> AccessPlane {
+    let mut plane = AccessPlane::default();
+    let binding =
+        Binding { version: Version(1), source_acl: acl.clone(), acl, label: LabelRank(0), origin: Origin::Source };
+    let number = DocumentNumber(0);
+    plane
+        .apply(
+            1,
+            &[
+                AccessEvent::Created { labels: Labels::default() },
+                AccessEvent::Numbered { tenant: Tenant::default(), id: "d".into(), number },
+                AccessEvent::Bound { number, binding },
+            ],
+        )
+        .unwrap();
+    plane
+}
+
+fn sees(plane: &AccessPlane, identity: &Identity) -> bool {
+    let column = Column::new(Tenant::default(), vec![DocumentNumber(0)], vec![Version(1)], vec![0, 1]).unwrap();
+    let permitted = plane.permitted(identity, Timestamp(0)).unwrap();
+    !SegmentAccess::new(column).visible(plane, &permitted).unwrap().is_empty()
+}
+
+fn clock() -> Clock {
+    Clock::fixed(Timestamp(0))
+}
+
+#[test]
+fn deny_overrides_allow_on_any_principal() {
+    let plane = one_document(Acl::new([Principal::user("a"), Principal::Everyone], [Principal::group("g")]));
+    assert!(sees(&plane, &Identity::asserted("a").issue(&clock()).unwrap()));
+    assert!(!sees(&plane, &Identity::asserted("a").groups(["g"]).issue(&clock()).unwrap()));
+    assert!(!sees(&plane, &Identity::asserted("a").groups_complete(false).issue(&clock()).unwrap()));
+}
+
+#[test]
+fn nothing_stated_permits_nobody_and_everyone_is_not_public() {
+    let anonymous = Identity::anonymous().groups(["g"]).issue(&clock()).unwrap();
+    let alice = Identity::asserted("alice").issue(&clock()).unwrap();
+    assert!(!sees(&one_document(Acl::default()), &alice));
+    assert!(!sees(&one_document(Acl::new([Principal::Everyone], [])), &anonymous));
+    assert!(!sees(&one_document(Acl::new([Principal::group("g")], [])), &anonymous));
+    assert!(sees(&one_document(Acl::new([Principal::Public], [])), &anonymous));
+    assert!(sees(&one_document(Acl::new([Principal::Everyone], [])), &alice));
+}
+
+#[test]
+fn a_widening_with_new_content_does_not_open_the_old_content() {
+    let mut plane = one_document(Acl::new([Principal::user("a")], []));
+    let everyone = Acl::new([Principal::Everyone], []);
+    let binding = Binding {
+        version: Version(2),
+        source_acl: everyone.clone(),
+        acl: everyone,
+        label: LabelRank(0),
+        origin: Origin::Source,
+    };
+    plane.apply(2, &[AccessEvent::Bound { number: DocumentNumber(0), binding }]).unwrap();
+    assert!(sees(&plane, &Identity::asserted("a").issue(&clock()).unwrap()));
+    assert!(!sees(&plane, &Identity::asserted("b").issue(&clock()).unwrap()));
+}
+
+#[test]
+fn expired_and_unknown_clearance_are_typed_errors() {
+    let plane = one_document(Acl::new([Principal::Public], []));
+    let identity = Identity::asserted("a").ttl_seconds(5).issue(&clock()).unwrap();
+    let error = plane.permitted(&identity, Timestamp(5000)).unwrap_err();
+    assert_eq!(error.kind(), safepassage_error::Kind::Denied);
+    let identity = Identity::asserted("a").clearance("cosmic").issue(&clock()).unwrap();
+    let error = plane.permitted(&identity, Timestamp(0)).unwrap_err();
+    assert_eq!(error.kind(), safepassage_error::Kind::Invalid);
+}
