@@ -1,1 +1,30 @@
-//! See crates/README.md.
+//! Here are records and a question: how are they kept, and which visible ones are nearest?
+//!
+//! In go documents with vectors and permission events; out come generations, and hits for whoever holds
+//! [`VisibleRows`]. Synchronous, no network. Parsing, embedding and prompts are left to the rooms above; who may see
+//! what is decided in `access`.
+
+// `unsafe` lives in `storage::local` (mapping files) and nowhere else; kernels come from simsimd behind a safe call.
+
+mod access_log;
+mod blocks;
+mod graph;
+mod index;
+mod kernel;
+mod manifest;
+mod seal;
+mod search;
+mod segment;
+mod snapshot;
+pub mod storage;
+mod verify;
+mod write;
+
+pub use graph::GraphSettings;
+pub use index::{Index, Stats};
+pub use manifest::{Manifest, SegmentEntry, Settings, Tombstones};
+pub use search::Plan;
+pub use segment::{ChunkRow, NewChunk, NewDocument};
+pub use snapshot::{Answer, Hit, LiveDocument, Snapshot, VisibleRows};
+pub use verify::Verified;
+pub use write::Writer;

@@ -12,6 +12,7 @@ use crate::principal::Principal;
 /// One document: never removed, so that a rollback or a re-used id finds what was said before.
 #[derive(Debug)]
 pub(super) struct Entry {
+    pub tenant: Tenant,
     pub id: Box<str>,
     pub bindings: Vec<Binding>,
     pub revoked: BTreeSet<Principal>,
@@ -67,8 +68,18 @@ impl Documents {
         if known.is_some() {
             return Err(Error::corrupted("apply access log", "a document is numbered twice"));
         }
-        self.entries.push(Entry { id: id.into(), bindings: Vec::new(), revoked: BTreeSet::new(), effective: u32::MAX });
+        self.entries.push(Entry {
+            tenant: tenant.clone(),
+            id: id.into(),
+            bindings: Vec::new(),
+            revoked: BTreeSet::new(),
+            effective: u32::MAX,
+        });
         Ok(())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (DocumentNumber, &Tenant, &Entry)> {
+        self.entries.iter().zip(0..).map(|(entry, n)| (DocumentNumber(n), &entry.tenant, entry))
     }
 
     fn entry(&mut self, number: DocumentNumber) -> Result<&mut Entry> {

@@ -224,3 +224,29 @@ pub(crate) fn with_revocations(acl: &Acl, revoked: &BTreeSet<Principal>) -> Acl 
     acl.deny.extend(revoked.iter().cloned());
     acl
 }
+
+impl AccessPlane {
+    /// Everything the plane knows as one batch of events, for a snapshot of the log.
+    #[must_use]
+    pub fn export(&self) -> Vec<AccessEvent> {
+        let mut events = vec![AccessEvent::Created { labels: self.labels.clone() }];
+        for (number, tenant, entry) in self.documents.iter() {
+            events.push(AccessEvent::Numbered { tenant: tenant.clone(), id: entry.id.clone(), number });
+            let bound = entry.bindings.iter().map(|b| AccessEvent::Bound { number, binding: b.clone() });
+            events.extend(bound);
+            let revoked = entry.revoked.iter().map(|p| AccessEvent::Revoked { number, principal: p.clone() });
+            events.extend(revoked);
+        }
+        events
+    }
+
+    /// A plane at `epoch`, from what [`AccessPlane::export`] gave at that epoch.
+    ///
+    /// # Errors
+    /// `Corrupted` if the events do not fit together.
+    pub fn restore(epoch: u64, events: &[AccessEvent]) -> Result<Self> {
+        let mut plane = Self { epoch: epoch.saturating_sub(1), ..Self::default() };
+        plane.apply(epoch, events)?;
+        Ok(plane)
+    }
+}

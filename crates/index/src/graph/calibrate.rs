@@ -1,0 +1,58 @@
+//! Which ef gives which recall on this graph?
+//!
+//! Asks questions that lie between the rows (three parts of one row, one part of another, as queries are near but not
+//! on the passages), compares with the exact answer, and notes recall@10 at growing ef.
+
+use rayon::prelude::*;
+use safepassage_error::Result;
+
+use super::search::{Goal, search};
+use super::{Flat, Graph, Rows};
+use crate::kernel;
+use crate::search::TopK;
+
+const QUESTIONS: usize = 96;
+const K: usize = 10;
+const EFS: [usize; 8] = [16, 32, 48, 64, 96, 160, 320, 640];
+
+/// Recall@10 at one ef.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct RecallPoint {
+    pub ef: usize,
+    pub recall: f32,
+}
+
+pub(super) fn measure(graph: &Graph, rows: Flat<'_>) -> Result<Vec<RecallPoint>> {
+    let n = graph.rows();
+    let stride = (n as usize / QUESTIONS).max(1) as u32;
+    let question = |i: usize| {
+        let (a, b) = (i as u32 * stride % n, (i as u32 * stride + n / 2 + 1) % n);
+        let mix = rows.row(a)?.iter().zip(rows.row(b)?).map(|(x, y)| 0.75 * x + 0.25 * y);
+        let mut mix: Vec<f32> = mix.collect();
+        kernel::normalise(&mut mix);
+        Ok(mix)
+    };
+    let asked = (0..QUESTIONS).into_par_iter().map(|i| {
+        let question = question(i)?;
+        let mut top = TopK::new(K);
+        for row in 0..n {
+            top.push(kernel::dot(rows.row(row)?, &question), row);
+        }
+        Ok((question, top.into_sorted()))
+    });
+    let asked: Vec<(Vec<f32>, Vec<(f32, u32)>)> = asked.collect::<Result<_>>()?;
+    let mut curve: Vec<RecallPoint> = Vec::new();
+    for ef in EFS {
+        let found = asked.par_iter().map(|(question, exact)| {
+            let found = search(graph, &rows, question, &|_| true, Goal { k: K, ef, most_visits: u32::MAX })?;
+            Ok(found.hits.iter().filter(|(_, row)| exact.iter().any(|(_, other)| other == row)).count())
+        });
+        let found: usize = found.collect::<Result<Vec<_>>>()?.into_iter().sum();
+        let wanted: usize = asked.iter().map(|(_, exact)| exact.len()).sum();
+        curve.push(RecallPoint { ef, recall: found as f32 / wanted.max(1) as f32 });
+        if found == wanted {
+            break;
+        }
+    }
+    Ok(curve)
+}

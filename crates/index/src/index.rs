@@ -1,0 +1,249 @@
+//! Here is a folder: which index is in it, at which generation and epoch?
+//!
+//! Any number of processes read; each search looks for a newer generation and a newer epoch first (two look-ups), so
+//! nobody has to be told. One process writes content at a time, under a lease; permissions are written without it.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use safepassage_access::{AccessEvent, AccessPlane, Identity, Labels};
+use safepassage_error::system::{Clock, unique_name};
+use safepassage_error::{Error, Kind, Result};
+use serde::Serialize;
+
+use crate::access_log::AccessLog;
+use crate::graph::GraphSettings;
+use crate::manifest::{Manifest, Settings};
+use crate::snapshot::{Snapshot, VisibleRows};
+use crate::storage::Storage;
+use crate::write::Writer;
+
+/// The most numbers a vector may have.
+const MOST_DIM: usize = 65_536;
+
+/// An open index.
+#[derive(Debug)]
+pub struct Index {
+    storage: Arc<dyn Storage>,
+    access: AccessLog,
+    current: RwLock<Arc<Snapshot>>,
+    clock: Clock,
+    graph: GraphSettings,
+}
+
+/// Sizes of an index, for operators.
+#[derive(Debug, Clone, Serialize)]
+pub struct Stats {
+    /// The newest generation.
+    pub generation: u64,
+    /// The newest epoch.
+    pub acl_epoch: u64,
+    /// Live segments.
+    pub segments: usize,
+    /// Of which have a graph.
+    pub graphs: usize,
+    /// Live documents.
+    pub documents: u64,
+    /// Live passages.
+    pub chunks: u64,
+    /// Documents deleted or replaced and not yet merged away.
+    pub tombstones: u64,
+    /// Distinct effective ACLs.
+    pub distinct_acls: usize,
+    /// Numbers per vector.
+    pub dim: usize,
+    /// The stamp of the model, `null` if the caller brings vectors.
+    pub model: serde_json::Value,
+    /// How documents are cut.
+    pub chunker: serde_json::Value,
+}
+
+impl Index {
+    /// Makes a new index in an empty storage.
+    ///
+    /// # Errors
+    /// `Invalid` for a dimension outside 1 to 65,536; `Conflict` if there is an index already.
+    pub fn create(storage: Arc<dyn Storage>, settings: Settings, labels: &Labels, clock: Clock) -> Result<Self> {
+        if settings.dim == 0 || settings.dim > MOST_DIM {
+            return Err(Error::invalid("create index", format!("dim must be 1 to {MOST_DIM}, not {}", settings.dim)));
+        }
+        let _lease = storage.lease(&holder(&clock))?;
+        if !Manifest::generations(&*storage)?.is_empty() {
+            return Err(Error::new(Kind::Conflict, "create index", "there is an index here already; open it"));
+        }
+        match AccessLog::create(&*storage, labels) {
+            // A creation that died after its first file is taken up where it stopped, if it wanted the same labels.
+            Err(error) if error.kind() == Kind::Conflict => {
+                let log = AccessLog::open(&*storage)?;
+                let plane = log.plane();
+                if plane.epoch() != 1 || plane.labels() != labels {
+                    return Err(Error::new(
+                        Kind::Conflict,
+                        "create index",
+                        "the folder holds another index's permissions",
+                    ));
+                }
+            }
+            other => other?,
+        }
+        Manifest::first(settings, 1, clock.now()).publish(&*storage)?;
+        Self::open(Arc::clone(&storage), clock)
+    }
+
+    /// Opens the newest generation.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no index; `Corrupted`, also if the access log is an older copy than the content.
+    pub fn open(storage: Arc<dyn Storage>, clock: Clock) -> Result<Self> {
+        let snapshot = open_newest(&*storage, None)?;
+        let access = AccessLog::open(&*storage)?;
+        if access.plane().epoch() < snapshot.manifest().acl_epoch {
+            return Err(Error::corrupted(
+                "open index",
+                "the access log ends before the content was published: it is an old copy; restore the newest one",
+            ));
+        }
+        Ok(Self { storage, access, current: RwLock::new(Arc::new(snapshot)), clock, graph: GraphSettings::default() })
+    }
+
+    /// Uses other settings for the graphs this process builds.
+    #[must_use]
+    pub fn with_graph_settings(mut self, graph: GraphSettings) -> Self {
+        self.graph = graph;
+        self
+    }
+
+    pub(crate) fn storage(&self) -> &dyn Storage {
+        &*self.storage
+    }
+
+    pub(crate) fn graph_settings(&self) -> &GraphSettings {
+        &self.graph
+    }
+
+    /// The clock of this index.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The newest generation there is, whoever published it.
+    ///
+    /// # Errors
+    /// `Corrupted`, `Unavailable`.
+    pub fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
+        if !Manifest::exists(&*self.storage, current.generation() + 1)? {
+            return Ok(current);
+        }
+        let newest = Arc::new(open_newest(&*self.storage, Some(&current))?);
+        let mut held = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if newest.generation() > held.generation() {
+            *held = newest;
+        }
+        Ok(Arc::clone(&held))
+    }
+
+    /// Calls `use_plane` with the plane at the newest epoch there is, whoever made it.
+    ///
+    /// # Errors
+    /// What `use_plane` fails with; `Corrupted`, `Unavailable`.
+    pub fn with_plane<T>(&self, use_plane: impl FnOnce(&AccessPlane) -> Result<T>) -> Result<T> {
+        self.access.refresh(&*self.storage)?;
+        use_plane(&self.access.plane())
+    }
+
+    /// What `identity` may see now: the newest generation and its rows at the newest epoch.
+    ///
+    /// # Errors
+    /// `Denied` if the identity has expired; `Invalid` for an unknown clearance; `Corrupted`, `Unavailable`.
+    pub fn visible(&self, identity: &Identity) -> Result<(Arc<Snapshot>, VisibleRows)> {
+        let snapshot = self.snapshot()?;
+        let rows = self.with_plane(|plane| snapshot.visible(plane, &plane.permitted(identity, self.clock.now())?))?;
+        Ok((snapshot, rows))
+    }
+
+    /// The ids of the documents that `identity` may see now, in byte order.
+    ///
+    /// # Errors
+    /// As [`Index::visible`].
+    pub fn visible_documents(&self, identity: &Identity) -> Result<Vec<String>> {
+        let snapshot = self.snapshot()?;
+        self.with_plane(|plane| snapshot.visible_documents(plane, &plane.permitted(identity, self.clock.now())?))
+    }
+
+    /// Writes the permission events that `propose` makes of the newest plane. Durable, and in force for every search
+    /// that starts after it returns, in every process. Writes no chunk and no vector.
+    ///
+    /// # Errors
+    /// What `propose` fails with; `Unavailable` if they cannot be written.
+    pub fn commit_access(&self, propose: &mut dyn FnMut(&AccessPlane) -> Result<Vec<AccessEvent>>) -> Result<u64> {
+        self.access.commit(&*self.storage, propose)
+    }
+
+    /// Becomes the one writer of content.
+    ///
+    /// # Errors
+    /// `Conflict`, naming the holder, while somebody else is.
+    pub fn writer(&self) -> Result<Writer<'_>> {
+        let lease = self.storage.lease(&holder(&self.clock))?;
+        Writer::new(self, lease, self.snapshot()?)
+    }
+
+    pub(crate) fn after_commit(&self) -> Result<()> {
+        self.access.snapshot_if_due(&*self.storage)
+    }
+
+    /// All generations, oldest first.
+    ///
+    /// # Errors
+    /// `Corrupted`, `Unavailable`.
+    pub fn generations(&self) -> Result<Vec<Manifest>> {
+        Manifest::generations(&*self.storage)?.into_iter().map(|n| Manifest::read(&*self.storage, n)).collect()
+    }
+
+    /// Sizes, for operators.
+    ///
+    /// # Errors
+    /// `Corrupted`, `Unavailable`.
+    pub fn stats(&self) -> Result<Stats> {
+        let snapshot = self.snapshot()?;
+        let (acl_epoch, distinct_acls) = self.with_plane(|plane| Ok((plane.epoch(), plane.distinct_acls())))?;
+        let settings = &snapshot.manifest().settings;
+        Ok(Stats {
+            generation: snapshot.generation(),
+            acl_epoch,
+            segments: snapshot.segments().len(),
+            graphs: snapshot.segments().iter().filter(|live| live.segment.graph.is_some()).count(),
+            documents: snapshot.documents().count() as u64,
+            chunks: snapshot.documents().map(|document| u64::from(document.chunks)).sum(),
+            tombstones: snapshot.segments().iter().map(|live| live.dead.len()).sum(),
+            distinct_acls,
+            dim: settings.dim,
+            model: settings.model.clone(),
+            chunker: settings.chunker.clone(),
+        })
+    }
+}
+
+fn holder(clock: &Clock) -> String {
+    format!("process {} (pid-since-count)", unique_name(clock))
+}
+
+/// Opens the newest generation; if a merge removed its segments meanwhile there is a newer one.
+fn open_newest(storage: &dyn Storage, previous: Option<&Snapshot>) -> Result<Snapshot> {
+    let mut manifest = Manifest::newest(storage)?;
+    loop {
+        match Snapshot::open(storage, manifest.clone(), previous) {
+            Err(error) if error.kind() == Kind::NotFound => {
+                let newer = Manifest::newest(storage)?;
+                if newer.generation == manifest.generation {
+                    return Err(
+                        Error::corrupted("open index", "a file of the newest generation is missing").because(error)
+                    );
+                }
+                manifest = newer;
+            }
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Which segments are live in each generation?
+//!
+//! `manifest/000042.json` is immutable and published by put-if-absent, so a generation exists whole or not at all.
+//! Manifests are small and never removed; the segments of old ones are, by a merge.
+
+use safepassage_access::Tenant;
+use safepassage_error::system::Timestamp;
+use safepassage_error::{Error, Kind, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::seal;
+use crate::storage::Storage;
+
+const FOLDER: &str = "manifest";
+const KIND: &str = "manifest";
+
+/// What the vectors of an index are: fixed when it is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Numbers per vector, 1 to 65,536.
+    pub dim: usize,
+    /// The stamp of the model that makes the vectors, as JSON; `null` if the caller brings them.
+    pub model: serde_json::Value,
+    /// How documents are cut, as JSON.
+    pub chunker: serde_json::Value,
+}
+
+/// One live segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentEntry {
+    /// The folder below `segment/`.
+    pub id: String,
+    /// The one tenant of its records.
+    pub tenant: Tenant,
+    /// Documents in it, dead ones included.
+    pub documents: u32,
+    /// Rows in it, dead ones included.
+    pub rows: u32,
+    /// XXH3 of its header, which holds the checksums of everything else.
+    pub digest: String,
+    /// Documents deleted or replaced since it was written.
+    pub tombstones: Option<Tombstones>,
+}
+
+/// Where the dead documents of a segment are listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tombstones {
+    /// The file below the segment's folder: a roaring bitmap of document ordinals.
+    pub file: String,
+    /// How many documents are dead.
+    pub documents: u32,
+    /// XXH3 of the file.
+    pub digest: String,
+}
+
+/// One generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Its number; the first is 1.
+    pub generation: u64,
+    /// The generation its content comes from: the one before, or the one rolled back to.
+    pub parent: u64,
+    /// When it was published, Unix milliseconds.
+    pub created_ms: u64,
+    /// The newest epoch when it was published; a log that ends earlier is an old copy and is refused.
+    pub acl_epoch: u64,
+    /// What made it: `create`, `commit`, `merge` or `rollback`.
+    pub operation: String,
+    /// Fixed for the life of the index.
+    pub settings: Settings,
+    /// The live segments.
+    pub segments: Vec<SegmentEntry>,
+}
+
+fn path(generation: u64) -> String {
+    format!("{FOLDER}/{generation:06}.json")
+}
+
+impl Manifest {
+    /// The first generation, without segments.
+    #[must_use]
+    pub fn first(settings: Settings, acl_epoch: u64, now: Timestamp) -> Self {
+        let operation = "create".to_owned();
+        Self { generation: 1, parent: 0, created_ms: now.0, acl_epoch, operation, settings, segments: Vec::new() }
+    }
+
+    /// The generation after this one, with the same content until changed.
+    #[must_use]
+    pub fn next(&self, operation: &str, acl_epoch: u64, now: Timestamp) -> Self {
+        Self {
+            generation: self.generation + 1,
+            parent: self.generation,
+            created_ms: now.0,
+            acl_epoch,
+            operation: operation.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// Makes this the newest generation.
+    ///
+    /// # Errors
+    /// `Conflict` if somebody else published this number.
+    pub fn publish(&self, storage: &dyn Storage) -> Result<()> {
+        seal::put(storage, KIND, &path(self.generation), self)
+    }
+
+    /// Reads one generation.
+    ///
+    /// # Errors
+    /// `NotFound`, `Corrupted`, or `Invalid` for one of a newer format.
+    pub fn read(storage: &dyn Storage, generation: u64) -> Result<Self> {
+        let manifest: Self = seal::get(storage, KIND, &path(generation))?;
+        if manifest.generation != generation {
+            return Err(
+                Error::corrupted("read manifest", "it has another generation's name").with("generation", generation)
+            );
+        }
+        Ok(manifest)
+    }
+
+    /// Whether there is a generation of this number.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub fn exists(storage: &dyn Storage, generation: u64) -> Result<bool> {
+        storage.exists(&path(generation))
+    }
+
+    /// All generation numbers, ascending.
+    ///
+    /// # Errors
+    /// `Corrupted` if something else lies in the folder.
+    pub fn generations(storage: &dyn Storage) -> Result<Vec<u64>> {
+        let number = |name: &String| {
+            let n = name
+                .strip_suffix(".json")
+                .and_then(|n| n.parse().ok())
+                .filter(|&n| path(n) == format!("{FOLDER}/{name}"));
+            n.ok_or_else(|| {
+                Error::corrupted("list generations", "not a manifest").with("path", format!("{FOLDER}/{name}"))
+            })
+        };
+        let mut all = storage.list(FOLDER)?.iter().map(number).collect::<Result<Vec<u64>>>()?;
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    /// The newest generation.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no index here.
+    pub fn newest(storage: &dyn Storage) -> Result<Self> {
+        let newest = Self::generations(storage)?.pop();
+        let newest = newest.ok_or_else(|| {
+            Error::new(Kind::NotFound, "open index", "there is no index here; create one, or run `safepassage sync`")
+        })?;
+        Self::read(storage, newest)
+    }
+}

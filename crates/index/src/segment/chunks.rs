@@ -1,0 +1,240 @@
+//! Here are rows: what are their texts, spans, headings and metadata?
+//!
+//! A Parquet file that any Arrow tool reads. Pages hold few rows and have an index, so that fetching ten passages
+//! decodes ten small pages.
+
+use std::sync::{Arc, OnceLock};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{UInt32Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow_schema::{DataType, Field, Schema};
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+};
+use parquet::basic::Compression;
+use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{ChunkReader, Length};
+use safepassage_error::{Error, Kind, Result};
+
+use super::NewDocument;
+use crate::blocks::CheckedBytes;
+
+const ROWS_PER_PAGE: usize = 32;
+const ROWS_PER_GROUP: usize = 16_384;
+const ROWS_PER_BATCH: usize = 1024;
+
+/// What is stored about one record besides its vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChunkRow {
+    /// Id of its document.
+    pub document: String,
+    /// Its place within the document.
+    pub chunk: u32,
+    /// Of the document.
+    pub title: Option<String>,
+    /// Of the document.
+    pub uri: Option<String>,
+    /// Headings above it, joined by ` > `.
+    pub heading: String,
+    /// The passage.
+    pub text: String,
+    /// Bytes of the source text, half open.
+    pub span: (u64, u64),
+    /// A JSON object, of the document.
+    pub metadata: Option<String>,
+    /// Digest of what was embedded.
+    pub hash: u128,
+}
+
+fn schema() -> Arc<Schema> {
+    let text = |name, nullable| Field::new(name, DataType::Utf8, nullable);
+    Arc::new(Schema::new(vec![
+        text("document", false),
+        Field::new("chunk", DataType::UInt32, false),
+        text("title", true),
+        text("uri", true),
+        text("heading", false),
+        text("text", false),
+        Field::new("start", DataType::UInt64, false),
+        Field::new("end", DataType::UInt64, false),
+        text("metadata", true),
+        Field::new("hash", DataType::FixedSizeBinary(16), false),
+    ]))
+}
+
+fn internal(e: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(Kind::Internal, "write chunks", "cannot be written as Parquet").because(e)
+}
+
+/// The Parquet bytes of the documents' chunks, in order.
+pub(super) fn encode(documents: &[NewDocument]) -> Result<Vec<u8>> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_data_page_row_count_limit(ROWS_PER_PAGE)
+        .set_write_batch_size(ROWS_PER_PAGE)
+        .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
+        .set_created_by("safepassage".into())
+        .build();
+    let mut out = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut out, schema(), Some(properties)).map_err(internal)?;
+    let all: Vec<_> = documents.iter().flat_map(|d| d.chunks.iter().map(move |c| (d, c))).collect();
+    for part in all.chunks(ROWS_PER_BATCH) {
+        let text = |get: &dyn Fn(&(&NewDocument, &super::NewChunk)) -> Option<String>| -> ArrayRef {
+            Arc::new(part.iter().map(get).collect::<StringArray>())
+        };
+        let columns: Vec<ArrayRef> = vec![
+            text(&|(d, _)| Some(d.id.clone())),
+            Arc::new(part.iter().map(|(_, c)| c.ordinal).collect::<UInt32Array>()),
+            text(&|(d, _)| d.title.clone()),
+            text(&|(d, _)| d.uri.clone()),
+            text(&|(_, c)| Some(c.heading.clone())),
+            text(&|(_, c)| Some(c.text.clone())),
+            Arc::new(part.iter().map(|(_, c)| c.span.0).collect::<UInt64Array>()),
+            Arc::new(part.iter().map(|(_, c)| c.span.1).collect::<UInt64Array>()),
+            text(&|(d, _)| d.metadata.clone()),
+            Arc::new(
+                FixedSizeBinaryArray::try_from_iter(part.iter().map(|(_, c)| c.hash.to_be_bytes()))
+                    .map_err(internal)?,
+            ),
+        ];
+        writer.write(&RecordBatch::try_new(schema(), columns).map_err(internal)?).map_err(internal)?;
+    }
+    writer.close().map_err(internal)?;
+    Ok(out)
+}
+
+/// Reads rows of the Parquet file; blocks are checked as they are touched.
+#[derive(Debug)]
+pub(crate) struct Chunks {
+    bytes: CheckedBytes,
+    metadata: OnceLock<ArrowReaderMetadata>,
+}
+
+impl Length for CheckedBytes {
+    fn len(&self) -> u64 {
+        self.len() as u64
+    }
+}
+
+impl ChunkReader for CheckedBytes {
+    type T = std::io::Cursor<Bytes>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        let start = usize::try_from(start)?;
+        Ok(std::io::Cursor::new(
+            self.share(start..self.len()).map_err(|e| parquet::errors::ParquetError::External(e.into()))?,
+        ))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        let start = usize::try_from(start)?;
+        self.share(start..start.saturating_add(length)).map_err(|e| parquet::errors::ParquetError::External(e.into()))
+    }
+}
+
+fn corrupted(e: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::corrupted("read chunks", "the Parquet file cannot be read").because(e)
+}
+
+impl Chunks {
+    pub fn new(bytes: CheckedBytes) -> Self {
+        Self { bytes, metadata: OnceLock::new() }
+    }
+
+    fn metadata(&self) -> Result<&ArrowReaderMetadata> {
+        if let Some(metadata) = self.metadata.get() {
+            return Ok(metadata);
+        }
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
+        let loaded = ArrowReaderMetadata::load(&self.bytes, options).map_err(corrupted)?;
+        if loaded.schema().fields() != schema().fields() {
+            return Err(Error::corrupted("read chunks", "the columns are not those of this format"));
+        }
+        Ok(self.metadata.get_or_init(|| loaded))
+    }
+
+    /// The chunks of `rows`, in the order asked for; a row may repeat.
+    pub fn fetch(&self, rows: &[u32]) -> Result<Vec<ChunkRow>> {
+        let mut sorted = rows.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let mut selectors = Vec::with_capacity(sorted.len() * 2);
+        let mut next = 0;
+        for &row in &sorted {
+            selectors.push(RowSelector::skip((row - next) as usize));
+            selectors.push(RowSelector::select(1));
+            next = row + 1;
+        }
+        let mut found = Vec::with_capacity(sorted.len());
+        self.read(Some(selectors.into()), &mut |chunk| {
+            found.push(chunk);
+            Ok(())
+        })?;
+        if found.len() != sorted.len() {
+            return Err(Error::corrupted("read chunks", "a row is missing"));
+        }
+        Ok(rows.iter().filter_map(|row| found.get(sorted.binary_search(row).ok()?).cloned()).collect())
+    }
+
+    /// Every chunk in row order.
+    pub fn scan(&self, each: &mut dyn FnMut(ChunkRow) -> Result<()>) -> Result<()> {
+        self.read(None, each)
+    }
+
+    fn read(&self, selection: Option<RowSelection>, each: &mut dyn FnMut(ChunkRow) -> Result<()>) -> Result<()> {
+        let mut builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata()?.clone())
+                .with_batch_size(ROWS_PER_BATCH);
+        if let Some(selection) = selection {
+            builder = builder.with_row_selection(selection);
+        }
+        for batch in builder.build().map_err(corrupted)? {
+            let batch = batch.map_err(corrupted)?;
+            for i in 0..batch.num_rows() {
+                each(row_of(&batch, i))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads everything and checks that each row belongs to the document and place that `expected` names.
+    pub fn verify<'a>(&self, rows: u32, expected: impl Fn(u32) -> Option<(&'a str, u32)>) -> Result<()> {
+        let mut row = 0;
+        self.scan(&mut |chunk| {
+            let fits = expected(row).is_some_and(|(id, place)| chunk.document == id && chunk.chunk == place);
+            row += 1;
+            if fits {
+                Ok(())
+            } else {
+                Err(Error::corrupted("verify chunks", "a row is of another document").with("row", row - 1))
+            }
+        })?;
+        if row == rows { Ok(()) } else { Err(Error::corrupted("verify chunks", "rows are missing")) }
+    }
+}
+
+fn row_of(batch: &RecordBatch, i: usize) -> ChunkRow {
+    let optional = |column: usize| {
+        let column = batch.column(column).as_string::<i32>();
+        column.is_valid(i).then(|| column.value(i).to_owned())
+    };
+    let text = |column| optional(column).unwrap_or_default();
+    let number = |column: usize| batch.column(column).as_primitive::<UInt64Type>().value(i);
+    let mut hash = [0; 16];
+    hash.copy_from_slice(batch.column(9).as_fixed_size_binary().value(i));
+    ChunkRow {
+        document: text(0),
+        chunk: batch.column(1).as_primitive::<UInt32Type>().value(i),
+        title: optional(2),
+        uri: optional(3),
+        heading: text(4),
+        text: text(5),
+        span: (number(6), number(7)),
+        metadata: optional(8),
+        hash: u128::from_be_bytes(hash),
+    }
+}

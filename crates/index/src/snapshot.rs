@@ -1,0 +1,335 @@
+//! Here is a generation: what is live in it, and what does a search over it give?
+//!
+//! A snapshot never changes. Everything it gives out about documents goes through [`VisibleRows`], which only the
+//! access plane can make; the rest is for the writer and is not exported from the crate.
+
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+use safepassage_access::{AccessPlane, DocumentNumber, Permitted, Tenant, Version, Visible};
+use safepassage_error::{Error, Result};
+
+use crate::kernel;
+use crate::manifest::{Manifest, SegmentEntry};
+use crate::search::{Plan, search_segment};
+use crate::segment::{self, ChunkRow, NewChunk, NewDocument, Segment};
+use crate::storage::Storage;
+
+/// A segment with the documents that died since it was written.
+#[derive(Debug)]
+pub(crate) struct LiveSegment {
+    pub segment: Arc<Segment>,
+    pub entry: SegmentEntry,
+    /// Dead documents, by ordinal.
+    pub dead: RoaringBitmap,
+    dead_rows: RoaringBitmap,
+}
+
+impl LiveSegment {
+    pub fn live_rows(&self) -> u32 {
+        self.entry.rows - self.dead_rows.len() as u32
+    }
+}
+
+/// One generation, open.
+#[derive(Debug)]
+pub struct Snapshot {
+    manifest: Manifest,
+    segments: Vec<LiveSegment>,
+}
+
+/// A live document, as the write path sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct LiveDocument<'a> {
+    /// Its tenant.
+    pub tenant: &'a Tenant,
+    /// Its id.
+    pub id: &'a str,
+    /// Where it came from.
+    pub source: &'a str,
+    /// The access plane's number.
+    pub number: DocumentNumber,
+    /// Its content.
+    pub version: Version,
+    /// How many chunks it has.
+    pub chunks: u32,
+    pub(crate) segment: usize,
+    pub(crate) ordinal: usize,
+}
+
+/// The rows of a snapshot that one identity may see, without the dead.
+#[derive(Debug, Clone)]
+pub struct VisibleRows {
+    generation: u64,
+    epoch: u64,
+    parts: Vec<(usize, Visible)>,
+}
+
+impl VisibleRows {
+    /// The epoch it holds for.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// How many rows are visible.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.parts.iter().map(|(_, visible)| visible.len()).sum()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// One visible row with its score.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// Cosine of query and passage; higher is better.
+    pub score: f32,
+    /// Id of the document.
+    pub document: String,
+    /// Its place within the document.
+    pub chunk: u32,
+    segment: usize,
+    row: u32,
+}
+
+/// What a search gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Best first; ties by document id, then chunk.
+    pub hits: Vec<Hit>,
+    /// Whether there are as many hits as k or as visible passages.
+    pub complete: bool,
+    /// Whether no better passage can exist.
+    pub exact: bool,
+    /// For operators.
+    pub plan: Plan,
+    /// For operators.
+    pub acl_epoch: u64,
+    /// For operators.
+    pub generation: u64,
+}
+
+impl Snapshot {
+    /// Opens `manifest`, sharing segments with `previous`.
+    pub(crate) fn open(storage: &dyn Storage, manifest: Manifest, previous: Option<&Self>) -> Result<Self> {
+        let mut segments = Vec::with_capacity(manifest.segments.len());
+        for entry in &manifest.segments {
+            let known = previous.and_then(|p| p.segments.iter().find(|live| live.segment.id == entry.id));
+            let segment = match known {
+                Some(live) if live.entry.digest == entry.digest => Arc::clone(&live.segment),
+                _ => Arc::new(Segment::open(storage, entry, manifest.settings.dim)?),
+            };
+            let dead = read_tombstones(storage, entry)?;
+            let column = segment.access.column();
+            let dead_rows = dead.iter().flat_map(|i| column.rows_of(i as usize)).collect();
+            segments.push(LiveSegment { segment, entry: entry.clone(), dead, dead_rows });
+        }
+        Ok(Self { manifest, segments })
+    }
+
+    /// Its manifest.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.manifest.generation
+    }
+
+    pub(crate) fn segments(&self) -> &[LiveSegment] {
+        &self.segments
+    }
+
+    /// Every live document, for the write path and for operators.
+    pub fn documents(&self) -> impl Iterator<Item = LiveDocument<'_>> {
+        self.segments.iter().enumerate().flat_map(move |(s, live)| {
+            (0..live.segment.documents.len())
+                .filter(|&i| !live.dead.contains(i as u32))
+                .map(move |i| self.document(s, i))
+        })
+    }
+
+    fn document(&self, segment: usize, ordinal: usize) -> LiveDocument<'_> {
+        let live = &self.segments[segment].segment;
+        let (number, version) = live.access.column().document(ordinal);
+        LiveDocument {
+            tenant: &live.tenant,
+            id: live.documents.id(ordinal),
+            source: live.documents.source(ordinal),
+            number,
+            version,
+            chunks: live.access.column().rows_of(ordinal).len() as u32,
+            segment,
+            ordinal,
+        }
+    }
+
+    /// The live document `id`, for the write path and for operators.
+    #[must_use]
+    pub fn find(&self, tenant: &Tenant, id: &str) -> Option<LiveDocument<'_>> {
+        self.segments.iter().enumerate().rev().filter(|(_, live)| live.segment.tenant == *tenant).find_map(
+            |(s, live)| {
+                let ordinal = live.segment.documents.find(id)?;
+                (!live.dead.contains(ordinal as u32)).then(|| self.document(s, ordinal))
+            },
+        )
+    }
+
+    /// The vectors of a document's chunks by the digest of what was embedded: what an update need not embed again.
+    ///
+    /// # Errors
+    /// `Corrupted`.
+    pub fn embedded(&self, document: LiveDocument<'_>) -> Result<Vec<(u128, Vec<f32>)>> {
+        let segment = &self.segments[document.segment].segment;
+        let rows: Vec<u32> = segment.access.column().rows_of(document.ordinal).collect();
+        let chunks = segment.chunks.fetch(&rows)?;
+        chunks.iter().zip(rows).map(|(chunk, row)| Ok((chunk.hash, segment.vectors.row(row)?.to_vec()))).collect()
+    }
+
+    /// The live documents of segment `s` as they were written, for a merge.
+    pub(crate) fn rewrite(&self, s: usize) -> Result<Vec<NewDocument>> {
+        let live = &self.segments[s];
+        let column = live.segment.access.column();
+        let mut all: Vec<NewDocument> = (0..live.segment.documents.len())
+            .map(|i| {
+                let (number, version) = column.document(i);
+                let (id, source) =
+                    (live.segment.documents.id(i).to_owned(), live.segment.documents.source(i).to_owned());
+                let (chunks, vectors) = (Vec::new(), Vec::new());
+                NewDocument { number, version, id, source, title: None, uri: None, metadata: None, chunks, vectors }
+            })
+            .collect();
+        let mut row = 0;
+        live.segment.chunks.scan(&mut |chunk| {
+            let at = column.document_of(row).ok_or_else(|| Error::corrupted("merge", "more chunks than rows"))?;
+            let document = &mut all[at];
+            if !live.dead.contains(at as u32) {
+                document.vectors.extend_from_slice(live.segment.vectors.row(row)?);
+                (document.title, document.uri, document.metadata) = (chunk.title, chunk.uri, chunk.metadata);
+                let ChunkRow { chunk: ordinal, text, span, heading, hash, .. } = chunk;
+                document.chunks.push(NewChunk { ordinal, text, span, heading, hash });
+            }
+            row += 1;
+            Ok(())
+        })?;
+        Ok(all.into_iter().zip(0..).filter(|(_, i)| !live.dead.contains(*i)).map(|(document, _)| document).collect())
+    }
+
+    /// The rows that `permitted` opens, without the dead.
+    ///
+    /// # Errors
+    /// `Conflict` if `permitted` was made at another epoch than `plane` is at.
+    pub fn visible(&self, plane: &AccessPlane, permitted: &Permitted) -> Result<VisibleRows> {
+        let mut parts = Vec::new();
+        for (s, live) in self.segments.iter().enumerate() {
+            let visible = live.segment.access.visible(plane, permitted)?.without(&live.dead_rows);
+            if !visible.is_empty() {
+                parts.push((s, visible));
+            }
+        }
+        Ok(VisibleRows { generation: self.generation(), epoch: permitted.epoch(), parts })
+    }
+
+    /// The ids of the documents that `permitted` opens, in byte order; documents without chunks included.
+    ///
+    /// # Errors
+    /// As [`Snapshot::visible`].
+    pub fn visible_documents(&self, plane: &AccessPlane, permitted: &Permitted) -> Result<Vec<String>> {
+        let mut ids = Vec::new();
+        for live in &self.segments {
+            let visible = live.segment.access.visible_documents(plane, permitted)? - &live.dead;
+            ids.extend(visible.iter().map(|i| live.segment.documents.id(i as usize).to_owned()));
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// The `k` visible passages nearest to `query` (dim numbers, any non-zero length), at `recall` (0 to 1; 1 is exact).
+    ///
+    /// # Errors
+    /// `Invalid` for a query of another dimension, one that is zero or not finite, or a recall outside 0 to 1;
+    /// `Corrupted`.
+    pub fn search(&self, visible: &VisibleRows, query: &[f32], k: usize, recall: f32) -> Result<Answer> {
+        let dim = self.manifest.settings.dim;
+        if query.len() != dim {
+            let message = format!("the query has {} dimensions and the index {dim}", query.len());
+            return Err(Error::invalid("search", message));
+        }
+        if !(0.0..=1.0).contains(&recall) {
+            return Err(Error::invalid("search", format!("recall must be between 0 and 1, not {recall}")));
+        }
+        if visible.generation != self.generation() {
+            return Err(Error::invalid("search", "the visible rows are of another generation"));
+        }
+        let mut query = query.to_vec();
+        if !kernel::normalise(&mut query) {
+            return Err(Error::invalid("search", "the query vector is zero or not finite"));
+        }
+        let (mut hits, mut plan, mut exact) = (Vec::new(), Plan::Empty, true);
+        for (s, part) in &visible.parts {
+            let segment = &self.segments[*s].segment;
+            let found = search_segment(segment, part, &query, k, recall)?;
+            (plan, exact) = (plan.max(found.plan), exact && found.exact());
+            hits.extend(found.hits.into_iter().map(|(score, row)| self.hit(*s, row, score)));
+        }
+        hits.sort_by(|a, b| {
+            b.score.total_cmp(&a.score).then_with(|| a.document.cmp(&b.document)).then_with(|| a.chunk.cmp(&b.chunk))
+        });
+        hits.truncate(k);
+        let complete = hits.len() as u64 == visible.len().min(k as u64);
+        Ok(Answer { hits, complete, exact, plan, acl_epoch: visible.epoch, generation: visible.generation })
+    }
+
+    fn hit(&self, segment: usize, row: u32, score: f32) -> Hit {
+        let live = &self.segments[segment].segment;
+        let column = live.access.column();
+        let document = column.document_of(row).unwrap_or_default();
+        let chunk = row - column.rows_of(document).start;
+        Hit { score, document: live.documents.id(document).to_owned(), chunk, segment, row }
+    }
+
+    /// The passages of `hits`, in their order. A hit is proof enough: only [`Snapshot::search`] makes one.
+    ///
+    /// # Errors
+    /// `Corrupted`; `Invalid` if a hit is of another snapshot.
+    pub fn passages(&self, hits: &[Hit]) -> Result<Vec<ChunkRow>> {
+        let mut passages: Vec<Option<ChunkRow>> = vec![None; hits.len()];
+        for (s, live) in self.segments.iter().enumerate() {
+            let (places, rows): (Vec<usize>, Vec<u32>) =
+                hits.iter().enumerate().filter(|(_, h)| h.segment == s).map(|(i, h)| (i, h.row)).unzip();
+            if !rows.is_empty() {
+                let chunks = live.segment.chunks.fetch(&rows)?;
+                places.into_iter().zip(chunks).for_each(|(place, chunk)| passages[place] = Some(chunk));
+            }
+        }
+        let fits = passages.iter().zip(hits).all(|(p, h)| p.as_ref().is_some_and(|p| p.document == h.document));
+        if !fits {
+            return Err(Error::invalid("read passages", "the hits are of another generation"));
+        }
+        Ok(passages.into_iter().flatten().collect())
+    }
+}
+
+fn read_tombstones(storage: &dyn Storage, entry: &SegmentEntry) -> Result<RoaringBitmap> {
+    let Some(tombstones) = &entry.tombstones else { return Ok(RoaringBitmap::new()) };
+    let path = format!("{}/{}", segment::folder(&entry.id), tombstones.file);
+    let corrupted = |what| Error::corrupted("read tombstones", what).with("path", &path);
+    let bytes = storage.read(&path)?;
+    if segment::digest(&bytes) != tombstones.digest {
+        return Err(corrupted("the file is not what was written"));
+    }
+    let dead = RoaringBitmap::deserialize_from(&*bytes).map_err(|e| corrupted("not a bitmap").because(e))?;
+    if dead.len() != u64::from(tombstones.documents) || dead.max().is_some_and(|last| last >= entry.documents) {
+        return Err(corrupted("counts do not match the manifest"));
+    }
+    Ok(dead)
+}

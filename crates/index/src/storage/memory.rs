@@ -1,0 +1,96 @@
+//! Memory: for tests and for indexes that need not outlive the process.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use safepassage_error::{Error, Kind, Result};
+
+use super::{Lease, Storage, WriteBytes};
+
+/// Files in memory; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStorage {
+    files: Arc<Mutex<BTreeMap<String, Bytes>>>,
+    holder: Arc<Mutex<Option<String>>>,
+}
+
+impl MemoryStorage {
+    fn files(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Bytes>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy that shares nothing with this one: what a power cut would leave.
+    #[must_use]
+    pub fn durable_copy(&self) -> Self {
+        Self { files: Arc::new(Mutex::new(self.files().clone())), holder: Arc::default() }
+    }
+
+    /// Every path with its bytes, in byte order.
+    #[must_use]
+    pub fn contents(&self) -> Vec<(String, Bytes)> {
+        self.files().iter().map(|(path, bytes)| (path.clone(), bytes.clone())).collect()
+    }
+
+    /// Replaces the bytes of `path`, against the contract: for tests of damaged files.
+    pub fn damage(&self, path: &str, bytes: Bytes) {
+        self.files().insert(path.to_owned(), bytes);
+    }
+}
+
+impl Storage for MemoryStorage {
+    fn put_if_absent(&self, path: &str, write: WriteBytes<'_>) -> Result<()> {
+        let mut bytes = Vec::new();
+        write(&mut bytes).map_err(|e| Error::new(Kind::Unavailable, "write file", e.to_string()).with("path", path))?;
+        let mut files = self.files();
+        if files.contains_key(path) {
+            return Err(Error::new(Kind::Conflict, "write file", "it exists already").with("path", path));
+        }
+        files.insert(path.to_owned(), bytes.into());
+        Ok(())
+    }
+
+    fn read(&self, path: &str) -> Result<Bytes> {
+        let found = self.files().get(path).cloned();
+        found.ok_or_else(|| Error::new(Kind::NotFound, "read file", "no such file").with("path", path))
+    }
+
+    fn exists(&self, path: &str) -> Result<bool> {
+        Ok(self.files().contains_key(path))
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>> {
+        let prefix = format!("{folder}/");
+        let below = |path: &String| path.strip_prefix(&prefix)?.split('/').next().map(str::to_owned);
+        let mut names: Vec<String> = self.files().keys().filter_map(below).collect();
+        names.dedup();
+        Ok(names)
+    }
+
+    fn delete(&self, path: &str) -> Result<()> {
+        let prefix = format!("{path}/");
+        self.files().retain(|name, _| name != path && !name.starts_with(&prefix));
+        Ok(())
+    }
+
+    fn lease(&self, holder: &str) -> Result<Box<dyn Lease>> {
+        let mut current = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(other) = &*current {
+            let message = format!("another writer is at work: {other}");
+            return Err(Error::new(Kind::Conflict, "take the writer's lease", message));
+        }
+        *current = Some(holder.to_owned());
+        Ok(Box::new(MemoryLease(Arc::clone(&self.holder))))
+    }
+}
+
+#[derive(Debug)]
+struct MemoryLease(Arc<Mutex<Option<String>>>);
+
+impl Lease for MemoryLease {}
+
+impl Drop for MemoryLease {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}

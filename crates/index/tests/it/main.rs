@@ -1,0 +1,7 @@
+//! One binary for all integration tests of the index.
+
+mod crash;
+mod damage;
+mod lifecycle;
+mod storage;
+mod world;

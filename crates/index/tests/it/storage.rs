@@ -1,0 +1,69 @@
+//! One suite over every storage.
+
+use safepassage_error::Kind;
+use safepassage_index::storage::{Fault, FaultyStorage, LocalStorage, MemoryStorage, Storage};
+
+fn put(storage: &dyn Storage, path: &str, bytes: &[u8]) -> safepassage_error::Result<()> {
+    storage.put_if_absent(path, &mut |out| out.write_all(bytes))
+}
+
+fn conforms(storage: &dyn Storage) {
+    assert!(storage.list("a").unwrap().is_empty());
+    assert!(!storage.exists("a/1").unwrap());
+    assert_eq!(storage.read("a/1").unwrap_err().kind(), Kind::NotFound);
+
+    put(storage, "a/1", b"one").unwrap();
+    put(storage, "a/b/2", b"").unwrap();
+    assert_eq!(&storage.read("a/1").unwrap()[..], b"one");
+    assert!(storage.read("a/b/2").unwrap().is_empty());
+    assert!(storage.exists("a/1").unwrap());
+    assert_eq!(storage.list("a").unwrap(), ["1", "b"]);
+
+    assert_eq!(put(storage, "a/1", b"two").unwrap_err().kind(), Kind::Conflict);
+    assert_eq!(&storage.read("a/1").unwrap()[..], b"one");
+
+    let failed = storage.put_if_absent("a/3", &mut |out| {
+        out.write_all(b"part")?;
+        Err(std::io::ErrorKind::StorageFull.into())
+    });
+    assert_eq!(failed.unwrap_err().kind(), Kind::Unavailable);
+    assert!(!storage.exists("a/3").unwrap());
+
+    let held = storage.read("a/1").unwrap();
+    storage.delete("a").unwrap();
+    storage.delete("a").unwrap();
+    assert_eq!(&held[..], b"one");
+    assert!(!storage.exists("a/b/2").unwrap());
+
+    let lease = storage.lease("first").unwrap();
+    let refused = storage.lease("second").unwrap_err();
+    assert_eq!(refused.kind(), Kind::Conflict);
+    assert!(refused.message().contains("first"), "{refused}");
+    drop(lease);
+    drop(storage.lease("third").unwrap());
+
+    let winners: usize = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..8).map(|n| scope.spawn(move || put(storage, "race", &[n]).is_ok())).collect();
+        tries.into_iter().map(|t| usize::from(t.join().unwrap())).sum()
+    });
+    assert_eq!(winners, 1);
+}
+
+#[test]
+fn every_storage_conforms() {
+    conforms(&MemoryStorage::default());
+    conforms(&FaultyStorage::new(MemoryStorage::default(), u64::MAX, Fault::CutBefore));
+    let folder = tempfile::tempdir().unwrap();
+    conforms(&LocalStorage::new(folder.path().join("new/index")));
+}
+
+#[test]
+fn a_dead_writers_temporary_files_are_removed_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("tmp")).unwrap();
+    std::fs::write(folder.path().join("tmp/segment-1-1-1"), b"half").unwrap();
+    std::fs::write(folder.path().join("tmp/access-1-1-1"), b"perhaps in use").unwrap();
+    let storage = LocalStorage::new(folder.path());
+    let _lease = storage.lease("me").unwrap();
+    assert_eq!(storage.list("tmp").unwrap(), ["access-1-1-1"]);
+}
