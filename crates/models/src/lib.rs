@@ -1,1 +1,22 @@
-//! See crates/README.md.
+//! Here are texts: which vectors stand for them?
+//!
+//! In go texts and their [`Purpose`], out come unit vectors ([`Embeddings`]) under a [`ModelStamp`] that says which model
+//! made them. [`Embedder`] is the trait; [`Transformer`] runs any BERT-family folder on the processor; `builtin` (feature
+//! of the same name) is all-MiniLM-L6-v2 in int8 inside the program. Where a text is cut is the chunker's business: it
+//! gets a [`Tokenizer`] for that.
+
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "builtin")]
+mod builtin;
+mod embedder;
+mod stamp;
+mod tokenizer;
+mod transformer;
+
+#[cfg(feature = "builtin")]
+pub use builtin::{builtin, builtin_with};
+pub use embedder::{Embedder, Embeddings, Purpose};
+pub use stamp::ModelStamp;
+pub use tokenizer::Tokenizer;
+pub use transformer::{Arithmetic, Transformer};

@@ -1,0 +1,10 @@
+//! Which bytes is the built-in model made of? Part 2 of 3: the rest of the word table, the other tables and two of six layers.
+//!
+//! all-MiniLM-L6-v2 in int8, written by `crates/models/scripts/quantise.py`, read by `safepassage-models`. The parts are
+//! separate crates because the registry takes less than 10 MB for one. Licence and origin: `LICENSE` and `NOTICE`.
+
+#![forbid(unsafe_code)]
+
+/// The rest of the word table, the position and type tables, layers 0 and 1: a safetensors file, int8 rows with one
+/// float32 scale each.
+pub static WEIGHTS: &[u8] = include_bytes!("../weights.safetensors");

@@ -1,0 +1,150 @@
+//! Here is a text: where are its tokens, and how many does the model read at once?
+//!
+//! A thin wrapper over `tokenizers::Tokenizer`. The file's own truncation and padding are switched off: cutting is ours,
+//! so that it is reported. Long texts are cut at blanks first, where that provably changes no token, and the parts are
+//! tokenised on all cores.
+
+use rayon::prelude::*;
+use safepassage_error::{Error, Kind, Result};
+use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
+
+/// Parts of about this size keep a core busy for milliseconds.
+const PART_BYTES: usize = 1 << 14;
+
+/// Cuts text into a model's tokens.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    /// Special tokens before and after the text, such as `[CLS]` and `[SEP]`.
+    before: Vec<u32>,
+    after: Vec<u32>,
+    max_tokens: usize,
+    /// No token spans a blank, so a text may be cut there.
+    cuts_at_blanks: bool,
+}
+
+/// The tokens of one text as the model reads them, special tokens included.
+pub(crate) struct Encoded {
+    pub ids: Vec<u32>,
+    pub truncated: bool,
+}
+
+impl Tokenizer {
+    /// Reads the content of a `tokenizer.json` for a model that reads `max_length` tokens with special tokens.
+    ///
+    /// # Errors
+    /// `Invalid` if it is not a tokenizer or `max_length` leaves no room for text.
+    pub fn from_json(json: &[u8], max_length: usize) -> Result<Self> {
+        let unreadable = |error: tokenizers::Error| {
+            Error::invalid("read tokenizer", "`tokenizer.json` cannot be read").because(Cause(error.to_string()))
+        };
+        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(unreadable)?;
+        inner.with_truncation(None).map_err(unreadable)?;
+        inner.with_padding(None);
+
+        let bare = inner.encode_fast("a", false).map_err(unreadable)?.get_ids().to_vec();
+        let mut before = inner.encode_fast("a", true).map_err(unreadable)?.get_ids().to_vec();
+        let start = before.windows(bare.len().max(1)).position(|window| window == bare).unwrap_or(before.len());
+        let after = before.split_off((start + bare.len()).min(before.len()));
+        before.truncate(start);
+
+        let max_tokens = max_length.saturating_sub(before.len() + after.len());
+        if max_tokens == 0 {
+            return Err(Error::invalid("read tokenizer", "the model's longest text leaves no room for a token")
+                .with("max_length", max_length));
+        }
+        let cuts_at_blanks = cuts_at_blanks(&inner);
+        Ok(Self { inner, before, after, max_tokens, cuts_at_blanks })
+    }
+
+    /// Tokens of text that the model reads at once, special tokens not counted (254 for the built-in model).
+    #[must_use]
+    pub fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+
+    /// The bytes `[start, end)` of each token of `text`, ascending, without special tokens, never cut or padded.
+    ///
+    /// On all cores where the tokenizer allows it; O(text).
+    ///
+    /// # Errors
+    /// `Invalid` if the tokenizer refuses the text.
+    pub fn offsets(&self, text: &str) -> Result<Vec<(usize, usize)>> {
+        let parts: Vec<(usize, &str)> = self.parts(text).collect();
+        let of_part = |&(start, part): &(usize, &str)| -> Result<Vec<(usize, usize)>> {
+            let encoding = self.inner.encode(part, false).map_err(refused)?;
+            Ok(encoding.get_offsets().iter().map(|&(from, to)| (start + from, start + to)).collect())
+        };
+        if let [part] = parts.as_slice() {
+            return of_part(part);
+        }
+        let found: Vec<Vec<(usize, usize)>> = parts.par_iter().map(of_part).collect::<Result<_>>()?;
+        Ok(found.concat())
+    }
+
+    /// Ids of `text` with special tokens, cut at `max_tokens`.
+    pub(crate) fn encode(&self, text: &str) -> Result<Encoded> {
+        let mut ids = self.before.clone();
+        let most = self.before.len() + self.max_tokens;
+        for (_, part) in self.parts(text) {
+            ids.extend_from_slice(self.inner.encode_fast(part, false).map_err(refused)?.get_ids());
+            if ids.len() > most {
+                break;
+            }
+        }
+        let truncated = ids.len() > most;
+        ids.truncate(most);
+        ids.extend_from_slice(&self.after);
+        Ok(Encoded { ids, truncated })
+    }
+
+    /// Parts of `text` with their starts; one part unless it is long and may be cut at blanks.
+    fn parts<'t>(&self, text: &'t str) -> impl Iterator<Item = (usize, &'t str)> {
+        let part_bytes = if self.cuts_at_blanks { PART_BYTES } else { usize::MAX };
+        let mut rest = Some((0, text));
+        std::iter::from_fn(move || {
+            let (start, part) = rest.take()?;
+            let tail = part.as_bytes().get(part_bytes..).unwrap_or_default();
+            let Some(blank) = tail.iter().position(|byte| matches!(byte, b' ' | b'\n')) else {
+                return Some((start, part));
+            };
+            let (head, tail) = part.split_at(part_bytes + blank);
+            rest = Some((start + head.len(), tail));
+            Some((start, head))
+        })
+    }
+}
+
+/// Whether cutting a text before a blank or a line feed changes no token.
+///
+/// BERT's normalizer works letter by letter and its pre-tokenizer drops white space, so only an added token with a blank
+/// in it, or one that swallows blanks around it, could span the cut.
+fn cuts_at_blanks(inner: &tokenizers::Tokenizer) -> bool {
+    matches!(inner.get_normalizer(), None | Some(NormalizerWrapper::BertNormalizer(_)))
+        && matches!(inner.get_pre_tokenizer(), Some(PreTokenizerWrapper::BertPreTokenizer(_)))
+        && inner
+            .get_added_tokens_decoder()
+            .values()
+            .all(|token| !token.lstrip && !token.rstrip && !token.content.contains([' ', '\n']))
+}
+
+fn refused(error: tokenizers::Error) -> Error {
+    Error::new(Kind::Invalid, "tokenise", "the tokenizer refused a text").because(Cause(error.to_string()))
+}
+
+/// The tokenizer's error, which is dynamic, as a source.
+#[derive(Debug)]
+struct Cause(String);
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Cause {}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokenizer").field("max_tokens", &self.max_tokens).finish_non_exhaustive()
+    }
+}
