@@ -260,7 +260,7 @@ impl AssertedIdentity {
 ///
 /// Groups are ids, not principals. `groups_complete` counts as false when it is missing: closed by default.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct IdentityRecord {
     /// The tenant; empty or missing for the only one.
     pub tenant: Option<String>,
@@ -271,10 +271,12 @@ pub struct IdentityRecord {
     /// Ids of all groups, transitive ones included.
     pub groups: Vec<String>,
     /// Whether `groups` are all there are.
+    #[serde(default)]
     pub groups_complete: bool,
     /// The highest label it may see.
     pub clearance: Option<String>,
     /// For policies.
+    #[serde(default)]
     pub attributes: BTreeMap<String, Attribute>,
     /// RFC 3339, read by the surface that parses the file.
     pub expires_at: Option<String>,

@@ -199,8 +199,8 @@ impl SegmentAccess {
         }
         resolved.remembered.clear();
         if resolved.effective.len() == self.column.documents() && resolved.epoch < plane.epoch() {
-            for (_, number) in plane.changed_since(resolved.epoch) {
-                let at = self.by_number.binary_search_by_key(number, |&i| self.column.document(i as usize).0);
+            for number in plane.changes_since(resolved.epoch) {
+                let at = self.by_number.binary_search_by_key(&number, |&i| self.column.document(i as usize).0);
                 if let Ok(at) = at {
                     self.resolve_one(plane, resolved, self.by_number[at]);
                 }

@@ -49,6 +49,8 @@ pub struct Stats {
     pub tombstones: u64,
     /// Distinct effective ACLs.
     pub distinct_acls: usize,
+    /// The label of unlabelled rows.
+    pub default_label: String,
     /// Numbers per vector.
     pub dim: usize,
     /// The stamp of the model, `null` if the caller brings vectors.
@@ -207,7 +209,10 @@ impl Index {
     /// `Corrupted`, `Unavailable`.
     pub fn stats(&self) -> Result<Stats> {
         let snapshot = self.snapshot()?;
-        let (acl_epoch, distinct_acls) = self.with_plane(|plane| Ok((plane.epoch(), plane.distinct_acls())))?;
+        let (acl_epoch, distinct_acls, default_label) = self.with_plane(|plane| {
+            let labels = plane.labels();
+            Ok((plane.epoch(), plane.distinct_acls(), labels.name(labels.default_rank()).to_owned()))
+        })?;
         let settings = &snapshot.manifest().settings;
         Ok(Stats {
             generation: snapshot.generation(),
@@ -218,6 +223,7 @@ impl Index {
             chunks: snapshot.documents().map(|document| u64::from(document.chunks)).sum(),
             tombstones: snapshot.segments().iter().map(|live| live.dead.len()).sum(),
             distinct_acls,
+            default_label,
             dim: settings.dim,
             model: settings.model.clone(),
             chunker: settings.chunker.clone(),

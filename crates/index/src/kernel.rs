@@ -19,6 +19,11 @@ pub(crate) fn dot_scalar(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>() as f32
 }
 
+/// Whether `vector` is of unit norm already, to the last digits of f32.
+pub(crate) fn is_unit(vector: &[f32]) -> bool {
+    (vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() - 1.0).abs() < 1e-6
+}
+
 /// Scales `vector` to unit norm in place; `false` (and no change) if it is zero or not finite.
 pub(crate) fn normalise(vector: &mut [f32]) -> bool {
     let norm = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();

@@ -24,7 +24,7 @@ pub use graph::GraphSettings;
 pub use index::{Index, Stats};
 pub use manifest::{Manifest, SegmentEntry, Settings, Tombstones};
 pub use search::Plan;
-pub use segment::{ChunkRow, NewChunk, NewDocument};
+pub use segment::{ChunkRow, NewChunk, NewDocument, SharedVectors};
 pub use snapshot::{Answer, Hit, LiveDocument, Snapshot, VisibleRows};
 pub use verify::Verified;
 pub use write::Writer;

@@ -22,6 +22,8 @@ pub struct Settings {
     pub dim: usize,
     /// The stamp of the model that makes the vectors, as JSON; `null` if the caller brings them.
     pub model: serde_json::Value,
+    /// How that model is found again (`builtin`, a folder, `bedrock:…`); a hint, what counts is the stamp.
+    pub embedder: Option<String>,
     /// How documents are cut, as JSON.
     pub chunker: serde_json::Value,
 }

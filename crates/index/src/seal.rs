@@ -15,7 +15,10 @@ use crate::storage::Storage;
 pub(crate) const FORMAT: u32 = 1;
 
 fn header(kind: &str, format: u32, body: &[u8]) -> String {
-    format!("{{\"safepassage\":\"{kind}\",\"format\":{format},\"xxh3\":\"{:016x}\"}}\n", xxh3_64_with_seed(body, u64::from(format)))
+    format!(
+        "{{\"safepassage\":\"{kind}\",\"format\":{format},\"xxh3\":\"{:016x}\"}}\n",
+        xxh3_64_with_seed(body, u64::from(format))
+    )
 }
 
 /// The sealed bytes of `value`.

@@ -12,7 +12,7 @@ use safepassage_error::{Error, Result};
 use crate::kernel;
 use crate::manifest::{Manifest, SegmentEntry};
 use crate::search::{Plan, search_segment};
-use crate::segment::{self, ChunkRow, NewChunk, NewDocument, Segment};
+use crate::segment::{self, ChunkRow, NewChunk, NewDocument, Segment, SharedVectors};
 use crate::storage::Storage;
 
 /// A segment with the documents that died since it was written.
@@ -204,16 +204,17 @@ impl Snapshot {
                 let (number, version) = column.document(i);
                 let (id, source) =
                     (live.segment.documents.id(i).to_owned(), live.segment.documents.source(i).to_owned());
-                let (chunks, vectors) = (Vec::new(), Vec::new());
+                let (chunks, vectors) = (Vec::new(), SharedVectors::default());
                 NewDocument { number, version, id, source, title: None, uri: None, metadata: None, chunks, vectors }
             })
             .collect();
+        let mut vectors = vec![Vec::new(); all.len()];
         let mut row = 0;
         live.segment.chunks.scan(&mut |chunk| {
             let at = column.document_of(row).ok_or_else(|| Error::corrupted("merge", "more chunks than rows"))?;
             let document = &mut all[at];
             if !live.dead.contains(at as u32) {
-                document.vectors.extend_from_slice(live.segment.vectors.row(row)?);
+                vectors[at].extend_from_slice(live.segment.vectors.row(row)?);
                 (document.title, document.uri, document.metadata) = (chunk.title, chunk.uri, chunk.metadata);
                 let ChunkRow { chunk: ordinal, text, span, heading, hash, .. } = chunk;
                 document.chunks.push(NewChunk { ordinal, text, span, heading, hash });
@@ -221,6 +222,7 @@ impl Snapshot {
             row += 1;
             Ok(())
         })?;
+        all.iter_mut().zip(vectors).for_each(|(document, vectors)| document.vectors = vectors.into());
         Ok(all.into_iter().zip(0..).filter(|(_, i)| !live.dead.contains(*i)).map(|(document, _)| document).collect())
     }
 

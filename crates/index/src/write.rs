@@ -47,13 +47,21 @@ impl<'a> Writer<'a> {
     /// `Invalid` if the vectors are not chunks × dim, or one is zero or not finite; the document is then left out.
     pub fn upsert(&mut self, tenant: &Tenant, mut document: NewDocument) -> Result<()> {
         let dim = self.base.manifest().settings.dim;
-        if document.vectors.len() != document.chunks.len() * dim {
-            let (got, want) = (document.vectors.len(), document.chunks.len());
+        let values = document.vectors.as_slice();
+        if values.len() != document.chunks.len() * dim {
+            let (got, want) = (values.len(), document.chunks.len());
             let message = format!("`{}` has {got} numbers for {want} chunks of {dim} dimensions", document.id);
             return Err(Error::invalid("upsert", message));
         }
-        if let Some(bad) = document.vectors.chunks_exact_mut(dim).position(|vector| !kernel::normalise(vector)) {
-            return Err(Error::invalid("upsert", format!("vector {bad} of `{}` is zero or not finite", document.id)));
+        if !values.chunks_exact(dim).all(kernel::is_unit) {
+            let mut scaled = values.to_vec();
+            if let Some(bad) = scaled.chunks_exact_mut(dim).position(|vector| !kernel::normalise(vector)) {
+                return Err(Error::invalid(
+                    "upsert",
+                    format!("vector {bad} of `{}` is zero or not finite", document.id),
+                ));
+            }
+            document.vectors = scaled.into();
         }
         self.pending.insert((tenant.clone(), document.id.clone()), Some(document));
         Ok(())

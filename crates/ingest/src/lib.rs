@@ -1,1 +1,20 @@
-//! See crates/README.md.
+//! Here is a folder or a file: bring the index up to date with it.
+//!
+//! `source → parse → chunk → diff → embed → commit`. In go a [`SourceSpec`] and an [`Embedder`]; out come a new
+//! generation, new permissions and a [`Report`]. Who may see what is decided in `access`; how records are kept, in
+//! `index`.
+//!
+//! [`Embedder`]: safepassage_models::Embedder
+
+#![forbid(unsafe_code)]
+
+mod chunk;
+mod parse;
+mod source;
+mod sync;
+
+pub use chunk::{ChunkSettings, Chunker};
+pub use source::{Format, SourceSpec};
+pub use sync::{Batch, BatchDocument, Progress, Report, Silent, Skipped, SyncOptions, check_model, sync};
+
+pub use parse::{Block, Parsed, parse};

@@ -1,1 +1,52 @@
-//! See crates/README.md.
+//! A retrieval engine for retrieval-augmented generation that returns only the passages the asker may read.
+//!
+//! [`Engine`] is an index with its model; a [`Session`] is an engine seen by one [`Identity`]. There is no search
+//! without a session, so there is none without an identity.
+//!
+//! ```
+//! # #[cfg(feature = "builtin")] {
+//! use safepassage::{Acl, BatchDocument, Create, Engine, Identity, Principal};
+//!
+//! let folder = tempfile::tempdir().unwrap();
+//! let engine = Engine::create(folder.path(), Create::default())?;
+//! let document = |id: &str, text: &str, reader: Principal| BatchDocument {
+//!     id: id.into(),
+//!     text: Some(text.into()),
+//!     acl: Some(Acl::new([reader], [])),
+//!     ..BatchDocument::default()
+//! };
+//! engine.add(vec![
+//!     document("memo", "Salaries rise by four percent in July.", Principal::group("hr")),
+//!     document("handbook", "Pay is reviewed once a year.", Principal::Everyone),
+//! ])?;
+//! engine.commit()?;
+//!
+//! let alice = engine.session(Identity::asserted("alice").groups(["hr"]).issue(engine.clock())?);
+//! let bob = engine.session(Identity::asserted("bob").issue(engine.clock())?);
+//! assert_eq!(alice.search("how much more will we earn?").k(1).run()?.hits[0].document, "memo");
+//! assert_eq!(bob.search("how much more will we earn?").k(1).run()?.hits[0].document, "handbook");
+//! # }
+//! # Ok::<(), safepassage::Error>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod acl;
+mod engine;
+mod identity_file;
+mod session;
+
+pub use acl::DocumentAcl;
+pub use engine::{Create, EmbedderChoice, Engine};
+pub use identity_file::identity_from_json;
+pub use session::{Hit, Results, Search, Session, VectorHits, Visible};
+
+pub use safepassage_access::{
+    Acl, AssertedIdentity, Attribute, Explanation, Identity, Labels, Principal, Reason, Tenant,
+};
+pub use safepassage_error::{Error, Kind, Result, system};
+pub use safepassage_index::{Manifest, Plan, SharedVectors, Stats, Verified};
+pub use safepassage_ingest::{
+    BatchDocument, ChunkSettings, Progress, Report, Silent, Skipped, SourceSpec, SyncOptions,
+};
+pub use safepassage_models::{Embedder, Embeddings, ModelStamp, Purpose, Tokenizer, Transformer};

@@ -205,8 +205,8 @@ impl AccessPlane {
     }
 
     /// Documents whose permission changed after `epoch`, newest last; may repeat.
-    pub(crate) fn changed_since(&self, epoch: u64) -> &[(u64, DocumentNumber)] {
-        self.documents.changed_since(epoch)
+    pub fn changes_since(&self, epoch: u64) -> impl Iterator<Item = DocumentNumber> + '_ {
+        self.documents.changed_since(epoch).iter().map(|(_, number)| *number)
     }
 }
 

@@ -16,6 +16,8 @@ mod vectors;
 mod write;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use safepassage_access::{DocumentNumber, SegmentAccess, Tenant, Version};
 use safepassage_error::{Error, Result};
@@ -59,8 +61,40 @@ pub struct NewDocument {
     pub metadata: Option<String>,
     /// In the order of the text.
     pub chunks: Vec<NewChunk>,
-    /// chunks × dim, row-major, unit norm.
-    pub vectors: Vec<f32>,
+    /// chunks × dim, row-major.
+    pub vectors: SharedVectors,
+}
+
+/// Vectors that may be part of a larger block, so that adding a matrix does not copy it row by row.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SharedVectors {
+    block: Arc<Vec<f32>>,
+    range: Range<usize>,
+}
+
+impl SharedVectors {
+    /// The numbers `range` of `block`.
+    ///
+    /// # Errors
+    /// `Invalid` if the range is not within the block.
+    pub fn part_of(block: &Arc<Vec<f32>>, range: Range<usize>) -> Result<Self> {
+        match block.get(range.clone()) {
+            Some(_) => Ok(Self { block: Arc::clone(block), range }),
+            None => Err(Error::invalid("share vectors", "the range is not within the block")),
+        }
+    }
+
+    /// The numbers.
+    #[must_use]
+    pub fn as_slice(&self) -> &[f32] {
+        &self.block[self.range.clone()]
+    }
+}
+
+impl From<Vec<f32>> for SharedVectors {
+    fn from(values: Vec<f32>) -> Self {
+        Self { range: 0..values.len(), block: Arc::new(values) }
+    }
 }
 
 /// One chunk on its way into a segment.

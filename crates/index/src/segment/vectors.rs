@@ -21,10 +21,6 @@ impl Vectors {
         Ok(Self { bytes, rows, dim })
     }
 
-    pub fn rows(&self) -> u32 {
-        self.rows
-    }
-
     /// The vector of `row`, checked against its block's sum on first touch.
     #[inline]
     pub fn row(&self, row: u32) -> Result<&[f32]> {

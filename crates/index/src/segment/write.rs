@@ -34,7 +34,7 @@ pub(crate) fn write(
     if let Some(pair) = new.windows(2).find(|pair| pair[0].id == pair[1].id) {
         return Err(Error::invalid("write segment", format!("the document `{}` is given twice", pair[0].id)));
     }
-    if let Some(bad) = new.iter().find(|d| d.vectors.len() != d.chunks.len() * dim) {
+    if let Some(bad) = new.iter().find(|d| d.vectors.as_slice().len() != d.chunks.len() * dim) {
         return Err(Error::invalid("write segment", format!("the vectors of `{}` are not chunks × {dim}", bad.id)));
     }
     let rows: usize = new.iter().map(|d| d.chunks.len()).sum();
@@ -48,7 +48,7 @@ pub(crate) fn write(
     };
     put(DOCUMENTS, &documents::encode(&new)?)?;
     put(CHUNKS, &chunks::encode(&new)?)?;
-    let vectors: Vec<f32> = new.iter().flat_map(|d| d.vectors.iter().copied()).collect();
+    let vectors: Vec<f32> = new.iter().flat_map(|d| d.vectors.as_slice()).copied().collect();
     let documents = new.len() as u32;
     drop(new);
     put(VECTORS, bytemuck::cast_slice(&vectors))?;

@@ -109,7 +109,7 @@ fn bad_vectors_and_missing_acls_are_refused() {
     let good = bound(&index, "a", 1, &allow("alice"), 1, &mut Numbers(1)).unwrap();
     for bad in [vec![0.0; DIM], vec![f32::NAN; DIM], vec![f32::INFINITY; DIM], vec![1.0; DIM - 1], vec![]] {
         let mut document = good.clone();
-        document.vectors = bad;
+        document.vectors = bad.into();
         assert_eq!(writer.upsert(&Tenant::default(), document).unwrap_err().kind(), Kind::Invalid);
     }
     assert_eq!(writer.pending(), 0);

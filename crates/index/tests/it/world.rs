@@ -17,7 +17,7 @@ pub fn clock() -> Clock {
 }
 
 pub fn settings() -> Settings {
-    Settings { dim: DIM, model: serde_json::Value::Null, chunker: serde_json::Value::Null }
+    Settings { dim: DIM, model: serde_json::Value::Null, embedder: None, chunker: serde_json::Value::Null }
 }
 
 pub fn create(storage: impl Storage + 'static) -> Result<Index> {
@@ -93,7 +93,7 @@ pub fn bound(
         uri: None,
         metadata: Some("{\"a\":1}".into()),
         chunks: (0..chunks as u32).map(chunk).collect(),
-        vectors: (0..chunks).flat_map(|_| numbers.vector(DIM)).collect(),
+        vectors: (0..chunks).flat_map(|_| numbers.vector(DIM)).collect::<Vec<f32>>().into(),
     })
 }
 

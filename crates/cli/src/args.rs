@@ -1,0 +1,199 @@
+//! Which commands and options are there?
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use safepassage::{Principal, SourceSpec};
+
+/// Retrieval that returns only the passages the asker may read.
+#[derive(Debug, Parser)]
+#[command(name = "safepassage", version, max_term_width = 110)]
+pub struct Arguments {
+    /// Print one JSON object on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring an index up to date with folders, JSON Lines files or BEIR folders
+    Sync(Sync),
+    /// Ask a question as somebody
+    Search(Search),
+    /// List the documents that somebody may see
+    Visible(Who),
+    /// Say why somebody may or may not read a document
+    Explain(Explain),
+    /// Look up or change who may read a document
+    #[command(subcommand)]
+    Acl(Acl),
+    /// List the generations of an index
+    Generations(Operate),
+    /// Make a generation with the content of an earlier one; permissions stay as they are now
+    Rollback(Rollback),
+    /// Merge segments and drop what is dead
+    Merge(Operate),
+    /// Check every byte and every rule of the format
+    Verify(Operate),
+    /// Show the sizes of an index
+    Stats(Operate),
+}
+
+#[derive(Debug, Args)]
+pub struct Operate {
+    /// Folder of the index
+    #[arg(long, value_name = "DIR")]
+    pub index: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The generation whose content is wanted
+    pub generation: u64,
+    #[command(flatten)]
+    pub operate: Operate,
+}
+
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// Folders, `.jsonl` files, BEIR folders or single documents; NAME= puts NAME/ before their ids
+    #[arg(required = true, value_name = "[NAME=]SOURCE")]
+    pub sources: Vec<SourceSpec>,
+    #[command(flatten)]
+    pub operate: Operate,
+    /// ACL file, instead of the `acl.jsonl` beside each source
+    #[arg(long, value_name = "FILE")]
+    pub acl: Option<PathBuf>,
+    /// `builtin` or a model folder; only for a new index [default: builtin]
+    #[arg(long, value_name = "E")]
+    pub embedder: Option<String>,
+    /// The most tokens of a chunk; only for a new index [default: what the model reads]
+    #[arg(long, value_name = "N")]
+    pub chunk_tokens: Option<usize>,
+    /// Tokens that neighbouring chunks share; only for a new index [default: an eighth of a chunk]
+    #[arg(long, value_name = "N")]
+    pub overlap: Option<usize>,
+    /// Label of unlabelled documents; only for a new index [default: the lowest]
+    #[arg(long, value_name = "L")]
+    pub default_label: Option<String>,
+    /// Write nothing if any document would have to be put aside
+    #[arg(long)]
+    pub strict: bool,
+    /// Write nothing; say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Who asks: `--identity FILE`, or `--user U` with `--group G…` or `--no-groups`.
+#[derive(Debug, Args)]
+pub struct Identity {
+    /// Identity as JSON; without a user it is anonymous
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "group", "no_groups", "tenant", "clearance"], required_unless_present = "user")]
+    pub identity: Option<PathBuf>,
+    /// User id
+    #[arg(long, value_name = "U")]
+    pub user: Option<String>,
+    /// Group id; once for each group, all of them
+    #[arg(long, value_name = "G", conflicts_with = "no_groups", requires = "user")]
+    pub group: Vec<String>,
+    /// The user is in no group
+    #[arg(long, requires = "user")]
+    pub no_groups: bool,
+    /// Tenant
+    #[arg(long, value_name = "T", requires = "user")]
+    pub tenant: Option<String>,
+    /// Highest label the user may see [default: the lowest]
+    #[arg(long, value_name = "C", requires = "user")]
+    pub clearance: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Who {
+    #[command(flatten)]
+    pub operate: Operate,
+    #[command(flatten)]
+    pub who: Identity,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    Vector,
+    Hybrid,
+    Lexical,
+}
+
+#[derive(Debug, Args)]
+pub struct Search {
+    /// The question
+    pub query: String,
+    #[command(flatten)]
+    pub who: Who,
+    /// How many passages
+    #[arg(short, default_value_t = 10)]
+    pub k: usize,
+    /// How passages are found; `hybrid` and `lexical` are not there yet
+    #[arg(long, value_enum, default_value_t = Mode::Vector)]
+    pub mode: Mode,
+    /// Share of the truly nearest passages to be found; 1 is exact
+    #[arg(long, default_value_t = 0.95, value_name = "R")]
+    pub recall: f32,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    #[command(flatten)]
+    pub who: Who,
+    /// Id of the document
+    #[arg(long, value_name = "ID")]
+    pub document: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Document {
+    #[command(flatten)]
+    pub operate: Operate,
+    /// Id of the document
+    #[arg(long, value_name = "ID")]
+    pub document: String,
+    /// Tenant of the document
+    #[arg(long, value_name = "T", default_value = "")]
+    pub tenant: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Acl {
+    /// Show who may read a document
+    Get(Document),
+    /// Replace the ACL of a document
+    Set {
+        #[command(flatten)]
+        document: Document,
+        /// Who may read: `user:ID`, `group:ID`, `everyone`, `public`
+        #[arg(long, value_name = "P", num_args = 0..)]
+        allow: Vec<Principal>,
+        /// Who may not, whatever else allows them
+        #[arg(long, value_name = "P", num_args = 0..)]
+        deny: Vec<Principal>,
+    },
+    /// Take a document from a principal until restored, whatever a later sync says
+    Revoke {
+        #[command(flatten)]
+        document: Document,
+        /// Who loses it
+        #[arg(long, value_name = "P")]
+        principal: Principal,
+    },
+    /// Lift a revocation
+    Restore {
+        #[command(flatten)]
+        document: Document,
+        /// Who may pass the ACL again
+        #[arg(long, value_name = "P")]
+        principal: Principal,
+        /// Why; kept in the access log
+        #[arg(long)]
+        reason: String,
+    },
+}

@@ -1,0 +1,53 @@
+//! `safepassage search`, `visible` and `explain`
+
+use safepassage::{Engine, Error, Result};
+
+use crate::args::{Explain, Mode, Search, Who};
+use crate::{identity, output};
+
+pub fn search(arguments: &Search, json: bool) -> Result<()> {
+    if arguments.mode != Mode::Vector {
+        let message = "only `--mode vector` is there yet; lexical and hybrid search are being built";
+        return Err(Error::invalid("search", message));
+    }
+    let engine = Engine::open(&arguments.who.operate.index)?;
+    let session = engine.session(identity::read(&arguments.who.who, engine.clock())?);
+    let results = session.search(&arguments.query).k(arguments.k).recall(arguments.recall).run()?;
+    if json {
+        return output::json(&results);
+    }
+    for hit in &results.hits {
+        let place = if hit.heading.is_empty() { hit.title.clone().unwrap_or_default() } else { hit.heading.clone() };
+        output::line(&output::printable(&format!("{:>2}  {:.3}  {}  {}", hit.rank, hit.score, hit.document, place)))?;
+        output::line(&format!("           {}", output::shortened(&hit.text, 240)))?;
+    }
+    let found = results.hits.len();
+    let how = if results.exact { "exact" } else { "approximate" };
+    let all = if results.complete { "" } else { ", not complete" };
+    output::line(&format!("{found} passages, {how}{all}"))
+}
+
+pub fn visible(arguments: &Who, json: bool) -> Result<()> {
+    let engine = Engine::open(&arguments.operate.index)?;
+    let visible = engine.session(identity::read(&arguments.who, engine.clock())?).visible()?;
+    if json {
+        return output::json(&visible);
+    }
+    visible.documents.iter().try_for_each(|id| output::line(&output::printable(id)))?;
+    output::line(&format!("{} documents", visible.count))
+}
+
+pub fn explain(arguments: &Explain, json: bool) -> Result<()> {
+    let engine = Engine::open(&arguments.who.operate.index)?;
+    let who = identity::read(&arguments.who.who, engine.clock())?;
+    let explanation = engine.explain(&who, &arguments.document)?;
+    if json {
+        return output::json(&explanation);
+    }
+    output::line(if explanation.visible { "visible" } else { "not visible" })?;
+    for reason in &explanation.reasons {
+        let what = reason.effect.replace('_', " ");
+        output::line(&output::printable(&format!("  {what}: {}", reason.path.join(" → "))))?;
+    }
+    Ok(())
+}

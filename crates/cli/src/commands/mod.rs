@@ -1,0 +1,26 @@
+//! Here is a command: do it.
+
+mod acl;
+mod ask;
+mod operate;
+mod sync;
+
+use safepassage::Result;
+
+use crate::args::{Arguments, Command};
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let json = arguments.json;
+    match &arguments.command {
+        Command::Sync(sync) => sync::run(sync, json),
+        Command::Search(search) => ask::search(search, json),
+        Command::Visible(who) => ask::visible(who, json),
+        Command::Explain(explain) => ask::explain(explain, json),
+        Command::Acl(acl) => acl::run(acl, json),
+        Command::Generations(index) => operate::generations(index, json),
+        Command::Rollback(rollback) => operate::rollback(rollback, json),
+        Command::Merge(index) => operate::merge(index, json),
+        Command::Verify(index) => operate::verify(index, json),
+        Command::Stats(index) => operate::stats(index, json),
+    }
+}

@@ -1,0 +1,80 @@
+//! `safepassage generations`, `rollback`, `merge`, `verify` and `stats`
+
+use safepassage::{Engine, Result};
+use serde_json::json;
+
+use crate::args::{Operate, Rollback};
+use crate::output;
+
+pub fn generations(arguments: &Operate, json: bool) -> Result<()> {
+    let all = Engine::open(&arguments.index)?.generations()?;
+    if json {
+        let all: Vec<_> = all
+            .iter()
+            .map(|m| {
+                json!({"generation": m.generation, "parent": m.parent, "created_ms": m.created_ms, "operation": m.operation,
+                       "acl_epoch": m.acl_epoch, "segments": m.segments.len(),
+                       "documents": m.segments.iter().map(|s| u64::from(s.documents)).sum::<u64>(),
+                       "chunks": m.segments.iter().map(|s| u64::from(s.rows)).sum::<u64>()})
+            })
+            .collect();
+        return output::json(&json!({"generations": all}));
+    }
+    for m in &all {
+        let rows: u64 = m.segments.iter().map(|segment| u64::from(segment.rows)).sum();
+        output::line(&format!(
+            "{:>6}  {:<8}  from {:>6}  {:>3} segments  {rows:>9} rows  acl_epoch {}",
+            m.generation,
+            m.operation,
+            m.parent,
+            m.segments.len(),
+            m.acl_epoch
+        ))?;
+    }
+    Ok(())
+}
+
+fn generation(number: u64, json: bool) -> Result<()> {
+    if json { output::json(&json!({"generation": number})) } else { output::line(&format!("generation {number}")) }
+}
+
+pub fn rollback(arguments: &Rollback, json: bool) -> Result<()> {
+    generation(Engine::open(&arguments.operate.index)?.rollback(arguments.generation)?, json)
+}
+
+pub fn merge(arguments: &Operate, json: bool) -> Result<()> {
+    generation(Engine::open(&arguments.index)?.merge()?, json)
+}
+
+pub fn verify(arguments: &Operate, json: bool) -> Result<()> {
+    let verified = Engine::open(&arguments.index)?.verify()?;
+    if json {
+        return output::json(&verified);
+    }
+    output::line(&format!(
+        "whole: {} generations, {} epochs, {} segments, {} documents, {} bytes checked",
+        verified.generations, verified.acl_epochs, verified.segments, verified.documents, verified.bytes
+    ))
+}
+
+pub fn stats(arguments: &Operate, json: bool) -> Result<()> {
+    let stats = Engine::open(&arguments.index)?.stats()?;
+    if json {
+        return output::json(&stats);
+    }
+    for (name, value) in [
+        ("documents", stats.documents),
+        ("chunks", stats.chunks),
+        ("tombstones", stats.tombstones),
+        ("segments", stats.segments as u64),
+        ("graphs", stats.graphs as u64),
+        ("distinct ACLs", stats.distinct_acls as u64),
+        ("dim", stats.dim as u64),
+        ("generation", stats.generation),
+        ("acl_epoch", stats.acl_epoch),
+    ] {
+        output::line(&format!("{name:<14} {value:>10}"))?;
+    }
+    output::line(&format!("{:<14} {}", "default label", stats.default_label))?;
+    output::line(&format!("{:<14} {}", "model", stats.model["model"].as_str().unwrap_or("none")))
+}

@@ -1,0 +1,102 @@
+//! `safepassage sync`
+
+use std::sync::Arc;
+
+use safepassage::system::{Clock, Stopwatch};
+use safepassage::{ChunkSettings, Create, EmbedderChoice, Engine, Error, Kind, Labels, Report, Result, SyncOptions};
+use safepassage_index::storage::MemoryStorage;
+
+use crate::args::Sync;
+use crate::output;
+use crate::progress::Bar;
+
+pub fn run(arguments: &Sync, json: bool) -> Result<()> {
+    let watch = Stopwatch::start();
+    let engine = open_or_create(arguments)?;
+    let options = SyncOptions { acl: arguments.acl.clone(), strict: arguments.strict, dry_run: arguments.dry_run };
+    let report = engine.sync(&arguments.sources, &options, &Bar::new())?;
+    if json { output::json(&report) } else { show(&report, watch.seconds()) }
+}
+
+fn open_or_create(arguments: &Sync) -> Result<Engine> {
+    let index = &arguments.operate.index;
+    let engine = match Engine::open(index) {
+        Err(error) if error.kind() == Kind::NotFound => return create(arguments),
+        other => other?,
+    };
+    let stats = engine.stats()?;
+    let differs = |what: &str, has: &dyn std::fmt::Display| {
+        let message = format!("the index was made with {what} `{has}`; make a new index for another");
+        Err(Error::invalid("sync", message))
+    };
+    if let Ok(chunker) = serde_json::from_value::<ChunkSettings>(stats.chunker) {
+        if arguments.chunk_tokens.is_some_and(|n| n != chunker.chunk_tokens) {
+            return differs("--chunk-tokens", &chunker.chunk_tokens);
+        }
+        if arguments.overlap.is_some_and(|n| n != chunker.overlap_tokens) {
+            return differs("--overlap", &chunker.overlap_tokens);
+        }
+    }
+    if let Some(label) = arguments.default_label.as_ref().filter(|label| **label != stats.default_label) {
+        Labels::default().rank(label)?;
+        return differs("--default-label", &stats.default_label);
+    }
+    match arguments.embedder.as_deref() {
+        None => Ok(engine),
+        Some("builtin") if stats.model["provider"] == "builtin" => Ok(engine),
+        Some("builtin") => differs("the model", &stats.model["model"]),
+        Some(folder) => Engine::open_with(index, Arc::new(safepassage::Transformer::open(folder.as_ref())?)),
+    }
+}
+
+fn create(arguments: &Sync) -> Result<Engine> {
+    let embedder = match arguments.embedder.as_deref() {
+        None | Some("builtin") => EmbedderChoice::Builtin,
+        Some(remote) if remote.starts_with("bedrock:") || remote.starts_with("openai:") => {
+            let message = format!("`{remote}` is not supported yet; use `builtin` or the path of a model folder");
+            return Err(Error::invalid("sync", message));
+        }
+        Some(folder) => EmbedderChoice::Folder(folder.into()),
+    };
+    let mut labels = Labels::default();
+    if let Some(label) = &arguments.default_label {
+        labels = labels.with_default(label)?;
+    }
+    let (chunk_tokens, overlap_tokens) = (arguments.chunk_tokens, arguments.overlap);
+    let create = Create { embedder, chunk_tokens, overlap_tokens, labels };
+    if arguments.dry_run {
+        return Engine::create_in(Arc::new(MemoryStorage::default()), create, Clock::system());
+    }
+    // A source that is not there is found before an empty index is made.
+    for source in &arguments.sources {
+        if !source.path.exists() {
+            let message = format!("there is no `{}`", source.path.display());
+            return Err(Error::new(Kind::NotFound, "open source", message));
+        }
+    }
+    Engine::create(&arguments.operate.index, create)
+}
+
+fn show(report: &Report, seconds: f64) -> Result<()> {
+    let would = if report.dry_run { "would be " } else { "" };
+    let Report { added, changed, permission_only, deleted, unchanged, chunks, embedded, .. } = report;
+    output::line(&format!(
+        "{would}added {added}, changed {changed}, permission only {permission_only}, deleted {deleted}, unchanged {unchanged}"
+    ))?;
+    output::line(&format!("{chunks} chunks, {embedded} embedded, in {seconds:.1} s"))?;
+    for skipped in &report.skipped {
+        output::line(&output::printable(&format!("skipped {}: {}", skipped.document, skipped.reason)))?;
+    }
+    for warning in &report.warnings {
+        output::line(&output::printable(&format!("warning: {warning}")))?;
+    }
+    if report.without_acl > 0 {
+        let shown = report.without_acl_documents.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
+        let more = if report.without_acl > 10 { ", …" } else { "" };
+        output::line(&output::printable(&format!(
+            "{} without ACL, visible to nobody: {shown}{more}",
+            report.without_acl
+        )))?;
+    }
+    output::line(&format!("generation {}, acl_epoch {}", report.generation, report.acl_epoch))
+}

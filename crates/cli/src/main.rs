@@ -1,0 +1,52 @@
+//! The `safepassage` binary: arguments in, text or one JSON object out.
+//!
+//! Progress and messages go to stderr, results to stdout. Exit codes come from the one table in `safepassage-error`.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod identity;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use safepassage::{Error, Kind};
+
+fn main() -> ExitCode {
+    let wants_json = std::env::args_os().any(|arg| arg == "--json");
+    let arguments = match args::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            if wants_json {
+                let text = error.to_string();
+                let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                output::error_json(&Error::invalid("read arguments", first));
+            }
+            // Nowhere is left to report that stderr is closed.
+            let _ = error.print();
+            return ExitCode::from(Kind::Invalid.exit_code());
+        }
+        Err(help) => {
+            let _ = help.print();
+            return ExitCode::SUCCESS;
+        }
+    };
+    match commands::run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if arguments.json {
+                output::error_json(&error);
+            }
+            eprintln!("safepassage: {}", output::printable(&error.to_string()));
+            let mut cause = std::error::Error::source(&error);
+            while let Some(error) = cause {
+                eprintln!("  because: {}", output::printable(&error.to_string()));
+                cause = error.source();
+            }
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}

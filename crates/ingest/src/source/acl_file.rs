@@ -1,0 +1,174 @@
+//! Who may read which documents, said beside the source.
+//!
+//! `acl.jsonl`, a line `{"_id": ID, "acl": {"allow": […], "deny": […]}}` for a document, a folder (`_id` ends in `/`)
+//! or the whole source (`./`). Allow is the nearest; denies add up from the document through all folders above it. A
+//! line that cannot be read refuses the whole source, because it might have been a deny.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+use safepassage_access::{Acl, Principal};
+use safepassage_error::{Error, Result};
+use serde::Deserialize;
+
+use super::lines::each_line;
+
+/// The file looked for beside a source.
+pub(super) const NAME: &str = "acl.jsonl";
+
+/// What one place says: `allow` may be left to a place further up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stated {
+    pub allow: Option<BTreeSet<Principal>>,
+    #[serde(default)]
+    pub deny: BTreeSet<Principal>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    #[serde(rename = "_id")]
+    id: String,
+    acl: Stated,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct AclFile {
+    path: PathBuf,
+    documents: BTreeMap<String, (u64, Stated)>,
+    /// By path with the `/` at the end; the source itself is the empty path.
+    folders: BTreeMap<String, (u64, Stated)>,
+}
+
+impl AclFile {
+    pub fn read(path: &Path) -> Result<Self> {
+        let mut file = Self { path: path.to_owned(), ..Self::default() };
+        each_line(path, &mut |line| {
+            let number = line.number;
+            let refused =
+                |what: String| Error::invalid("read ACL file", what).with("file", path.display()).with("line", number);
+            let bytes = line.bytes.ok_or_else(|| refused("the line is too long".into()))?;
+            let parsed: Line = serde_json::from_slice(bytes).map_err(|e| refused(describe(&e)))?;
+            if parsed.id.split('/').any(|part| part == "..") {
+                return Err(refused(format!("`{}` is outside the source", parsed.id)));
+            }
+            let (table, key) = match parsed.id.strip_suffix('/') {
+                Some("." | "") => (&mut file.folders, String::new()),
+                Some(_) => (&mut file.folders, parsed.id.strip_prefix("./").unwrap_or(&parsed.id).to_owned()),
+                None => (&mut file.documents, parsed.id.strip_prefix("./").unwrap_or(&parsed.id).to_owned()),
+            };
+            if let Some((first, _)) = table.insert(key, (number, parsed.acl)) {
+                return Err(refused(format!("`{}` stands on line {first} too; say it once", parsed.id)));
+            }
+            Ok(())
+        })?;
+        Ok(file)
+    }
+
+    /// The ACL of document `id`, which says `own` itself; `None` if nobody states who may read.
+    pub fn resolve(&self, id: &str, own: Option<&Stated>) -> Option<Acl> {
+        let folders = std::iter::successors(Some(id), |path| path.strip_suffix('/').or(Some(path)).and_then(above));
+        let folders = folders.skip(1).filter_map(|folder| self.folders.get(folder));
+        let stated: Vec<&Stated> = self
+            .documents
+            .get(id)
+            .into_iter()
+            .map(|(_, stated)| stated)
+            .chain(own)
+            .chain(folders.map(|(_, stated)| stated))
+            .collect();
+        let allow = stated.iter().find_map(|stated| stated.allow.clone())?;
+        let deny = stated.iter().flat_map(|stated| stated.deny.iter().cloned()).collect();
+        Some(Acl { allow, deny })
+    }
+
+    /// A sentence for each line that matches none of `ids`.
+    pub fn unmatched<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let mut documents = HashSet::new();
+        let mut folders = HashSet::from([String::new()]);
+        for id in ids {
+            documents.insert(id);
+            let mut path = id;
+            while let Some(folder) = above(path).filter(|folder| !folder.is_empty()) {
+                if !folders.insert(folder.to_owned()) {
+                    break;
+                }
+                path = &folder[..folder.len() - 1];
+            }
+        }
+        let say = |id: &str, line: u64| {
+            let hint = if folders.contains(&format!("{id}/")) {
+                format!("; write `{id}/` for the folder")
+            } else {
+                String::new()
+            };
+            format!("{} line {line}: `{id}` matches no document{hint}", self.path.display())
+        };
+        let lone_documents = self.documents.iter().filter(|(id, _)| !documents.contains(id.as_str()));
+        let lone_folders = self.folders.iter().filter(|(id, _)| !folders.contains(*id));
+        lone_documents.chain(lone_folders).map(|(id, (line, _))| say(id, *line)).collect()
+    }
+}
+
+/// The folder above `path`, with its `/`: the empty path for the topmost, and nothing above that.
+fn above(path: &str) -> Option<&str> {
+    if path.is_empty() {
+        return None;
+    }
+    Some(path.rfind('/').map_or("", |slash| &path[..=slash]))
+}
+
+/// serde's message without its position in a one-line text, but for the column.
+pub(super) fn describe(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or_default();
+    format!("{what} (column {})", error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(lines: &str) -> Result<AclFile> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        std::fs::write(&path, lines).unwrap();
+        AclFile::read(&path)
+    }
+
+    #[test]
+    fn allow_is_the_nearest_and_denies_add_up() {
+        let acls = file(
+            r#"{"_id": "./", "acl": {"allow": ["everyone"], "deny": ["user:x"]}}
+               {"_id": "hr/", "acl": {"allow": ["group:hr"], "deny": ["group:contractors"]}}
+               {"_id": "hr/pay/2026.md", "acl": {"deny": ["user:bob"]}}"#,
+        )
+        .unwrap();
+        let p = |text: &str| text.parse::<Principal>().unwrap();
+        assert_eq!(acls.resolve("a.md", None), Some(Acl::new([Principal::Everyone], [p("user:x")])));
+        let deep = acls.resolve("hr/pay/2026.md", None).unwrap();
+        assert_eq!(deep, Acl::new([p("group:hr")], [p("user:x"), p("group:contractors"), p("user:bob")]));
+        let own = Stated { allow: Some(BTreeSet::new()), deny: BTreeSet::new() };
+        assert!(acls.resolve("hr/a.md", Some(&own)).unwrap().allow.is_empty());
+        assert_eq!(file("").unwrap().resolve("a", None), None);
+    }
+
+    #[test]
+    fn lines_that_match_nothing_are_named() {
+        let acls =
+            file("{\"_id\": \"a/b\", \"acl\": {}}\n{\"_id\": \"a/b/\", \"acl\": {}}\n{\"_id\": \"x/\", \"acl\": {}}")
+                .unwrap();
+        let said = acls.unmatched(["a/b/c.md"].into_iter());
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].ends_with("`a/b` matches no document; write `a/b/` for the folder"), "{said:?}");
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_refuses_the_file() {
+        for bad in ["{", "{\"_id\": \"a\", \"acl\": {\"deny\": [\"grup:x\"]}}", "{\"_id\": \"../a\", \"acl\": {}}"] {
+            let error = file(&format!("{{\"_id\": \"b\", \"acl\": {{}}}}\n{bad}")).unwrap_err();
+            assert!(error.context().contains(&("line", "2".into())), "{error}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A file with a document in every line: ours, or the corpus of a BEIR folder.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+
+use safepassage_error::{Error, Result};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::acl_file::{AclFile, Stated, describe};
+use super::lines::each_line;
+use super::{At, Entry, Fault, Format, Listing, Source, SourceDocument};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    id: String,
+    text: String,
+    title: Option<String>,
+    uri: Option<String>,
+    acl: Option<Stated>,
+    acl_object: Option<String>,
+    label: Option<String>,
+    tenant: Option<String>,
+    metadata: Option<Map<String, Value>>,
+}
+
+/// BEIR's own lines carry further fields of all kinds, so unknown ones are let be.
+#[derive(Deserialize)]
+struct BeirDocument {
+    #[serde(default)]
+    title: String,
+    text: String,
+    metadata: Option<Map<String, Value>>,
+}
+
+/// Of a line that does not parse: what it says about permissions.
+#[derive(Deserialize)]
+struct Permission {
+    acl: Option<Stated>,
+    label: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct OurId {
+    id: String,
+    #[serde(default)]
+    tenant: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct BeirId {
+    #[serde(rename = "_id")]
+    id: String,
+}
+
+pub(super) struct Jsonl {
+    path: PathBuf,
+    acls: AclFile,
+    beir: bool,
+}
+
+impl Jsonl {
+    pub fn documents(path: PathBuf, acls: AclFile) -> Self {
+        Self { path, acls, beir: false }
+    }
+
+    /// The `corpus.jsonl` of a BEIR folder.
+    pub fn beir(path: PathBuf, acls: AclFile) -> Self {
+        Self { path, acls, beir: true }
+    }
+
+    fn id_of(&self, bytes: &[u8]) -> std::result::Result<(String, String), String> {
+        if let Err(e) = std::str::from_utf8(bytes) {
+            return Err(format!("not UTF-8 at byte {} of the line", e.valid_up_to()));
+        }
+        let id = match self.beir {
+            true => serde_json::from_slice::<BeirId>(bytes).map(|line| (String::new(), line.id)),
+            false => serde_json::from_slice::<OurId>(bytes).map(|line| (line.tenant.unwrap_or_default(), line.id)),
+        };
+        let id = id.map_err(|e| describe(&e))?;
+        match id.1.as_str() {
+            "" => Err("the id is empty".into()),
+            text if text.chars().any(char::is_control) => Err("the id has control characters".into()),
+            _ => Ok(id),
+        }
+    }
+
+    fn read_line(&self, offset: u64, bytes: u64) -> std::io::Result<Vec<u8>> {
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut line = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
+        file.take(bytes).read_to_end(&mut line)?;
+        Ok(line)
+    }
+
+    fn parse(&self, tenant: &str, id: &str, line: &[u8]) -> std::result::Result<SourceDocument, Fault> {
+        if self.beir {
+            let document: BeirDocument =
+                serde_json::from_slice(line).map_err(|e| self.fault(id, line, describe(&e)))?;
+            return Ok(SourceDocument {
+                title: (!document.title.is_empty()).then_some(document.title),
+                uri: None,
+                text: document.text,
+                format: Format::Plain,
+                acl: self.acls.resolve(id, None),
+                label: None,
+                metadata: document.metadata.filter(|metadata| !metadata.is_empty()),
+            });
+        }
+        let document: Document = serde_json::from_slice(line).map_err(|e| self.fault(id, line, describe(&e)))?;
+        if let Some(name) = document.acl_object {
+            return Err(Fault::hidden(format!("it points at the ACL object `{name}`, which is not defined")));
+        }
+        if (document.id.as_str(), document.tenant.as_deref().unwrap_or_default()) != (id, tenant) {
+            return Err(Fault::hidden("the file changed while it was read; run again"));
+        }
+        Ok(SourceDocument {
+            title: document.title.filter(|title| !title.is_empty()),
+            uri: document.uri,
+            text: document.text,
+            format: Format::Markdown,
+            acl: self.acls.resolve(id, document.acl.as_ref()),
+            label: document.label,
+            metadata: document.metadata.filter(|metadata| !metadata.is_empty()),
+        })
+    }
+
+    /// A line whose text cannot be used may still say who may read the document as it was.
+    fn fault(&self, id: &str, line: &[u8], reason: String) -> Fault {
+        let permission = serde_json::from_slice::<Permission>(line).ok();
+        Fault { reason, permission: permission.map(|p| (self.acls.resolve(id, p.acl.as_ref()), p.label)) }
+    }
+}
+
+impl Source for Jsonl {
+    fn list(&self) -> Result<Listing> {
+        let mut listing = Listing::default();
+        let mut lines = HashMap::<(String, String), u64>::new();
+        let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or("lines").to_owned();
+        each_line(&self.path, &mut |line| {
+            let place = format!("{name}:{}", line.number);
+            let id = match line.bytes {
+                Some(bytes) => self.id_of(bytes),
+                None => Err("the line is longer than 64 MiB".into()),
+            };
+            let id = match id {
+                Ok(id) => id,
+                Err(reason) => {
+                    listing.unidentified = true;
+                    listing.skipped.push((place, reason));
+                    return Ok(());
+                }
+            };
+            let first = lines.insert(id.clone(), line.number);
+            let (tenant, id) = id;
+            if let Some(first) = first {
+                let message = format!("the id `{id}` stands on lines {first} and {}", line.number);
+                return Err(Error::invalid("read source", message).with("file", self.path.display()));
+            }
+            let bytes = line.bytes.map_or(0, <[u8]>::len) as u64;
+            listing.entries.push(Entry {
+                tenant,
+                id,
+                place,
+                bytes,
+                at: At::Line { offset: line.offset, line: line.number },
+            });
+            Ok(())
+        })?;
+        Ok(listing)
+    }
+
+    fn read(&self, entry: &Entry) -> std::result::Result<SourceDocument, Fault> {
+        let At::Line { offset, line } = entry.at else { return Err(Fault::hidden("not a line of a file")) };
+        let bytes = self.read_line(offset, entry.bytes).map_err(|e| Fault::hidden(format!("line {line}: {e}")))?;
+        self.parse(&entry.tenant, &entry.id, &bytes)
+    }
+
+    fn unmatched_acls(&self, listing: &Listing) -> Vec<String> {
+        // Ids of lines are no paths, but a folder line may still name a prefix of them.
+        self.acls.unmatched(listing.entries.iter().map(|entry| entry.id.as_str()))
+    }
+}

@@ -1,0 +1,174 @@
+//! Where do documents come from, and who may read them?
+//!
+//! A source lists what it has (cheaply, without the texts) and reads one document at a time. Faults are found here and
+//! carry file and line; a fault never widens what somebody may see.
+
+mod acl_file;
+mod folder;
+mod jsonl;
+mod lines;
+mod sidecar;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use safepassage_access::Acl;
+use safepassage_error::{Error, Kind, Result};
+use serde_json::{Map, Value};
+
+use acl_file::AclFile;
+
+/// A source as it is named on the command line: `PATH` or `NAME=PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceSpec {
+    /// Prefix of its ids, and what a sync deletes within.
+    pub name: Option<String>,
+    /// A folder, a BEIR folder, a `.jsonl` file, or one document.
+    pub path: PathBuf,
+}
+
+impl SourceSpec {
+    /// An unnamed source.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { name: None, path: path.into() }
+    }
+}
+
+impl FromStr for SourceSpec {
+    type Err = Error;
+
+    /// Text before the first `=` is a name if it has no `/`; a path that exists is a path whatever it contains.
+    fn from_str(text: &str) -> Result<Self> {
+        if text.is_empty() {
+            return Err(Error::invalid("read source", "a source is PATH or NAME=PATH"));
+        }
+        match text.split_once('=') {
+            Some((name, path)) if !name.contains(['/', '\\']) && !Path::new(text).exists() => {
+                if name.is_empty() || path.is_empty() {
+                    return Err(Error::invalid("read source", format!("`{text}` is not NAME=PATH")));
+                }
+                Ok(Self { name: Some(name.to_owned()), path: path.into() })
+            }
+            _ => Ok(Self::new(text)),
+        }
+    }
+}
+
+/// How the text of a document is to be parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Plain text.
+    Plain,
+    /// Markdown.
+    Markdown,
+    /// HTML.
+    Html,
+}
+
+impl Format {
+    fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "md" | "markdown" | "mdx" => Some(Self::Markdown),
+            "txt" | "text" | "rst" | "log" => Some(Self::Plain),
+            "html" | "htm" | "xhtml" => Some(Self::Html),
+            _ => None,
+        }
+    }
+}
+
+/// A document that a source has, without its text.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub tenant: String,
+    /// Unique within source and tenant; the source's name is not part of it.
+    pub id: String,
+    /// For messages: the file, or the file and line.
+    pub place: String,
+    /// Bytes, for the progress bar.
+    pub bytes: u64,
+    pub at: At,
+}
+
+/// Where an entry is read from.
+#[derive(Debug, Clone)]
+pub(crate) enum At {
+    File(PathBuf),
+    Line { offset: u64, line: u64 },
+}
+
+/// Everything a source has.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    pub entries: Vec<Entry>,
+    /// What cannot be read, with the reason.
+    pub skipped: Vec<(String, String)>,
+    /// Whether something skipped could not be told by id; then nothing is deleted.
+    pub unidentified: bool,
+    pub warnings: Vec<String>,
+}
+
+/// One document as a source gives it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SourceDocument {
+    pub title: Option<String>,
+    pub uri: Option<String>,
+    pub text: String,
+    pub format: Format,
+    /// `None` if nobody said anything: visible to nobody, and listed in the report.
+    pub acl: Option<Acl>,
+    pub label: Option<String>,
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// What was stated about a document's permission, where the text itself cannot be used.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub reason: String,
+    /// The ACL and label if they could be read; `None` hides the document until the fault is mended.
+    pub permission: Option<(Option<Acl>, Option<String>)>,
+}
+
+impl Fault {
+    fn hidden(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), permission: None }
+    }
+}
+
+pub(crate) trait Source: Send + Sync {
+    fn list(&self) -> Result<Listing>;
+    fn read(&self, entry: &Entry) -> std::result::Result<SourceDocument, Fault>;
+    /// After the listing: lines of the ACL file that match no document.
+    fn unmatched_acls(&self, listing: &Listing) -> Vec<String>;
+}
+
+/// Opens the source at `spec`, with the ACL file `acl`, or the `acl.jsonl` beside it if there is one.
+pub(crate) fn open(spec: &SourceSpec, acl: Option<&Path>) -> Result<Box<dyn Source>> {
+    let path = &spec.path;
+    let found = std::fs::metadata(path).map_err(|e| {
+        let kind = if e.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Unavailable };
+        Error::new(kind, "open source", e.to_string()).with("path", path.display())
+    })?;
+    let folder = if found.is_dir() { path.as_path() } else { path.parent().unwrap_or(Path::new("")) };
+    let beside = folder.join(acl_file::NAME);
+    let acls = match acl {
+        Some(file) => AclFile::read(file)?,
+        None if beside.is_file() && beside != *path => AclFile::read(&beside)?,
+        None => AclFile::default(),
+    };
+    let corpus = path.join("corpus.jsonl");
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+    if found.is_dir() && corpus.is_file() {
+        Ok(Box::new(jsonl::Jsonl::beir(corpus, acls)))
+    } else if found.is_dir() {
+        Ok(Box::new(folder::Folder::new(path.clone(), acls)))
+    } else if matches!(extension.as_str(), "jsonl" | "ndjson") {
+        Ok(Box::new(jsonl::Jsonl::documents(path.clone(), acls)))
+    } else if Format::of(path).is_some() {
+        Ok(Box::new(folder::Folder::one(path.clone(), acls)))
+    } else {
+        let message = "a source is a folder, a `.jsonl` file, or a Markdown, text or HTML file";
+        Err(Error::invalid("open source", message).with("path", path.display()))
+    }
+}

@@ -1,0 +1,103 @@
+//! `FILE.metadata.json` beside FILE, as Amazon Bedrock knowledge bases have it.
+//!
+//! Attributes are plain values or typed ones (`{"value": {"type": "STRING", "stringValue": …}}`). Without
+//! `accessControlList` a sidecar says nothing about permissions; an empty list lets nobody in.
+
+use std::collections::BTreeSet;
+
+use safepassage_access::Principal;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::acl_file::{Stated, describe};
+
+/// What follows a document's name in its sidecar's.
+pub(super) const SUFFIX: &str = ".metadata.json";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Sidecar {
+    #[serde(default)]
+    metadata_attributes: Map<String, Value>,
+    access_control_list: Option<Vec<AccessEntry>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccessEntry {
+    name: String,
+    r#type: PrincipalType,
+    access: Access,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum PrincipalType {
+    User,
+    Group,
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "UPPERCASE")]
+enum Access {
+    Allow,
+    Deny,
+}
+
+/// The metadata and, if it has one, the ACL of a sidecar.
+pub(super) fn read(bytes: &[u8]) -> Result<(Map<String, Value>, Option<Stated>), String> {
+    let sidecar: Sidecar = serde_json::from_slice(bytes).map_err(|e| describe(&e))?;
+    let metadata = sidecar.metadata_attributes.into_iter().map(|(name, value)| Ok((name, plain(value)?)));
+    let metadata = metadata.collect::<Result<_, String>>()?;
+    let Some(entries) = sidecar.access_control_list else { return Ok((metadata, None)) };
+    let mut stated = Stated { allow: Some(BTreeSet::new()), deny: BTreeSet::new() };
+    for entry in entries {
+        if entry.name.is_empty() {
+            return Err("an entry of `accessControlList` has an empty name".into());
+        }
+        let principal = match entry.r#type {
+            PrincipalType::User => Principal::user(&entry.name),
+            PrincipalType::Group => Principal::group(&entry.name),
+        };
+        let list = if entry.access == Access::Allow { stated.allow.get_or_insert_default() } else { &mut stated.deny };
+        list.insert(principal);
+    }
+    Ok((metadata, Some(stated)))
+}
+
+/// The value of an attribute in either of its two forms.
+fn plain(value: Value) -> Result<Value, String> {
+    let Some(typed) = value.get("value").and_then(Value::as_object) else { return Ok(value) };
+    let field = match typed.get("type").and_then(Value::as_str) {
+        Some("STRING") => "stringValue",
+        Some("NUMBER") => "numberValue",
+        Some("BOOLEAN") => "booleanValue",
+        Some("STRING_LIST") => "stringListValue",
+        _ => return Err("an attribute's type is not STRING, NUMBER, BOOLEAN or STRING_LIST".into()),
+    };
+    typed.get(field).cloned().ok_or_else(|| format!("an attribute has no `{field}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_attributes_and_all_forms_of_lists() {
+        let (metadata, stated) = read(
+            br#"{"metadataAttributes": {"dept": "hr", "id": {"value": {"type": "NUMBER", "numberValue": 7}, "includeForEmbedding": false}},
+                 "accessControlList": [{"name": "hr", "type": "GROUP", "access": "ALLOW"}, {"name": "bob", "type": "USER", "access": "DENY"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(Value::Object(metadata), serde_json::json!({"dept": "hr", "id": 7}));
+        let stated = stated.unwrap();
+        assert_eq!((stated.allow.unwrap().len(), stated.deny.len()), (1, 1));
+        assert_eq!(read(br#"{"metadataAttributes": {}}"#).unwrap().1, None);
+        assert_eq!(read(br#"{"accessControlList": []}"#).unwrap().1.unwrap().allow, Some(BTreeSet::new()));
+        for bad in
+            ["{", r#"{"acl": 1}"#, r#"{"accessControlList": [{"name": "a", "type": "ROLE", "access": "ALLOW"}]}"#]
+        {
+            assert!(read(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! New and changed documents: parsed, cut, embedded and committed.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+use safepassage_access::{AccessPlane, DocumentNumber, Version};
+use safepassage_error::{Error, Kind, Result};
+use safepassage_index::{Index, NewChunk, NewDocument, SharedVectors, Snapshot, Writer};
+use safepassage_models::{Embedder, Purpose};
+use sha2::{Digest, Sha256};
+
+use super::plan::{self, Plan, Planned, Stated};
+use super::{Progress, Report};
+use crate::chunk::{ChunkSettings, Chunker};
+use crate::parse::parse;
+use crate::source::Format;
+
+/// Source bytes parsed at once.
+const BYTES_AT_ONCE: u64 = 4 << 20;
+/// Chunks sent to the embedder at once.
+const EMBED_AT_ONCE: usize = 256;
+/// Chunks committed at once: what a killed job may have to do again.
+const CHUNKS_PER_COMMIT: usize = 8_192;
+
+/// A document that is cut and waits for the vectors that are not known yet.
+struct Prepared<'a> {
+    planned: &'a Planned,
+    document: NewDocument,
+    inputs: Vec<String>,
+    vectors: Vec<Option<Vec<f32>>>,
+}
+
+/// Title, chunks, and what is embedded for each.
+type Cut = (Option<String>, Vec<NewChunk>, Vec<String>);
+
+/// Parses and cuts one text.
+pub(super) fn cut(chunker: &Chunker<'_>, text: &str, format: Format, title: Option<String>) -> Result<Cut> {
+    let parsed = parse(text, format);
+    let title = title.or_else(|| parsed.title.clone());
+    let (mut chunks, mut inputs) = (Vec::new(), Vec::new());
+    for (chunk, ordinal) in chunker.chunk(&parsed, title.as_deref())?.into_iter().zip(0..) {
+        let text = parsed.text[chunk.range.clone()].to_owned();
+        let input = if chunk.prefix.is_empty() { text.clone() } else { format!("{}\n{text}", chunk.prefix) };
+        let span = parsed.source_span(chunk.range);
+        let heading = chunk.headings.join(" > ");
+        let hash = plan::first_16(&Sha256::digest(input.as_bytes()));
+        chunks.push(NewChunk { ordinal, text, span: (span.start as u64, span.end as u64), heading, hash });
+        inputs.push(input);
+    }
+    Ok((title, chunks, inputs))
+}
+
+struct Job<'a> {
+    index: &'a Index,
+    embedder: &'a dyn Embedder,
+    chunker: Chunker<'a>,
+    snapshot: &'a Snapshot,
+    plan: &'a Plan,
+    progress: &'a dyn Progress,
+}
+
+#[expect(clippy::too_many_arguments, reason = "the last step of a pipeline takes what the steps before gave")]
+pub(super) fn write(
+    index: &Index,
+    embedder: &dyn Embedder,
+    settings: ChunkSettings,
+    mut writer: Option<Writer<'_>>,
+    snapshot: &Snapshot,
+    plan: &Plan,
+    report: &mut Report,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let chunker = Chunker::new(embedder.tokenizer(), settings);
+    let job = Job { index, embedder, chunker, snapshot, plan, progress };
+    let work = job.work(report);
+    progress.begin("embedding", work.iter().map(|planned| planned.entry.bytes + 1).sum());
+    let (mut rest, mut uncommitted) = (&work[..], 0);
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let take = rest.iter().take_while(|planned| {
+            let fits = bytes < BYTES_AT_ONCE;
+            bytes += planned.entry.bytes;
+            fits
+        });
+        let (now, later) = rest.split_at(take.count());
+        rest = later;
+        let mut prepared = job.prepare(now, report)?;
+        job.embed(&mut prepared, writer.is_none(), report)?;
+        let Some(writer) = &mut writer else { continue };
+        for Prepared { planned, mut document, vectors, .. } in prepared {
+            document.vectors = vectors.into_iter().flatten().flatten().collect::<Vec<f32>>().into();
+            uncommitted += document.chunks.len();
+            writer.upsert(&planned.tenant, document)?;
+        }
+        if uncommitted >= CHUNKS_PER_COMMIT {
+            writer.commit()?;
+            uncommitted = 0;
+        }
+    }
+    report.deleted = plan.gone.len() as u64;
+    let Some(mut writer) = writer else { return Ok(()) };
+    for (tenant, id) in &plan.gone {
+        writer.delete(tenant, id);
+    }
+    progress.begin("committing", 0);
+    let before = snapshot.generation();
+    if writer.commit()? > before {
+        progress.begin("merging", 0);
+        writer.merge(false)?;
+    }
+    Ok(())
+}
+
+impl<'a> Job<'a> {
+    /// The documents whose content has to be written.
+    fn work(&self, report: &mut Report) -> Vec<&'a Planned> {
+        let mut work = Vec::new();
+        for planned in &self.plan.documents {
+            let Stated::Whole { version, .. } = planned.stated else { continue };
+            match self.snapshot.find(&planned.tenant, &planned.id) {
+                Some(live) if live.version == version => report.unchanged += 1,
+                Some(_) => {
+                    report.changed += 1;
+                    work.push(planned);
+                }
+                None => {
+                    report.added += 1;
+                    work.push(planned);
+                }
+            }
+        }
+        report.unchanged = report.unchanged.saturating_sub(report.permission_only);
+        work
+    }
+
+    /// Reads, parses and cuts `documents` on all cores; takes vectors of unchanged chunks from the index.
+    fn prepare(&self, documents: &[&'a Planned], report: &mut Report) -> Result<Vec<Prepared<'a>>> {
+        let numbers: Vec<Option<DocumentNumber>> = self.index.with_plane(|plane: &AccessPlane| {
+            Ok(documents.iter().map(|planned| plane.number(&planned.tenant, &planned.id)).collect())
+        })?;
+        let prepared: Vec<Result<Prepared<'a>>> = documents
+            .par_iter()
+            .zip(numbers)
+            .map(|(planned, number)| self.prepare_one(planned, number.unwrap_or(DocumentNumber(u32::MAX))))
+            .collect();
+        let mut whole = Vec::with_capacity(prepared.len());
+        for (prepared, planned) in prepared.into_iter().zip(documents) {
+            match prepared {
+                Ok(prepared) => {
+                    report.chunks += prepared.document.chunks.len() as u64;
+                    whole.push(prepared);
+                }
+                Err(error) if error.kind() == Kind::Invalid => {
+                    report.skip(planned.id.clone(), error.message());
+                    self.progress.advance(planned.entry.bytes + 1);
+                }
+                Err(error) => return Err(error.with("document", &planned.id)),
+            }
+        }
+        Ok(whole)
+    }
+
+    fn prepare_one(&self, planned: &'a Planned, number: DocumentNumber) -> Result<Prepared<'a>> {
+        let changed = || Error::invalid("read document", "it changed while it was read; run again");
+        let read = self.plan.sources[planned.source].read(&planned.entry).map_err(|_| changed())?;
+        let version: Version = plan::version(&read);
+        if !matches!(planned.stated, Stated::Whole { version: planned, .. } if planned == version) {
+            return Err(changed());
+        }
+        let (title, chunks, inputs) = cut(&self.chunker, &read.text, read.format, read.title)?;
+        let mut vectors = vec![None; chunks.len()];
+        if let Some(live) = self.snapshot.find(&planned.tenant, &planned.id) {
+            let known: HashMap<u128, Vec<f32>> = self.snapshot.embedded(live)?.into_iter().collect();
+            vectors = chunks.iter().map(|chunk| known.get(&chunk.hash).cloned()).collect();
+        }
+        let document = NewDocument {
+            number,
+            version,
+            id: planned.id.clone(),
+            source: self.plan.keys[planned.source].clone(),
+            title,
+            uri: read.uri,
+            metadata: read.metadata.map(|metadata| serde_json::Value::Object(metadata).to_string()),
+            chunks,
+            vectors: SharedVectors::default(),
+        };
+        Ok(Prepared { planned, document, inputs, vectors })
+    }
+
+    /// Embeds what is not known, some hundred chunks at a time.
+    fn embed(&self, prepared: &mut [Prepared<'_>], dry_run: bool, report: &mut Report) -> Result<()> {
+        let mut missing = Vec::new();
+        for (d, document) in prepared.iter().enumerate() {
+            let unknown = document.vectors.iter().enumerate().filter(|(_, vector)| vector.is_none());
+            missing.extend(unknown.map(|(c, _)| (d, c)));
+        }
+        report.embedded += missing.len() as u64;
+        let bytes: u64 = prepared.iter().map(|document| document.planned.entry.bytes + 1).sum();
+        let (mut done, mut told) = (0u64, 0);
+        for part in missing.chunks(EMBED_AT_ONCE).filter(|_| !dry_run) {
+            let texts: Vec<&str> = part.iter().map(|&(d, c)| prepared[d].inputs[c].as_str()).collect();
+            let embeddings = self.embedder.embed(&texts, Purpose::Document)?;
+            report.truncated += embeddings.truncated.len() as u64;
+            let rows: Vec<Vec<f32>> = embeddings.rows().map(<[f32]>::to_vec).collect();
+            if rows.len() != part.len() {
+                return Err(Error::new(
+                    Kind::Unavailable,
+                    "embed",
+                    "the model gave another number of vectors than texts",
+                ));
+            }
+            part.iter().zip(rows).for_each(|(&(d, c), row)| prepared[d].vectors[c] = Some(row));
+            done += part.len() as u64;
+            self.progress.embedded(part.len() as u64);
+            let due = bytes * done / missing.len() as u64;
+            self.progress.advance(due - told);
+            told = due;
+        }
+        self.progress.advance(bytes - told);
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Here are sources: what is new, changed, gone or only permitted otherwise, and make it so.
+//!
+//! First everything is listed and read once, without the texts being kept: that tells what to do (`plan`). Then
+//! permissions are written, narrowing at once and widening only for the content they came with (`permit`). Then new
+//! and changed documents are parsed, cut, embedded and committed, some thousands of chunks at a time (`content`), so
+//! that a job that is killed goes on where it stopped. Last, what is gone is deleted.
+
+mod batch;
+mod content;
+mod permit;
+mod plan;
+mod progress;
+mod report;
+
+use std::path::PathBuf;
+
+use safepassage_error::{Error, Result};
+use safepassage_index::Index;
+use safepassage_models::{Embedder, ModelStamp};
+
+use crate::chunk::ChunkSettings;
+use crate::source::SourceSpec;
+pub use batch::{Batch, BatchDocument};
+pub use progress::{Progress, Silent};
+pub use report::{Report, Skipped};
+
+/// How a sync is done.
+#[derive(Debug, Clone, Default)]
+pub struct SyncOptions {
+    /// The ACL file, instead of the `acl.jsonl` beside each source.
+    pub acl: Option<PathBuf>,
+    /// Fail, before anything is written, if a document must be put aside or something looks like a mistake.
+    pub strict: bool,
+    /// Write nothing; the report says what would be done.
+    pub dry_run: bool,
+}
+
+/// Brings `index` up to date with `sources`. What other sources brought stays as it is.
+///
+/// # Errors
+/// `Invalid` if a source, an ACL file or (with `strict`) a document cannot be read, if two sources have the same id, or
+/// if the index is of another model; `Conflict` while another writer is at work; `Unavailable` if files cannot be
+/// written or the embedder cannot be reached. What was committed before an error stays.
+pub fn sync(
+    index: &Index,
+    embedder: &dyn Embedder,
+    sources: &[SourceSpec],
+    options: &SyncOptions,
+    progress: &dyn Progress,
+) -> Result<Report> {
+    let done = run(index, embedder, sources, options, progress);
+    progress.end();
+    done
+}
+
+fn run(
+    index: &Index,
+    embedder: &dyn Embedder,
+    sources: &[SourceSpec],
+    options: &SyncOptions,
+    progress: &dyn Progress,
+) -> Result<Report> {
+    let settings = chunk_settings(index, embedder)?;
+    let writer = if options.dry_run { None } else { Some(index.writer()?) };
+    let snapshot = index.snapshot()?;
+    let base_epoch = index.with_plane(|plane| Ok(plane.epoch()))?;
+    let mut report = Report { dry_run: options.dry_run, ..Report::default() };
+    let plan = index
+        .with_plane(|plane| Ok(plane.labels().clone()))
+        .and_then(|labels| plan::make(sources, options.acl.as_deref(), &snapshot, &labels, &mut report, progress))?;
+    if options.strict && !(report.skipped.is_empty() && report.warnings.is_empty()) {
+        return Err(refused(&report));
+    }
+    permit::permit(index, &plan, base_epoch, options.dry_run, &mut report)?;
+    content::write(index, embedder, settings, writer, &snapshot, &plan, &mut report, progress)?;
+    report.generation = index.snapshot()?.generation();
+    report.acl_epoch = index.with_plane(|plane| Ok(plane.epoch()))?;
+    Ok(report)
+}
+
+fn refused(report: &Report) -> Error {
+    let skipped = report.skipped.iter().map(|s| format!("{}: {}", s.document, s.reason));
+    let mut all: Vec<String> = skipped.chain(report.warnings.iter().cloned()).collect();
+    let more = all.len().saturating_sub(10);
+    all.truncate(10);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    Error::invalid("sync", format!("nothing was written, because of --strict: {}{more}", all.join("; ")))
+}
+
+/// The index and the embedder must be of one model, and the index knows how it is cut.
+fn chunk_settings(index: &Index, embedder: &dyn Embedder) -> Result<ChunkSettings> {
+    let snapshot = index.snapshot()?;
+    let settings = &snapshot.manifest().settings;
+    check_model(&settings.model, embedder)?;
+    serde_json::from_value(settings.chunker.clone())
+        .map_err(|e| Error::corrupted("sync", "the index does not say how it is cut").because(e))
+}
+
+/// Whether `embedder` is the model that an index was made with; `index_model` is its stamp as JSON.
+///
+/// # Errors
+/// `Invalid`, naming what differs.
+pub fn check_model(index_model: &serde_json::Value, embedder: &dyn Embedder) -> Result<()> {
+    if index_model.is_null() {
+        let message = "the index was made for vectors that the caller brings; it has no model";
+        return Err(Error::invalid("check model", message));
+    }
+    let stored: ModelStamp = serde_json::from_value(index_model.clone())
+        .map_err(|e| Error::corrupted("check model", "the index's model stamp does not parse").because(e))?;
+    embedder.stamp().check(&stored)
+}

@@ -1,0 +1,187 @@
+//! What is new, changed, gone, or put aside?
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use rayon::prelude::*;
+use safepassage_access::{Acl, LabelRank, Labels, Tenant, Version};
+use safepassage_error::{Error, Result};
+use safepassage_index::Snapshot;
+use sha2::{Digest, Sha256};
+
+use super::{Progress, Report};
+use crate::source::{self, Entry, Fault, Source, SourceDocument, SourceSpec};
+
+/// Documents read at once while planning.
+const AT_ONCE: usize = 512;
+
+/// What a source says about one document, without its text.
+pub(super) struct Planned {
+    pub source: usize,
+    pub entry: Entry,
+    pub tenant: Tenant,
+    /// The id within the index.
+    pub id: String,
+    pub stated: Stated,
+}
+
+/// What was read.
+pub(super) enum Stated {
+    /// The document can be indexed.
+    Whole { version: Version, acl: Acl, label: LabelRank },
+    /// The text cannot be used, but who may read the old one is known.
+    PermissionOnly { acl: Acl, label: LabelRank },
+    /// Not even that: the old one is hidden until the fault is mended.
+    Hidden,
+}
+
+pub(super) struct Plan {
+    pub sources: Vec<Box<dyn Source>>,
+    /// What each source is called in the index.
+    pub keys: Vec<String>,
+    pub documents: Vec<Planned>,
+    /// Live documents of these sources that they no longer have.
+    pub gone: Vec<(Tenant, String)>,
+}
+
+pub(super) fn make(
+    specs: &[SourceSpec],
+    acl: Option<&Path>,
+    snapshot: &Snapshot,
+    labels: &Labels,
+    report: &mut Report,
+    progress: &dyn Progress,
+) -> Result<Plan> {
+    let mut plan = Plan { sources: Vec::new(), keys: Vec::new(), documents: Vec::new(), gone: Vec::new() };
+    let mut owners = HashMap::<(Tenant, String), usize>::new();
+    let mut keeps_all = Vec::new();
+    for (s, spec) in specs.iter().enumerate() {
+        let source = source::open(spec, acl)?;
+        let key = key(spec)?;
+        if plan.keys.contains(&key) {
+            return Err(Error::invalid("sync", format!("the source `{key}` is given twice")));
+        }
+        progress.begin("listing", 0);
+        let listing = source.list()?;
+        report.warnings.extend(source.unmatched_acls(&listing));
+        report.warnings.extend(listing.warnings);
+        let id = |id: &str| spec.name.as_ref().map_or_else(|| id.to_owned(), |name| format!("{name}/{id}"));
+        for (document, reason) in listing.skipped {
+            // What was there under this id stays as it is: it was neither read nor is it gone.
+            owners.insert((Tenant::default(), id(&document)), s);
+            report.skip(id(&document), reason);
+        }
+        keeps_all.push(listing.unidentified);
+        progress.begin("reading", listing.entries.len() as u64);
+        for part in listing.entries.chunks(AT_ONCE) {
+            let read: Vec<_> = part.par_iter().map(|entry| digest(source.read(entry), labels)).collect();
+            for (entry, read) in part.iter().zip(read) {
+                let (tenant, id) = (Tenant(entry.tenant.clone()), id(&entry.id));
+                check_owner(snapshot, &owners, &plan.keys, (&tenant, &id), &key)?;
+                owners.insert((tenant.clone(), id.clone()), s);
+                let stated = match read {
+                    Ok((stated, true)) => stated,
+                    Ok((stated, false)) => {
+                        report.without_acl += 1;
+                        if report.without_acl_documents.len() < 100 {
+                            report.without_acl_documents.push(id.clone());
+                        }
+                        stated
+                    }
+                    Err((stated, reason)) => {
+                        let place = if entry.place == entry.id { String::new() } else { format!("{}: ", entry.place) };
+                        report.skip(id.clone(), format!("{place}{reason}"));
+                        stated
+                    }
+                };
+                plan.documents.push(Planned { source: s, entry: entry.clone(), tenant, id, stated });
+            }
+            progress.advance(part.len() as u64);
+        }
+        plan.sources.push(source);
+        plan.keys.push(key);
+    }
+    for document in snapshot.documents() {
+        let Some(s) = plan.keys.iter().position(|key| key == document.source) else { continue };
+        let known = (document.tenant.clone(), document.id.to_owned());
+        if !owners.contains_key(&known) && !keeps_all[s] {
+            plan.gone.push(known);
+        }
+    }
+    if keeps_all.contains(&true) {
+        let message =
+            "nothing is deleted in this run, because something that could not be read may be a document of the index";
+        report.warnings.push(message.into());
+    }
+    Ok(plan)
+}
+
+/// A source is known by its name, else by where it lies.
+fn key(spec: &SourceSpec) -> Result<String> {
+    if let Some(name) = &spec.name {
+        return Ok(name.clone());
+    }
+    let path = std::fs::canonicalize(&spec.path)
+        .map_err(|e| Error::new(safepassage_error::Kind::Unavailable, "open source", e.to_string()))?;
+    Ok(path.display().to_string())
+}
+
+fn check_owner(
+    snapshot: &Snapshot,
+    owners: &HashMap<(Tenant, String), usize>,
+    keys: &[String],
+    (tenant, id): (&Tenant, &str),
+    key: &str,
+) -> Result<()> {
+    let now = owners.get(&(tenant.clone(), id.to_owned())).and_then(|&s| keys.get(s)).map(String::as_str);
+    let before = snapshot.find(tenant, id).map(|document| document.source);
+    match now.or(before).filter(|owner| *owner != key) {
+        None => Ok(()),
+        Some(owner) => {
+            let message =
+                format!("the id `{id}` also comes from `{owner}`; name the sources: NAME=PATH gives `NAME/{id}`");
+            Err(Error::invalid("sync", message))
+        }
+    }
+}
+
+/// Whether the document states an ACL, or why it cannot be used.
+type Read = std::result::Result<(Stated, bool), (Stated, String)>;
+
+fn digest(read: std::result::Result<SourceDocument, Fault>, labels: &Labels) -> Read {
+    let rank = |label: &Option<String>| match label {
+        None => Ok(labels.default_rank()),
+        Some(name) => labels.rank(name).map_err(|e| e.message().to_owned()),
+    };
+    match read {
+        Ok(document) => {
+            let label = rank(&document.label).map_err(|reason| (Stated::Hidden, reason))?;
+            let version = version(&document);
+            let stated = document.acl.is_some();
+            Ok((Stated::Whole { version, acl: document.acl.unwrap_or_default(), label }, stated))
+        }
+        Err(Fault { reason, permission }) => match permission.map(|(acl, label)| (acl, rank(&label))) {
+            Some((acl, Ok(label))) => Err((Stated::PermissionOnly { acl: acl.unwrap_or_default(), label }, reason)),
+            _ => Err((Stated::Hidden, reason)),
+        },
+    }
+}
+
+/// The digest of everything a document's rows are made of; permissions are no part of it.
+pub(super) fn version(document: &SourceDocument) -> Version {
+    let mut hash = Sha256::new();
+    let metadata = document.metadata.as_ref().map(|m| serde_json::Value::Object(m.clone()).to_string());
+    let parts = [document.title.as_deref(), document.uri.as_deref(), metadata.as_deref(), Some(&document.text)];
+    hash.update([document.format as u8]);
+    for part in parts {
+        hash.update([u8::from(part.is_some())]);
+        hash.update((part.map_or(0, str::len) as u64).to_le_bytes());
+        hash.update(part.unwrap_or_default());
+    }
+    Version(first_16(&hash.finalize()))
+}
+
+/// The first 16 bytes of a digest as a number.
+pub(super) fn first_16(digest: &[u8]) -> u128 {
+    digest.iter().take(16).fold(0, |all, &byte| all << 8 | u128::from(byte))
+}

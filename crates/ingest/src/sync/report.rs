@@ -1,0 +1,53 @@
+//! What did a sync do?
+
+use serde::Serialize;
+
+/// Something that was put aside, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// The document's id, or the file and line if it has none that can be read.
+    pub document: String,
+    /// For a person; no text of the document.
+    pub reason: String,
+}
+
+/// What a sync did, or with `dry_run` would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Documents that were not in the index.
+    pub added: u64,
+    /// Documents with new content.
+    pub changed: u64,
+    /// Documents with the same content and another ACL or label.
+    pub permission_only: u64,
+    /// Documents that are gone from the source.
+    pub deleted: u64,
+    /// Documents that stayed as they were.
+    pub unchanged: u64,
+    /// What was put aside.
+    pub skipped: Vec<Skipped>,
+    /// How many documents state no ACL: visible to nobody.
+    pub without_acl: u64,
+    /// Their ids, the first hundred.
+    pub without_acl_documents: Vec<String>,
+    /// What looks like a mistake.
+    pub warnings: Vec<String>,
+    /// Chunks of added and changed documents.
+    pub chunks: u64,
+    /// Chunks sent to the embedder; the others were known.
+    pub embedded: u64,
+    /// Chunks longer than the model reads.
+    pub truncated: u64,
+    /// The generation now current.
+    pub generation: u64,
+    /// The epoch now in force.
+    pub acl_epoch: u64,
+    /// Whether nothing was written.
+    pub dry_run: bool,
+}
+
+impl Report {
+    pub(super) fn skip(&mut self, document: impl Into<String>, reason: impl Into<String>) {
+        self.skipped.push(Skipped { document: document.into(), reason: reason.into() });
+    }
+}

@@ -1,0 +1,279 @@
+//! Here is a folder: open the index in it, with its model.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use safepassage_access::{Explanation, Identity, Labels, Tenant};
+use safepassage_error::system::Clock;
+use safepassage_error::{Error, Result};
+use safepassage_index::storage::{LocalStorage, Storage};
+use safepassage_index::{Index, Manifest, Settings, Stats, Verified};
+use safepassage_ingest::{Batch, BatchDocument, ChunkSettings, Progress, Report, SourceSpec, SyncOptions, check_model};
+use safepassage_models::{Embedder, Transformer};
+
+use crate::session::Session;
+
+/// Which model makes the vectors.
+#[derive(Clone, Default)]
+pub enum EmbedderChoice {
+    /// all-MiniLM-L6-v2 inside the program (feature `builtin`).
+    #[default]
+    Builtin,
+    /// A BERT-family folder.
+    Folder(std::path::PathBuf),
+    /// One that the caller made.
+    Given(Arc<dyn Embedder>),
+    /// The caller brings vectors of this many dimensions.
+    Vectors(usize),
+}
+
+/// How a new index is made.
+#[derive(Clone, Default)]
+pub struct Create {
+    /// Which model makes the vectors.
+    pub embedder: EmbedderChoice,
+    /// The most tokens of a chunk; as many as the model reads unless set.
+    pub chunk_tokens: Option<usize>,
+    /// How many tokens neighbouring chunks share; an eighth of a chunk unless set.
+    pub overlap_tokens: Option<usize>,
+    /// The labels, lowest first, and the one of unlabelled rows.
+    pub labels: Labels,
+}
+
+/// An index with its model. Cheap to clone; clones share everything, staged documents included.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    index: Index,
+    given: Option<Arc<dyn Embedder>>,
+    loaded: OnceLock<Arc<dyn Embedder>>,
+    batch: Mutex<Batch>,
+}
+
+impl Engine {
+    /// Opens the index in the folder `path`, with the model it names when one is first needed.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no index; `Corrupted`; `Invalid` if it was written by a newer version.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_storage(Arc::new(LocalStorage::new(path.as_ref())), None, Clock::system())
+    }
+
+    /// As [`Engine::open`], with a model that must be the one the index was made with.
+    ///
+    /// # Errors
+    /// As [`Engine::open`], and `Invalid` if the model is another one.
+    pub fn open_with(path: impl AsRef<Path>, embedder: Arc<dyn Embedder>) -> Result<Self> {
+        Self::open_storage(Arc::new(LocalStorage::new(path.as_ref())), Some(embedder), Clock::system())
+    }
+
+    /// Opens the index in any storage, by any clock.
+    ///
+    /// # Errors
+    /// As [`Engine::open_with`].
+    pub fn open_storage(storage: Arc<dyn Storage>, embedder: Option<Arc<dyn Embedder>>, clock: Clock) -> Result<Self> {
+        Self::with(Index::open(storage, clock)?, embedder)
+    }
+
+    fn with(index: Index, given: Option<Arc<dyn Embedder>>) -> Result<Self> {
+        if let Some(embedder) = &given {
+            check_model(&index.snapshot()?.manifest().settings.model, &**embedder)?;
+        }
+        Ok(Self(Arc::new(Inner { index, given, loaded: OnceLock::new(), batch: Mutex::default() })))
+    }
+
+    /// Makes a new index in the folder `path`.
+    ///
+    /// # Errors
+    /// `Conflict` if there is one already; `Invalid` for settings that make no sense or a model that cannot be loaded.
+    pub fn create(path: impl AsRef<Path>, create: Create) -> Result<Self> {
+        Self::create_in(Arc::new(LocalStorage::new(path.as_ref())), create, Clock::system())
+    }
+
+    /// Makes a new index in any storage, by any clock.
+    ///
+    /// # Errors
+    /// As [`Engine::create`].
+    pub fn create_in(storage: Arc<dyn Storage>, create: Create, clock: Clock) -> Result<Self> {
+        let (embedder, hint): (Option<Arc<dyn Embedder>>, _) = match &create.embedder {
+            EmbedderChoice::Builtin => (Some(builtin()?), Some("builtin".to_owned())),
+            EmbedderChoice::Folder(path) => {
+                let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                (Some(Arc::new(Transformer::open(path)?)), Some(absolute.display().to_string()))
+            }
+            EmbedderChoice::Given(embedder) => (Some(Arc::clone(embedder)), None),
+            EmbedderChoice::Vectors(_) => (None, None),
+        };
+        let settings = match (&embedder, &create.embedder) {
+            (Some(embedder), _) => {
+                let most = embedder.tokenizer().max_tokens();
+                let chunker = ChunkSettings::new(most, create.chunk_tokens, create.overlap_tokens)?;
+                Settings {
+                    dim: embedder.stamp().dim,
+                    model: json(embedder.stamp())?,
+                    embedder: hint,
+                    chunker: json(&chunker)?,
+                }
+            }
+            (None, EmbedderChoice::Vectors(dim)) => {
+                let nothing = serde_json::Value::Null;
+                Settings { dim: *dim, model: nothing.clone(), embedder: None, chunker: nothing }
+            }
+            (None, _) => return Err(Error::invalid("create index", "a model is needed, or the dimension of vectors")),
+        };
+        Self::with(Index::create(storage, settings, &create.labels, clock)?, embedder)
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.0.index
+    }
+
+    /// The clock that identities are issued and checked by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        self.0.index.clock()
+    }
+
+    /// The model of this index, loaded when first asked for.
+    ///
+    /// # Errors
+    /// `Invalid` if the index has none, if it must be given to [`Engine::open_with`], or if the model at hand is not
+    /// the one the index was made with.
+    pub fn embedder(&self) -> Result<&dyn Embedder> {
+        if let Some(embedder) = self.0.given.as_ref().or(self.0.loaded.get()) {
+            return Ok(&**embedder);
+        }
+        let snapshot = self.0.index.snapshot()?;
+        let settings = &snapshot.manifest().settings;
+        let embedder: Arc<dyn Embedder> = match settings.embedder.as_deref() {
+            Some("builtin") => builtin()?,
+            Some(folder) => Arc::new(Transformer::open(Path::new(folder))?),
+            None if settings.model.is_null() => {
+                return Err(Error::invalid("embed", "the index has vectors and no model; search by vector"));
+            }
+            None => return Err(Error::invalid("embed", "open the index with the embedder it was made with")),
+        };
+        check_model(&settings.model, &*embedder)?;
+        Ok(&**self.0.loaded.get_or_init(|| embedder))
+    }
+
+    /// The engine as `identity` sees it. Expiry and clearance are checked by every call of the session.
+    #[must_use]
+    pub fn session(&self, identity: Identity) -> Session {
+        Session::new(self.clone(), identity)
+    }
+
+    /// Brings the index up to date with `sources`.
+    ///
+    /// # Errors
+    /// `Invalid` if a source cannot be read, two have the same id, or (with `strict`) anything had to be put aside;
+    /// `Conflict` while another writer is at work; `Unavailable`. What was committed before an error stays.
+    pub fn sync(&self, sources: &[SourceSpec], options: &SyncOptions, progress: &dyn Progress) -> Result<Report> {
+        safepassage_ingest::sync(&self.0.index, self.embedder()?, sources, options, progress)
+    }
+
+    fn batch(&self) -> MutexGuard<'_, Batch> {
+        self.0.batch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stages documents for the next [`Engine::commit`].
+    ///
+    /// # Errors
+    /// `Invalid`, and nothing of `documents` is staged, if an id is empty or stands twice, a label is unknown, a vector
+    /// is not of the index's dimension or not finite, or a document has neither text nor vector.
+    pub fn add(&self, documents: Vec<BatchDocument>) -> Result<()> {
+        self.batch().add(&self.0.index, documents)
+    }
+
+    /// Stages a deletion. Returns whether there is such a document.
+    ///
+    /// # Errors
+    /// `Corrupted`, `Unavailable`.
+    pub fn delete(&self, tenant: &Tenant, id: &str) -> Result<bool> {
+        self.batch().delete(&self.0.index, tenant, id)
+    }
+
+    /// Makes a generation of everything staged and returns its number.
+    ///
+    /// # Errors
+    /// `Invalid` if texts must be embedded and there is no model; `Conflict` while another writer is at work;
+    /// `Unavailable`. After an error everything stays staged.
+    pub fn commit(&self) -> Result<u64> {
+        let has_model = !self.0.index.snapshot()?.manifest().settings.model.is_null();
+        let embedder = if has_model { self.embedder().ok() } else { None };
+        self.batch().commit(&self.0.index, embedder)
+    }
+
+    /// Why `identity` may or may not read a document: for operators. [`Session::explain`] is what the asker may see.
+    ///
+    /// # Errors
+    /// `NotFound` if no such document was ever known in the identity's tenant; `Denied` if the identity has expired.
+    pub fn explain(&self, identity: &Identity, id: &str) -> Result<Explanation> {
+        let snapshot = self.0.index.snapshot()?;
+        let live = snapshot.find(identity.tenant(), id).map(|document| document.version);
+        self.0.index.with_plane(|plane| plane.explain(identity, id, live, self.clock().now()))
+    }
+
+    /// All generations, oldest first.
+    ///
+    /// # Errors
+    /// `Corrupted`, `Unavailable`.
+    pub fn generations(&self) -> Result<Vec<Manifest>> {
+        self.0.index.generations()
+    }
+
+    /// Makes a generation with the content of an earlier one; permissions stay as they are now.
+    ///
+    /// # Errors
+    /// `NotFound` if it is not kept any more; `Conflict` while another writer is at work.
+    pub fn rollback(&self, generation: u64) -> Result<u64> {
+        self.0.index.writer()?.rollback(generation)
+    }
+
+    /// Merges all segments of each tenant into one and drops what is dead.
+    ///
+    /// # Errors
+    /// `Conflict` while another writer is at work; `Corrupted`, `Unavailable`.
+    pub fn merge(&self) -> Result<u64> {
+        self.0.index.writer()?.merge(true)
+    }
+
+    /// Checks every byte and every rule of the format.
+    ///
+    /// # Errors
+    /// `Corrupted`, naming the first thing that is not as it should be.
+    pub fn verify(&self) -> Result<Verified> {
+        self.0.index.verify()
+    }
+
+    /// Sizes, for operators.
+    ///
+    /// # Errors
+    /// `Corrupted`, `Unavailable`.
+    pub fn stats(&self) -> Result<Stats> {
+        self.0.index.stats()
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("index", &self.0.index).finish_non_exhaustive()
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(value)
+        .map_err(|e| Error::new(safepassage_error::Kind::Internal, "create index", "settings are no JSON").because(e))
+}
+
+#[cfg(feature = "builtin")]
+fn builtin() -> Result<Arc<dyn Embedder>> {
+    Ok(Arc::new(safepassage_models::builtin()?))
+}
+
+#[cfg(not(feature = "builtin"))]
+fn builtin() -> Result<Arc<dyn Embedder>> {
+    let message = "this program was built without the feature `builtin`; build it with it, or give an embedder";
+    Err(Error::invalid("load model", message))
+}

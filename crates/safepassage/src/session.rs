@@ -1,0 +1,275 @@
+//! Here is somebody with a question: which passages may they have?
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use safepassage_access::{Explanation, Identity};
+use safepassage_error::{Error, Result};
+use safepassage_index::{self as index, Answer, Plan, Snapshot};
+use safepassage_models::Purpose;
+use serde::Serialize;
+
+use crate::engine::Engine;
+
+const DEFAULT_K: usize = 10;
+const DEFAULT_RECALL: f32 = 0.95;
+
+/// An engine as one identity sees it. Every call looks at the newest content and the newest permissions.
+#[derive(Debug, Clone)]
+pub struct Session {
+    engine: Engine,
+    identity: Arc<Identity>,
+}
+
+/// A passage that the asker may read.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Hit {
+    /// From 1.
+    pub rank: usize,
+    /// Cosine of question and passage; higher is better.
+    pub score: f32,
+    /// Id of the document.
+    pub document: String,
+    /// Its place within the document, from 0.
+    pub chunk: u32,
+    /// Of the document.
+    pub title: Option<String>,
+    /// Of the document.
+    pub uri: Option<String>,
+    /// The passage.
+    pub text: String,
+    /// Bytes of the source text, half open.
+    pub span: (u64, u64),
+    /// Headings above it, outermost first, joined by ` > `.
+    pub heading: String,
+    /// Its label.
+    pub label: String,
+    /// Of the document; an object.
+    pub metadata: serde_json::Value,
+}
+
+/// What a search gives.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Results {
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// Whether there are as many hits as k or as visible passages.
+    pub complete: bool,
+    /// Whether no better passage can exist.
+    pub exact: bool,
+    /// For operators.
+    pub plan: Plan,
+    /// For operators.
+    pub acl_epoch: u64,
+    /// For operators.
+    pub generation: u64,
+}
+
+/// What the asker may see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Visible {
+    /// How many documents.
+    pub count: usize,
+    /// Their ids, in byte order.
+    pub documents: Vec<String>,
+}
+
+/// Hits of a search by vector: ids and scores at once, texts when asked for.
+#[derive(Debug, Clone)]
+pub struct VectorHits {
+    engine: Engine,
+    snapshot: Arc<Snapshot>,
+    answer: Answer,
+    labels: Vec<String>,
+}
+
+impl Session {
+    pub(crate) fn new(engine: Engine, identity: Identity) -> Self {
+        Self { engine, identity: Arc::new(identity) }
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Starts a search for passages that answer `text`.
+    #[must_use]
+    pub fn search<'a>(&'a self, text: &'a str) -> Search<'a> {
+        Search { session: self, text, k: DEFAULT_K, recall: DEFAULT_RECALL }
+    }
+
+    /// The `k` visible passages nearest to `vector` (dim numbers).
+    ///
+    /// # Errors
+    /// `Invalid` for another dimension, a vector that is zero or not finite, or a recall outside 0 to 1; `Denied` if
+    /// the identity has expired; `Corrupted`, `Unavailable`.
+    pub fn search_vector(&self, vector: &[f32], k: usize, recall: Option<f32>) -> Result<VectorHits> {
+        let (snapshot, visible) = self.engine.index().visible(&self.identity)?;
+        let answer = snapshot.search(&visible, vector, k, recall.unwrap_or(DEFAULT_RECALL))?;
+        self.vector_hits(snapshot, answer)
+    }
+
+    /// As [`Session::search_vector`] for many questions (q × dim, row-major) on all cores; all see the same content and
+    /// permissions.
+    ///
+    /// # Errors
+    /// As [`Session::search_vector`]; one bad question fails all.
+    pub fn search_vectors(&self, vectors: &[f32], k: usize, recall: Option<f32>) -> Result<Vec<VectorHits>> {
+        let (snapshot, visible) = self.engine.index().visible(&self.identity)?;
+        let dim = snapshot.manifest().settings.dim;
+        if !vectors.len().is_multiple_of(dim) {
+            return Err(Error::invalid("search", format!("the questions are not rows of {dim} numbers")));
+        }
+        let recall = recall.unwrap_or(DEFAULT_RECALL);
+        vectors
+            .par_chunks_exact(dim)
+            .map(|vector| self.vector_hits(Arc::clone(&snapshot), snapshot.search(&visible, vector, k, recall)?))
+            .collect()
+    }
+
+    fn vector_hits(&self, snapshot: Arc<Snapshot>, answer: Answer) -> Result<VectorHits> {
+        let labels = self.labels(&snapshot, &answer.hits)?;
+        Ok(VectorHits { engine: self.engine.clone(), snapshot, answer, labels })
+    }
+
+    fn labels(&self, snapshot: &Snapshot, hits: &[index::Hit]) -> Result<Vec<String>> {
+        let tenant = self.identity.tenant();
+        self.engine.index().with_plane(|plane| {
+            let label = |hit: &index::Hit| {
+                let number = snapshot.find(tenant, &hit.document).map(|document| document.number);
+                let access = number.and_then(|number| plane.document(number));
+                access.map(|access| plane.labels().name(access.current().label).to_owned()).unwrap_or_default()
+            };
+            Ok(hits.iter().map(label).collect())
+        })
+    }
+
+    /// The ids of all documents the asker may see.
+    ///
+    /// # Errors
+    /// `Denied` if the identity has expired; `Invalid` for an unknown clearance; `Corrupted`, `Unavailable`.
+    pub fn visible(&self) -> Result<Visible> {
+        let documents = self.engine.index().visible_documents(&self.identity)?;
+        Ok(Visible { count: documents.len(), documents })
+    }
+
+    /// Why the asker may read a document. One that they may not read looks like one that does not exist: no reasons.
+    /// [`Engine::explain`] is for operators and tells why not.
+    ///
+    /// # Errors
+    /// `Denied` if the identity has expired; `Corrupted`, `Unavailable`.
+    pub fn explain(&self, id: &str) -> Result<Explanation> {
+        let live = self.visible()?.documents.binary_search_by(|known| known.as_str().cmp(id)).is_ok();
+        if !live {
+            return Ok(Explanation { visible: false, reasons: Vec::new() });
+        }
+        let explanation = self.engine.explain(&self.identity, id)?;
+        Ok(if explanation.visible { explanation } else { Explanation { visible: false, reasons: Vec::new() } })
+    }
+}
+
+/// A search being put together; [`Search::run`] ends it.
+#[derive(Debug, Clone, Copy)]
+pub struct Search<'a> {
+    session: &'a Session,
+    text: &'a str,
+    k: usize,
+    recall: f32,
+}
+
+impl Search<'_> {
+    /// How many passages; 10 unless set.
+    #[must_use]
+    pub fn k(mut self, k: usize) -> Self {
+        self.k = k;
+        self
+    }
+
+    /// The share of the truly nearest passages that is to be found; 0.95 unless set, 1 is exact.
+    #[must_use]
+    pub fn recall(mut self, recall: f32) -> Self {
+        self.recall = recall;
+        self
+    }
+
+    /// Embeds the question and searches.
+    ///
+    /// # Errors
+    /// As [`Session::search_vector`]; `Invalid` for an empty question or an index without a model.
+    pub fn run(self) -> Result<Results> {
+        if self.text.trim().is_empty() {
+            return Err(Error::invalid("search", "the question is empty"));
+        }
+        self.session.identity.check_expiry(self.session.engine.clock().now())?;
+        let embeddings = self.session.engine.embedder()?.embed(&[self.text], Purpose::Query)?;
+        self.session.search_vector(&embeddings.values, self.k, Some(self.recall))?.results()
+    }
+}
+
+impl VectorHits {
+    /// Ids of the documents, best first.
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.answer.hits.iter().map(|hit| hit.document.as_str())
+    }
+
+    /// Cosines, in the same order.
+    pub fn scores(&self) -> impl ExactSizeIterator<Item = f32> {
+        self.answer.hits.iter().map(|hit| hit.score)
+    }
+
+    /// Whether there are as many hits as k or as visible passages.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.answer.complete
+    }
+
+    /// Whether no better passage can exist.
+    #[must_use]
+    pub fn exact(&self) -> bool {
+        self.answer.exact
+    }
+
+    /// The epoch it was made under.
+    #[must_use]
+    pub fn acl_epoch(&self) -> u64 {
+        self.answer.acl_epoch
+    }
+
+    /// Reads the passages.
+    ///
+    /// # Errors
+    /// `Corrupted`.
+    pub fn results(&self) -> Result<Results> {
+        let passages = self.snapshot.passages(&self.answer.hits)?;
+        let hits = passages.into_iter().zip(&self.answer.hits).zip(&self.labels).zip(1..).map(
+            |(((passage, hit), label), rank)| {
+                let metadata = passage.metadata.as_deref().map(serde_json::from_str);
+                let metadata = metadata.unwrap_or(Ok(serde_json::Value::Object(serde_json::Map::new())));
+                Ok(Hit {
+                    rank,
+                    score: hit.score,
+                    document: passage.document,
+                    chunk: passage.chunk,
+                    title: passage.title,
+                    uri: passage.uri,
+                    text: passage.text,
+                    span: passage.span,
+                    heading: passage.heading,
+                    label: label.clone(),
+                    metadata: metadata
+                        .map_err(|e| Error::corrupted("read passages", "metadata is no JSON").because(e))?,
+                })
+            },
+        );
+        let Answer { complete, exact, plan, acl_epoch, generation, .. } = self.answer;
+        Ok(Results { hits: hits.collect::<Result<_>>()?, complete, exact, plan, acl_epoch, generation })
+    }
+
+    /// The engine that was asked.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
