@@ -1,6 +1,6 @@
 //! How far is the built-in model from its float original, and how fast are both?
 //!
-//! Prints the cosine of the vectors of the first 1,000 documents of a BEIR folder, passages per CPU second at 128 tokens in
+//! Prints the cosine of the vectors of the first 1,000 documents and queries of a BEIR folder, passages per CPU second at 128 tokens in
 //! batches of 32, and the time of one query. CPU seconds are those of `/proc/self/stat` (Linux).
 //!
 //! ```text
@@ -15,7 +15,7 @@ use safepassage_error::system::Stopwatch;
 use safepassage_models::{Arithmetic, Embedder, Purpose, Transformer, builtin_with};
 use serde_json::Value;
 
-const DOCUMENTS: usize = 1000;
+const TEXTS: usize = 1000;
 const BATCH: usize = 32;
 const PASSAGE_TOKENS: usize = 128;
 const ROUNDS: usize = 10;
@@ -31,26 +31,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     let original = Transformer::open(Path::new(&model))?;
     let dequantised = builtin_with(Arithmetic::Float)?;
 
-    let mut texts = Vec::new();
-    for line in fs::read_to_string(Path::new(&folder).join("corpus.jsonl"))?.lines().take(DOCUMENTS) {
-        let json: Value = serde_json::from_str(line)?;
-        let field = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default();
-        texts.push(format!("{} {}", field("title"), field("text")));
-    }
+    let texts = texts(&Path::new(&folder).join("corpus.jsonl"))?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-
-    let reference = original.embed(&texts, Purpose::Document)?;
-    for (name, model) in [("int8", &builtin), ("int8 weights in f32", &dequantised)] {
-        let vectors = model.embed(&texts, Purpose::Document)?;
-        let mut cosines: Vec<f32> =
-            reference.rows().zip(vectors.rows()).map(|(a, b)| a.iter().zip(b).map(|(a, b)| a * b).sum()).collect();
-        cosines.sort_by(f32::total_cmp);
-        let mean = cosines.iter().sum::<f32>() / cosines.len() as f32;
-        println!(
-            "{name}: cosine to f32: min {:.5}, 1 % {:.5}, mean {mean:.5}",
-            cosines[0],
-            cosines[cosines.len() / 100]
-        );
+    let queries = self::texts(&Path::new(&folder).join("queries.jsonl"))?;
+    let queries: Vec<&str> = queries.iter().map(String::as_str).collect();
+    for (kind, texts, purpose) in [("documents", &texts, Purpose::Document), ("queries", &queries, Purpose::Query)] {
+        let reference = original.embed(texts, purpose)?;
+        for (name, model) in [("int8", &builtin), ("int8 weights in f32", &dequantised)] {
+            let vectors = model.embed(texts, purpose)?;
+            let mut cosines: Vec<f32> =
+                reference.rows().zip(vectors.rows()).map(|(a, b)| a.iter().zip(b).map(|(a, b)| a * b).sum()).collect();
+            cosines.sort_by(f32::total_cmp);
+            let mean = cosines.iter().sum::<f32>() / cosines.len() as f32;
+            let (least, percent) = (cosines[0], cosines[cosines.len() / 100]);
+            println!(
+                "{name}, {} {kind}: cosine to f32 min {least:.4}, 1 % {percent:.4}, mean {mean:.4}",
+                cosines.len()
+            );
+        }
     }
 
     let all = texts.join(" ");
@@ -85,6 +83,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     }
     Ok(())
+}
+
+/// `title + " " + text` of the first lines of a JSONL file.
+fn texts(path: &Path) -> Result<Vec<String>, Box<dyn Error>> {
+    let mut texts = Vec::new();
+    for line in fs::read_to_string(path)?.lines().take(TEXTS) {
+        let json: Value = serde_json::from_str(line)?;
+        let field = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default();
+        texts.push(format!("{} {}", field("title"), field("text")).trim().to_owned());
+    }
+    Ok(texts)
 }
 
 /// CPU seconds of this process so far, user and system, to 10 ms.

@@ -16,7 +16,6 @@ pub enum Purpose {
 
 /// The vectors of one call, in the order of its texts.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Embeddings {
     /// Components of one vector.
     pub dim: usize,

@@ -14,6 +14,10 @@ mod stamp;
 mod tokenizer;
 mod transformer;
 
+#[cfg(all(doctest, feature = "builtin"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(feature = "builtin")]
 pub use builtin::{builtin, builtin_with};
 pub use embedder::{Embedder, Embeddings, Purpose};

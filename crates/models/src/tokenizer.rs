@@ -148,3 +148,28 @@ impl std::fmt::Debug for Tokenizer {
         f.debug_struct("Tokenizer").field("max_tokens", &self.max_tokens).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, feature = "builtin"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_of_parts_are_the_tokens_of_the_whole() {
+        let mut tokenizer = Tokenizer::from_json(safepassage_minilm_3::TOKENIZER, 256).unwrap();
+        let line =
+            "Crème brûlée, e\u{301}té  [SEP] 東京タワー 🦀🦀\t\u{0}\u{200d}don't\r\n unbelievably\u{a0}ﬁne İstanbul ";
+        let mut text = line.repeat(600);
+        text.push_str(&"x".repeat(3 * PART_BYTES));
+        text.push_str(line);
+        assert!(tokenizer.parts(&text).count() >= 4);
+        let parts: String = tokenizer.parts(&text).map(|(_, part)| part).collect();
+        assert_eq!(parts, text);
+
+        let (cut, ids) = (tokenizer.offsets(&text).unwrap(), tokenizer.encode(&text).unwrap());
+        tokenizer.cuts_at_blanks = false;
+        assert_eq!(tokenizer.parts(&text).count(), 1);
+        assert_eq!(cut, tokenizer.offsets(&text).unwrap());
+        assert_eq!(ids.ids, tokenizer.encode(&text).unwrap().ids);
+        assert!(ids.truncated && ids.ids.len() == 256);
+    }
+}

@@ -9,13 +9,13 @@ use rten_tensor::NdTensorView;
 use rten_vecmath::Softmax;
 use safepassage_error::Result;
 
+use super::buffer::Buffer;
 use super::linear::{Kernels, kernel_refused};
 
-/// Buffers that live as long as a batch.
 #[derive(Default)]
 pub(super) struct Scratch {
-    scores: Vec<f32>,
-    head: Vec<f32>,
+    scores: Buffer<f32>,
+    head: Buffer<f32>,
 }
 
 /// `qkv` is n × 3·hidden, row-major, of one text: queries, keys, values side by side; `context` is n × hidden.
@@ -31,9 +31,7 @@ pub(super) fn attend(
     let width = hidden / heads;
     let scores_scale = 1.0 / (width as f32).sqrt();
     let all = NdTensorView::from_data([tokens, 3 * hidden], qkv);
-    let Scratch { scores, head } = scratch;
-    scores.resize(tokens * tokens, 0.0);
-    head.resize(tokens * width, 0.0);
+    let (scores, head) = (scratch.scores.slice(tokens * tokens), scratch.head.slice(tokens * width));
     for first in (0..hidden).step_by(width) {
         let part = |offset: usize| all.slice((.., offset + first..offset + first + width));
         let (queries, keys, values) = (part(0), part(hidden), part(2 * hidden));
@@ -45,7 +43,7 @@ pub(super) fn attend(
         for row in scores.chunks_exact_mut(tokens) {
             Softmax::new_mut(row).dispatch();
         }
-        let weights = NdTensorView::from_data([tokens, tokens], scores.as_slice());
+        let weights = NdTensorView::from_data([tokens, tokens], &*scores);
         kernels
             .float
             .gemm(head, GemmInputA::Unpacked(weights), GemmInputB::Unpacked(values), GemmOptions::default())

@@ -78,8 +78,7 @@ struct Network {
     layer_norm_eps: f32,
     max_position_embeddings: usize,
     vocab_size: usize,
-    #[serde(default)]
-    pad_token_id: usize,
+    pad_token_id: Option<usize>,
     position_embedding_type: Option<String>,
 }
 
@@ -145,7 +144,8 @@ impl Config {
                 .with("num_attention_heads", network.num_attention_heads));
         }
         check_modules(files.modules)?;
-        let first_position = if family == Family::Roberta { network.pad_token_id.saturating_add(1) } else { 0 };
+        let first_position =
+            if family == Family::Roberta { network.pad_token_id.unwrap_or(1).saturating_add(1) } else { 0 };
         let room = network.max_position_embeddings.saturating_sub(first_position);
         let (document_prefix, query_prefix) = prefixes(files.prompts)?;
         Ok(Self {

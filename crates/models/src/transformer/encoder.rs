@@ -9,11 +9,23 @@ use rten_vecmath::{ApproxGelu, Gelu};
 use safepassage_error::{Error, Result};
 
 use super::attention::{self, attend};
+use super::buffer::Buffer;
 use super::config::{Activation, Config, Family};
 use super::linear::{Arithmetic, Kernels, Linear, Scratch, Write};
 use super::names::{EMBEDDING_NORM, LayerNames, POSITIONS, TYPES, WORDS};
 use super::rows::LayerNorm;
 use super::weights::{Matrix, Weights};
+
+/// The room that one batch needs.
+#[derive(Default)]
+pub(super) struct Workspace {
+    rows: Buffer<f32>,
+    qkv: Buffer<f32>,
+    context: Buffer<f32>,
+    inner: Buffer<f32>,
+    linear: Scratch,
+    attention: attention::Scratch,
+}
 
 pub(super) struct Encoder {
     arithmetic: Arithmetic,
@@ -61,37 +73,36 @@ impl Encoder {
     }
 
     /// The vectors of the last layer, one row of `hidden` numbers per token, the texts one after the other.
-    pub fn forward(&self, texts: &[&[u32]]) -> Result<Vec<f32>> {
+    pub fn forward<'w>(&self, texts: &[&[u32]], workspace: &'w mut Workspace) -> Result<&'w [f32]> {
         let kernels = Kernels::new(self.arithmetic);
         let tokens: usize = texts.iter().map(|ids| ids.len()).sum();
-        let mut rows = vec![0.0; tokens * self.hidden];
-        self.look_up(texts, &mut rows)?;
-        self.norm.apply(&mut rows);
+        let Workspace { rows, qkv, context, inner, linear: scratch, attention } = workspace;
+        let rows = rows.slice(tokens * self.hidden);
+        let qkv = qkv.slice(tokens * 3 * self.hidden);
+        let context = context.slice(tokens * self.hidden);
+        self.look_up(texts, rows)?;
+        self.norm.apply(rows);
 
-        let (mut scratch, mut attention_scratch) = (Scratch::default(), attention::Scratch::default());
-        let mut qkv = vec![0.0; tokens * 3 * self.hidden];
-        let mut context = vec![0.0; tokens * self.hidden];
-        let mut inner = Vec::new();
         for layer in &self.layers {
-            layer.qkv.apply(&kernels, &rows, &mut qkv, Write::Replace, &mut scratch)?;
+            layer.qkv.apply(&kernels, rows, qkv, Write::Replace, scratch)?;
             let mut start = 0;
             for ids in texts {
                 let end = start + ids.len();
                 let qkv = &qkv[start * 3 * self.hidden..end * 3 * self.hidden];
                 let context = &mut context[start * self.hidden..end * self.hidden];
-                attend(&kernels, self.heads, self.hidden, qkv, context, &mut attention_scratch)?;
+                attend(&kernels, self.heads, self.hidden, qkv, context, attention)?;
                 start = end;
             }
-            layer.attention_output.apply(&kernels, &context, &mut rows, Write::Add, &mut scratch)?;
-            layer.attention_norm.apply(&mut rows);
-            inner.resize(tokens * layer.up.outputs(), 0.0);
-            layer.up.apply(&kernels, &rows, &mut inner, Write::Replace, &mut scratch)?;
+            layer.attention_output.apply(&kernels, context, rows, Write::Add, scratch)?;
+            layer.attention_norm.apply(rows);
+            let inner = inner.slice(tokens * layer.up.outputs());
+            layer.up.apply(&kernels, rows, inner, Write::Replace, scratch)?;
             match self.activation {
-                Activation::Gelu => Gelu {}.map_mut(&mut inner),
-                Activation::GeluTanh => ApproxGelu {}.map_mut(&mut inner),
+                Activation::Gelu => Gelu {}.map_mut(inner),
+                Activation::GeluTanh => ApproxGelu {}.map_mut(inner),
             }
-            layer.down.apply(&kernels, &inner, &mut rows, Write::Add, &mut scratch)?;
-            layer.output_norm.apply(&mut rows);
+            layer.down.apply(&kernels, inner, rows, Write::Add, scratch)?;
+            layer.output_norm.apply(rows);
         }
         Ok(rows)
     }

@@ -9,6 +9,7 @@ use rten_simd::SimdOp;
 use rten_tensor::NdTensorView;
 use safepassage_error::{Error, Kind, Result};
 
+use super::buffer::Buffer;
 use super::rows::{Dequantise, quantise};
 use super::weights::Matrix;
 
@@ -36,13 +37,12 @@ impl Kernels {
     }
 }
 
-/// Buffers that live as long as a batch.
+/// Room for quantised rows, their scales and zero points, and their integer products.
 #[derive(Default)]
 pub(super) struct Scratch {
-    bytes: Vec<u8>,
-    zeros: Vec<u8>,
-    scales: Vec<f32>,
-    sums: Vec<i32>,
+    bytes: Buffer<u8>,
+    ranges: Buffer<(f32, u8)>,
+    sums: Buffer<i32>,
 }
 
 /// Whether a layer's output replaces what is there or is added to it.
@@ -122,25 +122,22 @@ impl Linear {
                     .map_err(kernel_refused)
             }
             (Weight::Int8 { packed, scales, sums: weight_sums }, Some(int8)) => {
-                let Scratch { bytes, zeros, scales: row_scales, sums } = scratch;
-                bytes.clear();
-                zeros.clear();
-                row_scales.clear();
-                for row in input.chunks_exact(self.inputs) {
-                    let (scale, zero) = quantise(row, bytes);
-                    row_scales.push(scale);
-                    zeros.push(zero);
+                let bytes = scratch.bytes.slice(input.len());
+                let ranges = scratch.ranges.slice(rows);
+                let row_bytes = bytes.chunks_exact_mut(self.inputs);
+                for ((row, bytes), range) in input.chunks_exact(self.inputs).zip(row_bytes).zip(ranges.iter_mut()) {
+                    *range = quantise(row, bytes);
                 }
-                sums.resize(out.len(), 0);
+                let sums = scratch.sums.slice(out.len());
                 // The kernel is not given the zero points: rten-gemm 0.27 packs those of the first eight rows for all.
-                let input = NdTensorView::from_data([rows, self.inputs], bytes.as_slice());
+                let input = NdTensorView::from_data([rows, self.inputs], &*bytes);
                 int8.gemm(sums, GemmInputA::Unpacked(input), GemmInputB::Packed(packed), GemmOptions::default())
                     .map_err(kernel_refused)?;
                 let width = self.outputs();
-                let rows = sums.chunks_exact(width).zip(row_scales).zip(zeros).zip(out.chunks_exact_mut(width));
-                for (((sums, scale), zero), out) in rows {
+                let rows = sums.chunks_exact(width).zip(ranges).zip(out.chunks_exact_mut(width));
+                for ((sums, range), out) in rows {
                     let add = write == Write::Add;
-                    let (zero, scale) = (*zero, *scale);
+                    let (scale, zero) = *range;
                     Dequantise { sums, weight_sums, zero, scale, scales, bias: &self.bias, out, add }.dispatch();
                 }
                 Ok(())

@@ -4,6 +4,7 @@
 //! and `rows`; this file turns texts into batches and tokens into one vector per text.
 
 mod attention;
+mod buffer;
 mod config;
 mod encoder;
 mod linear;
@@ -23,11 +24,11 @@ use crate::embedder::{Embedder, Embeddings, Purpose};
 use crate::stamp::ModelStamp;
 use crate::tokenizer::{Encoded, Tokenizer};
 use config::{Config, ConfigFiles, Pooling};
-use encoder::Encoder;
+use encoder::{Encoder, Workspace};
 pub use linear::Arithmetic;
 
 /// Tokens that one core computes at once: enough rows to keep the kernels busy, few enough to stay in its cache.
-const BATCH_TOKENS: usize = 512;
+const BATCH_TOKENS: usize = 256;
 
 /// The files of a model, as bytes.
 #[derive(Default)]
@@ -116,12 +117,12 @@ impl Transformer {
     }
 
     /// Unit vectors of the encoded texts, one after the other.
-    fn embed_batch(&self, batch: &[(usize, &Encoded)]) -> Result<Vec<f32>> {
+    fn embed_batch(&self, batch: &[(usize, &Encoded)], workspace: &mut Workspace) -> Result<Vec<f32>> {
         let texts: Vec<&[u32]> = batch.iter().map(|(_, encoded)| encoded.ids.as_slice()).collect();
-        let rows = self.encoder.forward(&texts)?;
+        let rows = self.encoder.forward(&texts, workspace)?;
         let dim = self.stamp.dim;
         let mut vectors = Vec::with_capacity(texts.len() * dim);
-        let mut rest = rows.as_slice();
+        let mut rest = rows;
         for ((index, _), ids) in batch.iter().zip(texts) {
             let (own, after) = rest.split_at(ids.len() * dim);
             rest = after;
@@ -167,7 +168,10 @@ impl Embedder for Transformer {
         let mut order: Vec<(usize, &Encoded)> = encoded.iter().enumerate().collect();
         order.sort_by_key(|(index, encoded)| (std::cmp::Reverse(encoded.ids.len()), *index));
         let batches = batches(&order);
-        let computed: Vec<Vec<f32>> = batches.par_iter().map(|batch| self.embed_batch(batch)).collect::<Result<_>>()?;
+        let computed: Vec<Vec<f32>> = batches
+            .par_iter()
+            .map_init(Workspace::default, |workspace, batch| self.embed_batch(batch, workspace))
+            .collect::<Result<_>>()?;
 
         let dim = self.stamp.dim;
         let mut values = vec![0.0; texts.len() * dim];
