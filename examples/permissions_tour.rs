@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     engine.commit()?;
 
     let sees = |what: &str, identity: Identity| -> Result<()> {
-        println!("{what:<58} {}", engine.session(identity).visible()?.documents.join(", "));
+        println!("{what:<58} {}", engine.session(identity)?.visible()?.documents.join(", "));
         Ok(())
     };
     sees("nobody signed in: public only", Identity::anonymous().issue(&clock)?)?;

@@ -35,7 +35,7 @@ fn main() -> Result<()> {
     println!("2. Ask: {QUESTION}\n");
     for (who, file) in [("Alice, human resources", "alice"), ("Bruno, engineering", "bruno")] {
         let json = std::fs::read(fixtures.join(format!("identities/{file}.json"))).expect("the fixture is there");
-        let session = engine.session(identity_from_json(&json, engine.clock())?);
+        let session = engine.session(identity_from_json(&json, engine.clock())?)?;
         let results = session.search(QUESTION).k(3).run()?;
         println!("   {who} (may see {} documents)", session.visible()?.count);
         for hit in &results.hits {

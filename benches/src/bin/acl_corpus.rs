@@ -111,7 +111,7 @@ fn run(docs: &Path, identities: &Path, folder: &Path, searches: usize) -> Result
     let watch = Stopwatch::start();
     let mut different = 0;
     for (person, plain) in people.iter().zip(&allowed) {
-        let visible: BTreeSet<String> = engine.session(identity(person)?).visible()?.documents.into_iter().collect();
+        let visible: BTreeSet<String> = engine.session(identity(person)?)?.visible()?.documents.into_iter().collect();
         different += usize::from(visible != *plain);
     }
     println!(
@@ -135,7 +135,7 @@ fn run(docs: &Path, identities: &Path, folder: &Path, searches: usize) -> Result
         let from = numbers.below(words.len().max(1));
         let question = words[from.min(words.len())..words.len().min(from + 12)].join(" ");
         let question = if question.trim().is_empty() { "how is a release made" } else { &question };
-        let results = engine.session(identity(&people[person])?).search(question).run()?;
+        let results = engine.session(identity(&people[person])?)?.search(question).run()?;
         leaks += results.hits.iter().filter(|hit| !allowed[person].contains(&hit.document)).count();
         let visible: usize = allowed[person].iter().map(|id| chunks.get(id).copied().unwrap_or(0)).sum();
         unfilled += usize::from(results.hits.len() != visible.min(10) || !results.complete);
@@ -171,7 +171,7 @@ fn chunks_of_each<'a>(
         let before: HashSet<String> = counted.keys().cloned().collect();
         let identity =
             Identity::asserted(user).groups(groups.iter().copied()).ttl_seconds(86_400).issue(engine.clock())?;
-        let session = engine.session(identity);
+        let session = engine.session(identity)?;
         if session.visible()?.documents.iter().all(|id| before.contains(id)) {
             continue;
         }
