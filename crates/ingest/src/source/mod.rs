@@ -7,6 +7,7 @@ mod acl_file;
 mod folder;
 mod jsonl;
 mod lines;
+mod object;
 mod sidecar;
 
 use std::path::{Path, PathBuf};
