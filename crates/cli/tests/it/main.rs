@@ -3,5 +3,11 @@
 #![forbid(unsafe_code)]
 
 mod bad_input;
+mod contract;
+mod damage;
+mod faults;
+mod kill;
 mod model;
+mod permissions;
 mod program;
+mod sync;
