@@ -22,8 +22,9 @@ fn main() -> ExitCode {
         Err(error) if error.use_stderr() => {
             if wants_json {
                 let text = error.to_string();
-                let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                output::error_json(&Error::invalid("read arguments", first));
+                let what: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+                let what = what.join(" ").trim_start_matches("error: ").to_owned();
+                output::error_json(&Error::invalid("read arguments", what));
             }
             // Nowhere is left to report that stderr is closed.
             let _ = error.print();

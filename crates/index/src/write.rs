@@ -220,8 +220,15 @@ impl<'a> Writer<'a> {
     /// `NotFound` if there is no such generation or its segments were removed.
     pub fn rollback(&mut self, generation: u64) -> Result<u64> {
         let storage = self.index.storage();
+        let gone = |what: &str| Error::new(Kind::NotFound, "roll back", format!("generation {generation} {what}"));
+        if !Manifest::exists(storage, generation)? {
+            return Err(gone("does not exist"));
+        }
         let old = Manifest::read(storage, generation)?;
-        Snapshot::open(storage, old.clone(), Some(&self.base))?;
+        Snapshot::open(storage, old.clone(), Some(&self.base)).map_err(|error| match error.kind() {
+            Kind::NotFound => gone("is not kept any more").because(error),
+            _ => error,
+        })?;
         let acl_epoch = self.index.with_plane(|plane| Ok(plane.epoch()))?;
         let mut next = self.base.manifest().next("rollback", acl_epoch, self.index.clock().now());
         next.parent = old.generation;
@@ -238,8 +245,8 @@ impl<'a> Writer<'a> {
         for generation in Manifest::generations(storage)?.into_iter().rev().take(KEPT_GENERATIONS) {
             named.extend(Manifest::read(storage, generation)?.segments.into_iter().map(|entry| entry.id));
         }
-        let unnamed = storage.list("segment")?.into_iter().filter(|id| !named.contains(id));
-        unnamed.map(|id| storage.delete(&segment::folder(&id))).collect()
+        let mut unnamed = storage.list("segment")?.into_iter().filter(|id| !named.contains(id));
+        unnamed.try_for_each(|id| storage.delete(&segment::folder(&id)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use safepassage_access::{Explanation, Identity, Labels, Tenant};
 use safepassage_error::system::Clock;
-use safepassage_error::{Error, Result};
+use safepassage_error::{Error, Kind, Result};
 use safepassage_index::storage::{LocalStorage, Storage};
 use safepassage_index::{Index, Manifest, Settings, Stats, Verified};
 use safepassage_ingest::{Batch, BatchDocument, ChunkSettings, Progress, Report, SourceSpec, SyncOptions, check_model};
@@ -166,10 +166,15 @@ impl Engine {
         Ok(&**self.0.loaded.get_or_init(|| embedder))
     }
 
-    /// The engine as `identity` sees it. Expiry and clearance are checked by every call of the session.
-    #[must_use]
-    pub fn session(&self, identity: Identity) -> Session {
-        Session::new(self.clone(), identity)
+    /// The engine as `identity` sees it. Expiry is checked here and by every call of the session.
+    ///
+    /// # Errors
+    /// `Denied` if the identity has expired; `Invalid` if its clearance is not a label of this index; `Corrupted`,
+    /// `Unavailable`.
+    pub fn session(&self, identity: Identity) -> Result<Session> {
+        let now = self.clock().now();
+        self.0.index.with_plane(|plane| plane.permitted(&identity, now).map(drop))?;
+        Ok(Session::new(self.clone(), identity))
     }
 
     /// Brings the index up to date with `sources`.
@@ -216,11 +221,15 @@ impl Engine {
     /// Why `identity` may or may not read a document: for operators. [`Session::explain`] is what the asker may see.
     ///
     /// # Errors
-    /// `NotFound` if no such document was ever known in the identity's tenant; `Denied` if the identity has expired.
+    /// `NotFound` if no such document is live in the identity's tenant; `Denied` if the identity has expired.
     pub fn explain(&self, identity: &Identity, id: &str) -> Result<Explanation> {
         let snapshot = self.0.index.snapshot()?;
-        let live = snapshot.find(identity.tenant(), id).map(|document| document.version);
-        self.0.index.with_plane(|plane| plane.explain(identity, id, live, self.clock().now()))
+        identity.check_expiry(self.clock().now())?;
+        let live = snapshot
+            .find(identity.tenant(), id)
+            .map(|document| document.version)
+            .ok_or_else(|| Error::new(Kind::NotFound, "explain", format!("no document `{id}` in this tenant")))?;
+        self.0.index.with_plane(|plane| plane.explain(identity, id, Some(live), self.clock().now()))
     }
 
     /// All generations, oldest first.
@@ -272,7 +281,7 @@ impl std::fmt::Debug for Engine {
 
 fn json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
     serde_json::to_value(value)
-        .map_err(|e| Error::new(safepassage_error::Kind::Internal, "create index", "settings are no JSON").because(e))
+        .map_err(|e| Error::new(Kind::Internal, "create index", "settings are no JSON").because(e))
 }
 
 #[cfg(feature = "builtin")]

@@ -12,10 +12,12 @@ use safepassage_error::{Error, Result};
 /// # Errors
 /// `Invalid` if it is no such JSON; `Denied` if it has expired.
 pub fn identity_from_json(json: &[u8], clock: &Clock) -> Result<Identity> {
-    let record: IdentityRecord = serde_json::from_slice(json).map_err(|e| {
-        let text = e.to_string();
-        Error::invalid("read identity", text)
-    })?;
+    // A list would be taken too, its values by their place.
+    if json.trim_ascii_start().first().is_some_and(|&first| first != b'{') {
+        return Err(Error::invalid("read identity", "an identity is a JSON object"));
+    }
+    let record: IdentityRecord =
+        serde_json::from_slice(json).map_err(|e| Error::invalid("read identity", e.to_string()))?;
     let mut asserted = record.assert();
     if let Some(at) = &record.expires_at {
         let at: jiff::Timestamp = at.parse().map_err(|_| {
@@ -48,6 +50,8 @@ mod tests {
         assert_eq!(read(r#"{"groups": []}"#).unwrap().user(), None);
         for (bad, kind) in [
             ("{", Kind::Invalid),
+            ("", Kind::Invalid),
+            (r#"[null, null, "root", ["hr"], true, null, {}, null]"#, Kind::Invalid),
             (r#"{"user": "a"}"#, Kind::Invalid),
             (r#"{"user": "", "groups": []}"#, Kind::Invalid),
             (r#"{"user": "a", "groups": [], "group_complete": true}"#, Kind::Invalid),

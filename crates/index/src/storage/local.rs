@@ -100,6 +100,13 @@ fn failed(operation: &'static str, path: &str, source: io::Error) -> Error {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             (Kind::Unavailable, "the disk is full; free some space and run again, nothing committed is lost".to_owned())
         }
+        io::ErrorKind::FileTooLarge => {
+            let what = "a file grew beyond what this process may write; nothing committed is lost";
+            (Kind::Unavailable, what.to_owned())
+        }
+        io::ErrorKind::NotADirectory => {
+            (Kind::Invalid, "the index, or what is above it, is a file, not a folder".to_owned())
+        }
         _ => (Kind::Unavailable, source.to_string()),
     };
     Error::new(kind, operation, what).with("path", path).because(source)

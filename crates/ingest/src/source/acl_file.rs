@@ -12,6 +12,7 @@ use safepassage_error::{Error, Result};
 use serde::Deserialize;
 
 use super::lines::each_line;
+use super::object::{object, parse};
 
 /// The file looked for beside a source.
 pub(super) const NAME: &str = "acl.jsonl";
@@ -30,6 +31,7 @@ pub(super) struct Stated {
 struct Line {
     #[serde(rename = "_id")]
     id: String,
+    #[serde(deserialize_with = "object")]
     acl: Stated,
 }
 
@@ -49,7 +51,7 @@ impl AclFile {
             let refused =
                 |what: String| Error::invalid("read ACL file", what).with("file", path.display()).with("line", number);
             let bytes = line.bytes.ok_or_else(|| refused("the line is too long".into()))?;
-            let parsed: Line = serde_json::from_slice(bytes).map_err(|e| refused(describe(&e)))?;
+            let parsed: Line = parse(bytes).map_err(refused)?;
             if parsed.id.split('/').any(|part| part == "..") {
                 return Err(refused(format!("`{}` is outside the source", parsed.id)));
             }
@@ -119,13 +121,6 @@ fn above(path: &str) -> Option<&str> {
     Some(path.rfind('/').map_or("", |slash| &path[..=slash]))
 }
 
-/// serde's message without its position in a one-line text, but for the column.
-pub(super) fn describe(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let what = text.split(" at line ").next().unwrap_or_default();
-    format!("{what} (column {})", error.column())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,7 +161,13 @@ mod tests {
 
     #[test]
     fn a_line_that_cannot_be_read_refuses_the_file() {
-        for bad in ["{", "{\"_id\": \"a\", \"acl\": {\"deny\": [\"grup:x\"]}}", "{\"_id\": \"../a\", \"acl\": {}}"] {
+        for bad in [
+            "{",
+            "{\"_id\": \"a\", \"acl\": {\"deny\": [\"grup:x\"]}}",
+            "{\"_id\": \"../a\", \"acl\": {}}",
+            "[\"a\", {}]",
+            "{\"_id\": \"a\", \"acl\": [[\"public\"]]}",
+        ] {
             let error = file(&format!("{{\"_id\": \"b\", \"acl\": {{}}}}\n{bad}")).unwrap_err();
             assert!(error.context().contains(&("line", "2".into())), "{error}");
         }

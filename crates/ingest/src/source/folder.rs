@@ -1,6 +1,6 @@
 //! A folder of Markdown, text and HTML files; ids are relative paths with `/`.
 //!
-//! Hidden files, sidecars and `acl.jsonl` are no documents. Symbolic links are not followed (a link can lead out of the
+//! Hidden files, sidecars, `acl.jsonl` and an index that lies in the folder are no documents. Symbolic links are not followed (a link can lead out of the
 //! folder, or round in a circle) and are listed as skipped.
 
 use std::fs;
@@ -37,9 +37,10 @@ impl Folder {
         parts.map(|parts| parts.join("/"))
     }
 
-    fn list_one(&self, path: &Path, bytes: u64, listing: &mut Listing) {
+    fn list_one(&self, path: &Path, bytes: u64, at: At, listing: &mut Listing) {
         let Some(id) = self.id(path) else {
-            listing.skipped.push((path.display().to_string(), "the name is not UTF-8".into()));
+            let relative = path.strip_prefix(&self.root).unwrap_or(path);
+            listing.skipped.push((relative.display().to_string(), "the name is not UTF-8".into()));
             return;
         };
         if id.ends_with(sidecar::SUFFIX) {
@@ -50,17 +51,19 @@ impl Folder {
         } else if id.chars().any(char::is_control) {
             listing.skipped.push((id.escape_debug().to_string(), "the name has control characters".into()));
         } else if Format::of(path).is_none() {
-            listing.skipped.push((id, "no parser for this kind of file".into()));
+            let link = matches!(at, At::Link(_));
+            let reason = if link { "symbolic links are not followed" } else { "no parser for this kind of file" };
+            listing.skipped.push((id, reason.into()));
         } else {
-            listing.entries.push(Entry {
-                tenant: String::new(),
-                place: id.clone(),
-                id,
-                bytes,
-                at: At::File(path.to_owned()),
-            });
+            listing.entries.push(Entry { tenant: String::new(), place: id.clone(), id, bytes, at });
         }
     }
+}
+
+/// Whether an index lies in this folder: its files are no documents.
+fn is_index(entry: &walkdir::DirEntry) -> bool {
+    let has = |name: &str| entry.path().join(name).is_dir();
+    entry.file_type().is_dir() && has("manifest") && has("access/log")
 }
 
 impl Source for Folder {
@@ -68,11 +71,12 @@ impl Source for Folder {
         let mut listing = Listing::default();
         if let Some(only) = &self.only {
             let bytes = fs::metadata(only).map_or(0, |m| m.len());
-            self.list_one(only, bytes, &mut listing);
+            self.list_one(only, bytes, At::File(only.clone()), &mut listing);
             return Ok(listing);
         }
         let hidden = |entry: &walkdir::DirEntry| {
-            entry.depth() > 0 && entry.file_name().to_str().is_some_and(|name| name.starts_with('.'))
+            let named = |name: &str| name.starts_with('.');
+            entry.depth() > 0 && (entry.file_name().to_str().is_some_and(named) || is_index(entry))
         };
         for found in WalkDir::new(&self.root).sort_by_file_name().into_iter().filter_entry(|entry| !hidden(entry)) {
             match found {
@@ -83,11 +87,11 @@ impl Source for Folder {
                     listing.skipped.push((path, error.to_string()));
                 }
                 Ok(found) if found.path_is_symlink() => {
-                    let id = self.id(found.path()).unwrap_or_default();
-                    listing.skipped.push((id, "symbolic links are not followed".into()));
+                    self.list_one(found.path(), 0, At::Link(found.path().to_owned()), &mut listing);
                 }
                 Ok(found) if found.file_type().is_file() => {
-                    self.list_one(found.path(), found.metadata().map_or(0, |m| m.len()), &mut listing);
+                    let bytes = found.metadata().map_or(0, |m| m.len());
+                    self.list_one(found.path(), bytes, At::File(found.path().to_owned()), &mut listing);
                 }
                 Ok(_) => {}
             }
@@ -96,7 +100,7 @@ impl Source for Folder {
     }
 
     fn read(&self, entry: &Entry) -> std::result::Result<SourceDocument, Fault> {
-        let At::File(path) = &entry.at else { return Err(Fault::hidden("not a file of a folder")) };
+        let (At::File(path) | At::Link(path)) = &entry.at else { return Err(Fault::hidden("not a file of a folder")) };
         let mut beside = path.clone().into_os_string();
         beside.push(sidecar::SUFFIX);
         let (metadata, stated) = match fs::read(&beside) {
@@ -110,6 +114,9 @@ impl Source for Folder {
         };
         let acl = self.acls.resolve(&entry.id, stated.as_ref());
         let fault = |reason: String| Fault { reason, permission: Some((acl.clone(), None)) };
+        if matches!(entry.at, At::Link(_)) {
+            return Err(fault("symbolic links are not followed".into()));
+        }
         if entry.bytes > MOST_BYTES {
             return Err(fault(format!("it has {} bytes; the most is {MOST_BYTES}", entry.bytes)));
         }

@@ -9,8 +9,9 @@ use safepassage_error::{Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::acl_file::{AclFile, Stated, describe};
+use super::acl_file::{AclFile, Stated};
 use super::lines::each_line;
+use super::object::{object_or_null, parse};
 use super::{At, Entry, Fault, Format, Listing, Source, SourceDocument};
 
 #[derive(Deserialize)]
@@ -20,6 +21,7 @@ struct Document {
     text: String,
     title: Option<String>,
     uri: Option<String>,
+    #[serde(default, deserialize_with = "object_or_null")]
     acl: Option<Stated>,
     acl_object: Option<String>,
     label: Option<String>,
@@ -39,6 +41,7 @@ struct BeirDocument {
 /// Of a line that does not parse: what it says about permissions.
 #[derive(Deserialize)]
 struct Permission {
+    #[serde(default, deserialize_with = "object_or_null")]
     acl: Option<Stated>,
     label: Option<String>,
 }
@@ -77,10 +80,10 @@ impl Jsonl {
             return Err(format!("not UTF-8 at byte {} of the line", e.valid_up_to()));
         }
         let id = match self.beir {
-            true => serde_json::from_slice::<BeirId>(bytes).map(|line| (String::new(), line.id)),
-            false => serde_json::from_slice::<OurId>(bytes).map(|line| (line.tenant.unwrap_or_default(), line.id)),
+            true => parse::<BeirId>(bytes).map(|line| (String::new(), line.id)),
+            false => parse::<OurId>(bytes).map(|line| (line.tenant.unwrap_or_default(), line.id)),
         };
-        let id = id.map_err(|e| describe(&e))?;
+        let id = id?;
         match id.1.as_str() {
             "" => Err("the id is empty".into()),
             text if text.chars().any(char::is_control) => Err("the id has control characters".into()),
@@ -98,8 +101,7 @@ impl Jsonl {
 
     fn parse(&self, tenant: &str, id: &str, line: &[u8]) -> std::result::Result<SourceDocument, Fault> {
         if self.beir {
-            let document: BeirDocument =
-                serde_json::from_slice(line).map_err(|e| self.fault(id, line, describe(&e)))?;
+            let document: BeirDocument = parse(line).map_err(|what| self.fault(id, line, what))?;
             return Ok(SourceDocument {
                 title: (!document.title.is_empty()).then_some(document.title),
                 uri: None,
@@ -110,7 +112,7 @@ impl Jsonl {
                 metadata: document.metadata.filter(|metadata| !metadata.is_empty()),
             });
         }
-        let document: Document = serde_json::from_slice(line).map_err(|e| self.fault(id, line, describe(&e)))?;
+        let document: Document = parse(line).map_err(|what| self.fault(id, line, what))?;
         if let Some(name) = document.acl_object {
             return Err(Fault::hidden(format!("it points at the ACL object `{name}`, which is not defined")));
         }
@@ -130,7 +132,7 @@ impl Jsonl {
 
     /// A line whose text cannot be used may still say who may read the document as it was.
     fn fault(&self, id: &str, line: &[u8], reason: String) -> Fault {
-        let permission = serde_json::from_slice::<Permission>(line).ok();
+        let permission = parse::<Permission>(line).ok();
         Fault { reason, permission: permission.map(|p| (self.acls.resolve(id, p.acl.as_ref()), p.label)) }
     }
 }

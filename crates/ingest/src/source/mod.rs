@@ -7,6 +7,7 @@ mod acl_file;
 mod folder;
 mod jsonl;
 mod lines;
+mod object;
 mod sidecar;
 
 use std::path::{Path, PathBuf};
@@ -95,7 +96,12 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone)]
 pub(crate) enum At {
     File(PathBuf),
-    Line { offset: u64, line: u64 },
+    /// Not followed; who may read what stood there is still looked up.
+    Link(PathBuf),
+    Line {
+        offset: u64,
+        line: u64,
+    },
 }
 
 /// Everything a source has.
@@ -154,7 +160,8 @@ pub(crate) fn open(spec: &SourceSpec, acl: Option<&Path>) -> Result<Box<dyn Sour
     let beside = folder.join(acl_file::NAME);
     let acls = match acl {
         Some(file) => AclFile::read(file)?,
-        None if beside.is_file() && beside != *path => AclFile::read(&beside)?,
+        // One that is there and cannot be read might hold a deny: that is an error, not an absent file.
+        None if beside != *path && is_there(&beside)? => AclFile::read(&beside)?,
         None => AclFile::default(),
     };
     let corpus = path.join("corpus.jsonl");
@@ -170,5 +177,13 @@ pub(crate) fn open(spec: &SourceSpec, acl: Option<&Path>) -> Result<Box<dyn Sour
     } else {
         let message = "a source is a folder, a `.jsonl` file, or a Markdown, text or HTML file";
         Err(Error::invalid("open source", message).with("path", path.display()))
+    }
+}
+
+fn is_there(path: &Path) -> Result<bool> {
+    match std::fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => Ok(false),
+        Err(e) => Err(Error::new(Kind::Unavailable, "read ACL file", e.to_string()).with("path", path.display())),
     }
 }

@@ -9,7 +9,8 @@ use safepassage_access::Principal;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::acl_file::{Stated, describe};
+use super::acl_file::Stated;
+use super::object::{Object, parse};
 
 /// What follows a document's name in its sidecar's.
 pub(super) const SUFFIX: &str = ".metadata.json";
@@ -19,7 +20,7 @@ pub(super) const SUFFIX: &str = ".metadata.json";
 struct Sidecar {
     #[serde(default)]
     metadata_attributes: Map<String, Value>,
-    access_control_list: Option<Vec<AccessEntry>>,
+    access_control_list: Option<Vec<Object<AccessEntry>>>,
 }
 
 #[derive(Deserialize)]
@@ -46,12 +47,12 @@ enum Access {
 
 /// The metadata and, if it has one, the ACL of a sidecar.
 pub(super) fn read(bytes: &[u8]) -> Result<(Map<String, Value>, Option<Stated>), String> {
-    let sidecar: Sidecar = serde_json::from_slice(bytes).map_err(|e| describe(&e))?;
+    let sidecar: Sidecar = parse(bytes)?;
     let metadata = sidecar.metadata_attributes.into_iter().map(|(name, value)| Ok((name, plain(value)?)));
     let metadata = metadata.collect::<Result<_, String>>()?;
     let Some(entries) = sidecar.access_control_list else { return Ok((metadata, None)) };
     let mut stated = Stated { allow: Some(BTreeSet::new()), deny: BTreeSet::new() };
-    for entry in entries {
+    for Object(entry) in entries {
         if entry.name.is_empty() {
             return Err("an entry of `accessControlList` has an empty name".into());
         }
@@ -94,9 +95,13 @@ mod tests {
         assert_eq!((stated.allow.unwrap().len(), stated.deny.len()), (1, 1));
         assert_eq!(read(br#"{"metadataAttributes": {}}"#).unwrap().1, None);
         assert_eq!(read(br#"{"accessControlList": []}"#).unwrap().1.unwrap().allow, Some(BTreeSet::new()));
-        for bad in
-            ["{", r#"{"acl": 1}"#, r#"{"accessControlList": [{"name": "a", "type": "ROLE", "access": "ALLOW"}]}"#]
-        {
+        for bad in [
+            "{",
+            "[{}, null]",
+            r#"{"acl": 1}"#,
+            r#"{"accessControlList": [{"name": "a", "type": "ROLE", "access": "ALLOW"}]}"#,
+            r#"{"accessControlList": [["a", "USER", "ALLOW"]]}"#,
+        ] {
             assert!(read(bad.as_bytes()).is_err(), "{bad}");
         }
     }

@@ -14,6 +14,10 @@ use super::plan::{Plan, Stated};
 /// Documents whose events make one epoch.
 const PER_EPOCH: usize = 5_000;
 
+/// The version of content that a source has and that could not be read. No row is ever of it, so what is bound to it
+/// narrows the rows that are there and opens none: a widening stated beside a broken text must not open the old text.
+const UNREAD: Version = Version(0);
+
 /// Writes what `plan` says about permissions; counts documents that only change in that.
 ///
 /// Whoever changed a document's permissions after `base_epoch`, while this job was reading, is newer than what it read.
@@ -27,15 +31,15 @@ pub(super) fn permit(index: &Index, plan: &Plan, base_epoch: u64, dry_run: bool,
             let mut statements = Statements::new(plane);
             for planned in part {
                 let live = snapshot.find(&planned.tenant, &planned.id).map(|document| document.version);
-                let (version, acl, label) = match &planned.stated {
-                    Stated::Whole { version, acl, label } => (Some(*version), acl.clone(), *label),
-                    // A document that cannot be used is not added, and what is live of it keeps its version.
-                    Stated::PermissionOnly { acl, label } => (live, acl.clone(), *label),
-                    Stated::Hidden => (live, Acl::default(), LabelRank(0)),
-                };
-                let Some(version) = version else { continue };
-                let written = statements.state(&planned.tenant, &planned.id, version, acl, label, &newer);
-                permission_only += u64::from(written && live == Some(version));
+                let (tenant, id) = (&planned.tenant, &planned.id);
+                match &planned.stated {
+                    Stated::Whole { version, acl, label } => {
+                        let written = statements.state(tenant, id, *version, acl.clone(), *label, &newer);
+                        permission_only += u64::from(written && live == Some(*version));
+                    }
+                    Stated::PermissionOnly { acl, label } => statements.narrow(tenant, id, Some((acl.clone(), *label))),
+                    Stated::Hidden => statements.narrow(tenant, id, None),
+                }
             }
             Ok(statements.events)
         };
@@ -77,16 +81,17 @@ impl<'a> Statements<'a> {
         let number = self.plane.number(tenant, id);
         let known = number.and_then(|number| self.plane.document(number));
         let by_source = Binding { version, acl: acl.clone(), label, source_acl: acl, origin: Origin::Source };
-        let binding = match known.as_ref().map(DocumentAccess::current) {
+        let binding = match &known {
             None => by_source,
-            Some(current) => {
+            Some(known) => {
+                let said = last_said(known);
                 let meanwhile = number.is_some_and(|number| newer.contains(&number));
-                let says_the_same = current.source_acl == by_source.source_acl && current.label == label;
-                let kept = meanwhile || (says_the_same && current.origin == Origin::Set);
-                if current.version == version && (kept || says_the_same) {
+                let says_the_same = said.source_acl == by_source.source_acl && said.label == label;
+                let kept = meanwhile || (says_the_same && said.origin == Origin::Set);
+                if known.current().version == version && (kept || says_the_same) {
                     return false;
                 }
-                if kept { Binding { version, ..current.clone() } } else { by_source }
+                if kept { Binding { version, ..said.clone() } } else { by_source }
             }
         };
         let number = number.unwrap_or_else(|| {
@@ -98,4 +103,31 @@ impl<'a> Statements<'a> {
         self.events.push(AccessEvent::Bound { number, binding });
         true
     }
+
+    /// The source has content that cannot be read: what is known of the document must also pass `stated`, or is hidden
+    /// if not even that could be read. A document that is not known is not added.
+    pub fn narrow(&mut self, tenant: &Tenant, id: &str, stated: Option<(Acl, LabelRank)>) {
+        let known = self.plane.number(tenant, id).and_then(|number| self.plane.document(number));
+        let Some(known) = known else { return };
+        let (said, current) = (last_said(&known), known.current());
+        let same = stated.as_ref().is_some_and(|(acl, label)| said.source_acl == *acl && said.label == *label);
+        // What a person set while it could not be read stands; so does what was said before, said again.
+        if std::ptr::eq(said, current) && (same || said.version == UNREAD) {
+            return;
+        }
+        let (acl, label, source_acl) = match stated {
+            None => (Acl::default(), said.label, said.source_acl.clone()),
+            Some((source_acl, label)) => (if same { said.acl.clone() } else { source_acl.clone() }, label, source_acl),
+        };
+        let binding = Binding { version: UNREAD, acl, label, source_acl, origin: Origin::Source };
+        if *current != binding {
+            self.events.push(AccessEvent::Bound { number: known.number, binding });
+        }
+    }
+}
+
+/// The newest binding that speaks of content that was read, or that a person set.
+fn last_said(known: &DocumentAccess) -> &Binding {
+    let said = |binding: &&Binding| binding.version != UNREAD || binding.origin == Origin::Set;
+    known.bindings.iter().rev().find(said).unwrap_or(known.current())
 }

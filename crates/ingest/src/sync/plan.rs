@@ -119,6 +119,10 @@ pub(super) fn make(
 /// A source is known by its name, else by where it lies.
 fn key(spec: &SourceSpec) -> Result<String> {
     if let Some(name) = &spec.name {
+        if name.is_empty() || name.starts_with('(') || name.contains('/') || name.chars().any(char::is_control) {
+            let message = format!("`{name}` cannot name a source: no `/`, no control character, no `(` in front");
+            return Err(Error::invalid("sync", message));
+        }
         return Ok(name.clone());
     }
     let path = std::fs::canonicalize(&spec.path)

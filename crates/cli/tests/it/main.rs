@@ -1,0 +1,13 @@
+//! The binary, held to its contract from outside: arguments in, exit codes, JSON and files out.
+
+#![forbid(unsafe_code)]
+
+mod bad_input;
+mod contract;
+mod damage;
+mod faults;
+mod kill;
+mod model;
+mod permissions;
+mod program;
+mod sync;

@@ -1,0 +1,9 @@
+//! The whole product held to its promises.
+
+#![forbid(unsafe_code)]
+
+mod company;
+mod map;
+mod processes;
+mod twins;
+mod worlds;
