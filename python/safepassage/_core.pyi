@@ -10,7 +10,24 @@ import pyarrow as pa  # type: ignore[import-untyped, import-not-found, unused-ig
 
 from .types import Acl, DocumentAcl, Explanation, Generation, Report, Stats, Verified, Visible
 
-__all__: list[str]
+__all__ = [
+    "ConflictError",
+    "CorruptedError",
+    "DeniedError",
+    "Hit",
+    "Identity",
+    "Index",
+    "InternalError",
+    "InvalidError",
+    "NotFoundError",
+    "Results",
+    "SafepassageError",
+    "Session",
+    "ThrottledError",
+    "UnavailableError",
+    "__version__",
+]
+
 __version__: str
 
 class SafepassageError(Exception):
