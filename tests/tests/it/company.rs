@@ -96,7 +96,7 @@ fn the_questions_of_the_demo_are_answered_from_the_right_document() {
         (sold, &["sunniva-cfo"], "board/2025-11-board-minutes.md"),
         (sold, &["bruno"], "handbook/all-hands-2025-11.md"),
         (bench, &["bruno"], "incidents/2025-10-07-bench-interlock.md"),
-        (bench, &["marta"], "handbook/health-and-safety.md"),
+        (bench, &["marta"], "engineering/test-protocol-pulldown.md"),
         (compressors, &["padraig-legal"], "contracts/suppliers/zefrane-compressors.md"),
         (compressors, &["niamh-sales"], "public/products.html"),
     ] {

@@ -82,7 +82,7 @@ fn what_is_forbidden_leaves_no_trace_in_hits_and_scores() {
 fn k_is_filled_beside_a_large_forbidden_topic() {
     let mut numbers = Numbers(7);
     let query = numbers.vector(DIM);
-    let twin = twin(5, 6, &query, 16_000, 24_000, 1);
+    let twin = twin(5, 6, &query, 14_500, 11_000, 1);
     assert!(twin.engine.stats().unwrap().graphs > 0, "no graph was built, so this tests nothing");
     let (mut right, mut all) = (0, 0);
     for _ in 0..40 {

@@ -147,7 +147,6 @@ impl Batch {
         writer.merge(false)
     }
 
-    #[expect(clippy::type_complexity, reason = "what one commit needs of each document, used once")]
     fn prepare(
         &self,
         index: &Index,
