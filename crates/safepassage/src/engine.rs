@@ -135,6 +135,14 @@ impl Engine {
         self.0.index.clock()
     }
 
+    /// How many numbers a vector of this index has.
+    ///
+    /// # Errors
+    /// `Corrupted`, `Unavailable`.
+    pub fn dim(&self) -> Result<usize> {
+        Ok(self.0.index.snapshot()?.manifest().settings.dim)
+    }
+
     /// The model of this index, loaded when first asked for.
     ///
     /// # Errors
