@@ -15,7 +15,7 @@ use crate::plane::{AccessPlane, Clearance, Effective, RowPermission};
 use crate::principal::Principal;
 
 /// How many identities a segment remembers before it forgets them all.
-const REMEMBERED_IDENTITIES: usize = 4096;
+const REMEMBERED_IDENTITIES: usize = 1024;
 
 /// The effective ACLs an identity passes at one epoch.
 #[derive(Debug, Clone)]

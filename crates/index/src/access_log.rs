@@ -74,13 +74,18 @@ impl AccessLog {
         Ok(log)
     }
 
-    /// Takes in every epoch that exists by now; returns the newest. One look-up when there is none.
+    /// Takes in every epoch that exists by now; returns the newest. Two look-ups when there is none.
     ///
     /// # Errors
     /// `Corrupted` if an epoch is damaged or does not fit; the log then refuses everything.
     pub fn refresh(&self, storage: &dyn Storage) -> Result<u64> {
         let mut epoch = self.plane().epoch();
         if !storage.exists(&log_path(epoch + 1))? {
+            // A log that is gone (an unmounted disk, a removed folder) must not look like one without news.
+            if epoch > 0 && !storage.exists(&log_path(epoch))? {
+                let error = Error::new(Kind::Unavailable, "read access log", "the log cannot be reached any more");
+                return Err(error.with("epoch", epoch));
+            }
             return Ok(epoch);
         }
         let mut plane = self.plane_mut();

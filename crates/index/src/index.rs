@@ -1,6 +1,6 @@
 //! Here is a folder: which index is in it, at which generation and epoch?
 //!
-//! Any number of processes read; each search looks for a newer generation and a newer epoch first (two look-ups), so
+//! Any number of processes read; each search looks for a newer generation and a newer epoch first (three look-ups), so
 //! nobody has to be told. One process writes content at a time, under a lease; permissions are written without it.
 
 use std::sync::{Arc, PoisonError, RwLock};

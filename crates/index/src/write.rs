@@ -245,8 +245,8 @@ impl<'a> Writer<'a> {
         for generation in Manifest::generations(storage)?.into_iter().rev().take(KEPT_GENERATIONS) {
             named.extend(Manifest::read(storage, generation)?.segments.into_iter().map(|entry| entry.id));
         }
-        let unnamed = storage.list("segment")?.into_iter().filter(|id| !named.contains(id));
-        unnamed.map(|id| storage.delete(&segment::folder(&id))).collect()
+        let mut unnamed = storage.list("segment")?.into_iter().filter(|id| !named.contains(id));
+        unnamed.try_for_each(|id| storage.delete(&segment::folder(&id)))
     }
 }
 

@@ -135,6 +135,14 @@ impl Engine {
         self.0.index.clock()
     }
 
+    /// How many numbers a vector of this index has.
+    ///
+    /// # Errors
+    /// `Corrupted`, `Unavailable`.
+    pub fn dim(&self) -> Result<usize> {
+        Ok(self.0.index.snapshot()?.manifest().settings.dim)
+    }
+
     /// The model of this index, loaded when first asked for.
     ///
     /// # Errors
@@ -158,10 +166,15 @@ impl Engine {
         Ok(&**self.0.loaded.get_or_init(|| embedder))
     }
 
-    /// The engine as `identity` sees it. Expiry and clearance are checked by every call of the session.
-    #[must_use]
-    pub fn session(&self, identity: Identity) -> Session {
-        Session::new(self.clone(), identity)
+    /// The engine as `identity` sees it. Expiry is checked here and by every call of the session.
+    ///
+    /// # Errors
+    /// `Denied` if the identity has expired; `Invalid` if its clearance is not a label of this index; `Corrupted`,
+    /// `Unavailable`.
+    pub fn session(&self, identity: Identity) -> Result<Session> {
+        let now = self.clock().now();
+        self.0.index.with_plane(|plane| plane.permitted(&identity, now).map(drop))?;
+        Ok(Session::new(self.clone(), identity))
     }
 
     /// Brings the index up to date with `sources`.

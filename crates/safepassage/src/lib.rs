@@ -21,8 +21,8 @@
 //! ])?;
 //! engine.commit()?;
 //!
-//! let alice = engine.session(Identity::asserted("alice").groups(["hr"]).issue(engine.clock())?);
-//! let bob = engine.session(Identity::asserted("bob").issue(engine.clock())?);
+//! let alice = engine.session(Identity::asserted("alice").groups(["hr"]).issue(engine.clock())?)?;
+//! let bob = engine.session(Identity::asserted("bob").issue(engine.clock())?)?;
 //! assert_eq!(alice.search("how much more will we earn?").k(1).run()?.hits[0].document, "memo");
 //! assert_eq!(bob.search("how much more will we earn?").k(1).run()?.hits[0].document, "handbook");
 //! # }
@@ -50,3 +50,8 @@ pub use safepassage_ingest::{
     BatchDocument, ChunkSettings, Progress, Report, Silent, Skipped, SourceSpec, SyncOptions,
 };
 pub use safepassage_models::{Embedder, Embeddings, ModelStamp, Purpose, Tokenizer, Transformer};
+
+/// The README's Rust compiles.
+#[cfg(all(doctest, feature = "builtin"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

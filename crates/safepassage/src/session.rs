@@ -94,6 +94,12 @@ impl Session {
         &self.identity
     }
 
+    /// The engine that is asked.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Starts a search for passages that answer `text`.
     #[must_use]
     pub fn search<'a>(&'a self, text: &'a str) -> Search<'a> {
@@ -199,12 +205,20 @@ impl Search<'_> {
     /// # Errors
     /// As [`Session::search_vector`]; `Invalid` for an empty question or an index without a model.
     pub fn run(self) -> Result<Results> {
+        self.find()?.results()
+    }
+
+    /// As [`Search::run`], without reading the passages yet.
+    ///
+    /// # Errors
+    /// As [`Search::run`].
+    pub fn find(self) -> Result<VectorHits> {
         if self.text.trim().is_empty() {
             return Err(Error::invalid("search", "the question is empty"));
         }
         self.session.identity.check_expiry(self.session.engine.clock().now())?;
         let embeddings = self.session.engine.embedder()?.embed(&[self.text], Purpose::Query)?;
-        self.session.search_vector(&embeddings.values, self.k, Some(self.recall))?.results()
+        self.session.search_vector(&embeddings.values, self.k, Some(self.recall))
     }
 }
 
@@ -235,6 +249,18 @@ impl VectorHits {
     #[must_use]
     pub fn acl_epoch(&self) -> u64 {
         self.answer.acl_epoch
+    }
+
+    /// How it was found: for operators.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        self.answer.plan
+    }
+
+    /// The generation it was found in: for operators.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.answer.generation
     }
 
     /// Reads the passages.

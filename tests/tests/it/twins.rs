@@ -48,7 +48,7 @@ fn twin(seed: u64, hidden: u64, query: &[f32], open: usize, most_hidden: usize, 
 
 impl Twin {
     fn eve(&self) -> Session {
-        self.engine.session(Identity::asserted("eve").issue(self.engine.clock()).unwrap())
+        self.engine.session(Identity::asserted("eve").issue(self.engine.clock()).unwrap()).unwrap()
     }
 }
 

@@ -11,7 +11,7 @@ pub fn search(arguments: &Search, json: bool) -> Result<()> {
         return Err(Error::invalid("search", message));
     }
     let engine = Engine::open(&arguments.who.operate.index)?;
-    let session = engine.session(identity::read(&arguments.who.who, engine.clock())?);
+    let session = engine.session(identity::read(&arguments.who.who, engine.clock())?)?;
     let results = session.search(&arguments.query).k(arguments.k).recall(arguments.recall).run()?;
     if json {
         return output::json(&results);
@@ -29,7 +29,7 @@ pub fn search(arguments: &Search, json: bool) -> Result<()> {
 
 pub fn visible(arguments: &Who, json: bool) -> Result<()> {
     let engine = Engine::open(&arguments.operate.index)?;
-    let visible = engine.session(identity::read(&arguments.who, engine.clock())?).visible()?;
+    let visible = engine.session(identity::read(&arguments.who, engine.clock())?)?.visible()?;
     if json {
         return output::json(&visible);
     }

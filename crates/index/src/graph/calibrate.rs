@@ -40,7 +40,7 @@ pub(super) fn measure(graph: &Graph, rows: Flat<'_>) -> Result<Vec<RecallPoint>>
         }
         Ok((question, top.into_sorted()))
     });
-    let asked: Vec<(Vec<f32>, Vec<(f32, u32)>)> = asked.collect::<Result<_>>()?;
+    let asked = asked.collect::<Result<Vec<_>>>()?;
     let mut curve: Vec<RecallPoint> = Vec::new();
     for ef in EFS {
         let found = asked.par_iter().map(|(question, exact)| {

@@ -34,7 +34,7 @@ impl Vectors {
         for row in 0..self.rows {
             let vector = self.row(row)?;
             let norm = kernel::dot(vector, vector);
-            if !((norm - 1.0).abs() < 1e-3) {
+            if norm.is_nan() || (norm - 1.0).abs() > 1e-3 {
                 return Err(Error::corrupted("verify vectors", "a vector is not of unit norm").with("row", row));
             }
         }

@@ -94,6 +94,15 @@ fn merging_changes_nothing_but_the_number_of_segments() {
 }
 
 #[test]
+fn a_log_that_cannot_be_reached_any_more_refuses_searches() {
+    let storage = MemoryStorage::default();
+    let index = create(storage.clone()).unwrap();
+    assert!(ids(&index, &user("alice"), &[1.0; DIM], 5).is_ok());
+    safepassage_index::storage::Storage::delete(&storage, "access").unwrap();
+    assert_eq!(ids(&index, &user("alice"), &[1.0; DIM], 5).unwrap_err().kind(), Kind::Unavailable);
+}
+
+#[test]
 fn a_second_writer_is_told_who_holds_the_lease() {
     let index = create(MemoryStorage::default()).unwrap();
     let _writer = index.writer().unwrap();

@@ -50,9 +50,11 @@ impl Batch {
     ///
     /// # Errors
     /// `Invalid`, and nothing of `documents` is staged, if an id is empty or stands twice, a label is unknown, a
-    /// vector is not of the index's dimension or not finite, or a document has neither text nor vector.
+    /// vector is not of the index's dimension or not finite, or a document has neither text nor vector, or only text
+    /// and the index no model.
     pub fn add(&mut self, index: &Index, documents: Vec<BatchDocument>) -> Result<()> {
-        let dim = index.snapshot()?.manifest().settings.dim;
+        let snapshot = index.snapshot()?;
+        let (dim, has_model) = (snapshot.manifest().settings.dim, !snapshot.manifest().settings.model.is_null());
         let labels = index.with_plane(|plane| Ok(plane.labels().clone()))?;
         let mut seen = HashSet::new();
         for (n, document) in documents.iter().enumerate() {
@@ -80,6 +82,9 @@ impl Batch {
                     }
                 }
                 (None, None) => return refused(format!("`{id}` has neither text nor vector")),
+                (None, Some(_)) if !has_model => {
+                    return refused(format!("`{id}` has no vector and the index no model that makes one"));
+                }
                 (None, Some(_)) => {}
             }
         }

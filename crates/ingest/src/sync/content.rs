@@ -20,7 +20,9 @@ const BYTES_AT_ONCE: u64 = 4 << 20;
 /// Chunks sent to the embedder at once.
 const EMBED_AT_ONCE: usize = 256;
 /// Chunks committed at once: what a killed job may have to do again.
-const CHUNKS_PER_COMMIT: usize = 8_192;
+const CHUNKS_PER_COMMIT: usize = 4_096;
+/// Of more documents that are gone, the vectors are not looked up for others that may have the same text.
+const MOST_MOVED: usize = 20_000;
 
 /// A document that is cut and waits for the vectors that are not known yet.
 struct Prepared<'a> {
@@ -56,6 +58,8 @@ struct Job<'a> {
     chunker: Chunker<'a>,
     snapshot: &'a Snapshot,
     plan: &'a Plan,
+    /// Vectors of documents that are gone, for those that were only moved or renamed.
+    moved: HashMap<u128, Vec<f32>>,
     progress: &'a dyn Progress,
 }
 
@@ -71,7 +75,8 @@ pub(super) fn write(
     progress: &dyn Progress,
 ) -> Result<()> {
     let chunker = Chunker::new(embedder.tokenizer(), settings);
-    let job = Job { index, embedder, chunker, snapshot, plan, progress };
+    let moved = vectors_of_gone(snapshot, plan)?;
+    let job = Job { index, embedder, chunker, snapshot, plan, moved, progress };
     let work = job.work(report);
     progress.begin("embedding", work.iter().map(|planned| planned.entry.bytes + 1).sum());
     let (mut rest, mut uncommitted) = (&work[..], 0);
@@ -109,6 +114,16 @@ pub(super) fn write(
         writer.merge(false)?;
     }
     Ok(())
+}
+
+fn vectors_of_gone(snapshot: &Snapshot, plan: &Plan) -> Result<HashMap<u128, Vec<f32>>> {
+    let mut vectors = HashMap::new();
+    for (tenant, id) in plan.gone.iter().take(MOST_MOVED) {
+        if let Some(document) = snapshot.find(tenant, id) {
+            vectors.extend(snapshot.embedded(document)?);
+        }
+    }
+    Ok(vectors)
 }
 
 impl<'a> Job<'a> {
@@ -168,11 +183,12 @@ impl<'a> Job<'a> {
             return Err(changed());
         }
         let (title, chunks, inputs) = cut(&self.chunker, &read.text, read.format, read.title)?;
-        let mut vectors = vec![None; chunks.len()];
-        if let Some(live) = self.snapshot.find(&planned.tenant, &planned.id) {
-            let known: HashMap<u128, Vec<f32>> = self.snapshot.embedded(live)?.into_iter().collect();
-            vectors = chunks.iter().map(|chunk| known.get(&chunk.hash).cloned()).collect();
-        }
+        let known: HashMap<u128, Vec<f32>> = match self.snapshot.find(&planned.tenant, &planned.id) {
+            Some(live) => self.snapshot.embedded(live)?.into_iter().collect(),
+            None => HashMap::new(),
+        };
+        let known = |hash: &u128| known.get(hash).or_else(|| self.moved.get(hash)).cloned();
+        let vectors = chunks.iter().map(|chunk| known(&chunk.hash)).collect();
         let document = NewDocument {
             number,
             version,

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""The house as DESIGN has it: arrows point down only, unsafe in one room, nothing heavy in the default face, MSRV real."""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+faults = []
+
+# Which of our crates each may use.
+ALLOWED = {
+    "safepassage-error": set(),
+    "safepassage-access": {"error"},
+    "safepassage-models": {"error", "minilm-1", "minilm-2", "minilm-3"},
+    "safepassage-minilm-1": set(),
+    "safepassage-minilm-2": set(),
+    "safepassage-minilm-3": set(),
+    "safepassage-index": {"error", "access"},
+    "safepassage-ingest": {"error", "access", "index", "models"},
+    "safepassage": {"error", "access", "index", "ingest", "models"},
+    "safepassage-cli": {"", "index"},
+    "safepassage-python": {""},
+    "safepassage-benches": {""},
+    "safepassage-tests": {"", "index", "access", "error"},
+}
+# What the default face must never pull in.
+HEAVY = re.compile(r"^(aws-|hyper|reqwest|tokio|rustls|ring|openssl|native-tls|pyo3|candle|ort|onnx|safepassage-minilm)")
+
+
+def metadata():
+    out = subprocess.run(["cargo", "metadata", "--format-version", "1"], cwd=ROOT, check=True, capture_output=True)
+    return json.loads(out.stdout)
+
+
+def tree(*arguments):
+    command = ["cargo", "tree", "--prefix", "none", "--format", "{p}", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+meta = metadata()
+members = set(meta["workspace_members"])
+ours = {p["name"]: p for p in meta["packages"] if p["id"] in members}
+
+for name, package in ours.items():
+    if name not in ALLOWED:
+        faults.append(f"{name}: not a room of the house; add it to .ci/structure.py and crates/README.md")
+        continue
+    used = {d["name"] for d in package["dependencies"] if d["kind"] is None and d["name"] in ours}
+    allowed = {"safepassage" + ("-" + short if short else "") for short in ALLOWED[name]}
+    for wrong in sorted(used - allowed):
+        faults.append(f"{name} uses {wrong}: arrows point down only")
+
+for line in tree("-p", "safepassage", "-e", "normal"):
+    if HEAVY.match(line):
+        faults.append(f"the default face pulls in {line}")
+builtin = {line.split()[0] for line in tree("-p", "safepassage", "-e", "normal", "--features", "builtin")}
+if "safepassage-minilm-1" not in builtin:
+    faults.append("the feature `builtin` does not bring the model")
+
+for name, package in ours.items():
+    root = pathlib.Path(package["manifest_path"]).parent
+    for target in package["targets"]:
+        if not set(target["kind"]) & {"lib", "bin"} or name in ("safepassage-index", "safepassage-python"):
+            continue
+        text = pathlib.Path(target["src_path"]).read_text()
+        if "benches" not in str(root) and "#![forbid(unsafe_code)]" not in text:
+            faults.append(f"{target['src_path']}: unsafe is not forbidden")
+for path in (ROOT / "crates/index/src").rglob("*.rs"):
+    if re.search(r"\bunsafe\s*\{", path.read_text()) and path.relative_to(ROOT).as_posix() != "crates/index/src/storage/local.rs":
+        faults.append(f"{path}: unsafe outside the mapped-file room")
+
+stated = tuple(map(int, ours["safepassage"]["rust_version"].split(".")))[:2]
+used_ids = {n["id"] for n in meta["resolve"]["nodes"]}
+for package in meta["packages"]:
+    needs = package.get("rust_version")
+    if package["id"] in used_ids and needs and tuple(map(int, needs.split(".")))[:2] > stated:
+        faults.append(f"{package['name']} {package['version']} needs Rust {needs}; the stated MSRV is {'.'.join(map(str, stated))}")
+
+for folder in sorted((ROOT / "crates").glob("minilm-*")):
+    size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+    if size >= 10_000_000:
+        faults.append(f"{folder.name} has {size} bytes; a registry takes less than 10 MB")
+
+for fault in faults:
+    print(fault, file=sys.stderr)
+print(f"{len(ours)} packages, {len(faults)} faults")
+sys.exit(bool(faults))

@@ -1,0 +1,63 @@
+//! Writes the small index of `fixtures/format/`: `cargo run -p safepassage-index --example format_fixture -- FOLDER`
+//!
+//! Run once for each new format; what is there already stays as it is, because it must open for ever.
+
+use std::sync::Arc;
+
+use safepassage_access::{
+    AccessEvent, Acl, Binding, DocumentNumber, LabelRank, Labels, Origin, Principal, Tenant, Version,
+};
+use safepassage_error::system::{Clock, Timestamp};
+use safepassage_error::{Error, Result};
+use safepassage_index::storage::LocalStorage;
+use safepassage_index::{GraphSettings, Index, NewChunk, NewDocument, Settings};
+
+const DIM: usize = 8;
+
+fn main() -> Result<()> {
+    let folder = std::env::args().nth(1).ok_or_else(|| Error::invalid("write fixture", "say which folder"))?;
+    let null = serde_json::Value::Null;
+    let settings = Settings { dim: DIM, model: null.clone(), embedder: None, chunker: null };
+    let clock = Clock::fixed(Timestamp(1_795_000_000_000));
+    let index = Index::create(Arc::new(LocalStorage::new(folder)), settings, &Labels::default(), clock)?
+        .with_graph_settings(GraphSettings { from_rows: 8, ..GraphSettings::default() });
+    let mut writer = index.writer()?;
+    for (number, (id, reader)) in
+        (0..).zip([("a", Principal::user("alice")), ("b", Principal::group("hr")), ("c", Principal::Public)])
+    {
+        let (number, tenant, version) = (DocumentNumber(number), Tenant::default(), Version(7 + u128::from(number)));
+        let acl = Acl::new([reader], [Principal::user("mallory")]);
+        let label = LabelRank(u8::from(id == "b"));
+        let binding = Binding { version, source_acl: acl.clone(), acl, label, origin: Origin::Source };
+        let numbered = AccessEvent::Numbered { tenant: tenant.clone(), id: id.into(), number };
+        index.commit_access(&mut |_| {
+            Ok(vec![numbered.clone(), AccessEvent::Bound { number, binding: binding.clone() }])
+        })?;
+        let chunk = |ordinal: u32| NewChunk {
+            ordinal,
+            text: format!("passage {ordinal} of {id}"),
+            span: (u64::from(ordinal) * 20, u64::from(ordinal) * 20 + 14),
+            heading: "Heading".into(),
+            hash: u128::from(ordinal),
+        };
+        let vector = |row: usize| (0..DIM).map(move |i| if i == row % DIM { 1.0 } else { 0.01 * (row + i) as f32 });
+        let document = NewDocument {
+            number,
+            version,
+            id: id.into(),
+            source: "fixture".into(),
+            title: Some(format!("Title {id}")),
+            uri: Some(format!("https://example.org/{id}")),
+            metadata: Some("{\"year\":2026}".into()),
+            chunks: (0..6).map(chunk).collect(),
+            vectors: (0..6).flat_map(|row| vector(row + number.0 as usize)).collect::<Vec<f32>>().into(),
+        };
+        writer.upsert(&tenant, document)?;
+    }
+    writer.commit()?;
+    writer.delete(&Tenant::default(), "c");
+    writer.commit()?;
+    let revoked = AccessEvent::Revoked { number: DocumentNumber(0), principal: Principal::user("bob") };
+    index.commit_access(&mut |_| Ok(vec![revoked.clone()]))?;
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! Indexes written by earlier versions open for ever.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use safepassage_access::Identity;
+use safepassage_index::Index;
+use safepassage_index::storage::LocalStorage;
+
+use crate::world::*;
+
+#[test]
+fn format_1_opens_and_gives_what_was_written() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/format/1");
+    let index = Index::open(Arc::new(LocalStorage::new(folder)), clock()).unwrap();
+    let verified = index.verify().unwrap();
+    assert_eq!((verified.generations, verified.acl_epochs, verified.documents), (3, 5, 2));
+    assert_eq!(index.stats().unwrap().graphs, 1);
+
+    let hr = Identity::asserted("bob").groups(["hr"]).clearance("internal").issue(&clock()).unwrap();
+    assert_eq!(index.visible_documents(&hr).unwrap(), ["b"]);
+    assert_eq!(index.visible_documents(&user("alice")).unwrap(), ["a"]);
+    assert!(index.visible_documents(&user("bob")).unwrap().is_empty());
+
+    let (snapshot, visible) = index.visible(&user("alice")).unwrap();
+    let answer = snapshot.search(&visible, &[0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 2, 1.0).unwrap();
+    let passages = snapshot.passages(&answer.hits).unwrap();
+    assert_eq!(passages[0].text, "passage 1 of a");
+    assert_eq!((passages[0].span, passages[0].uri.as_deref()), ((20, 34), Some("https://example.org/a")));
+}

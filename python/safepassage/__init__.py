@@ -1,0 +1,41 @@
+"""Retrieval for retrieval-augmented generation that returns only the passages the asker may read.
+
+``Index`` is an index in a folder; ``index.session(identity)`` is that index as one person sees it; there is no search
+without.
+"""
+
+from ._core import (
+    ConflictError,
+    CorruptedError,
+    DeniedError,
+    Hit,
+    Identity,
+    Index,
+    InternalError,
+    InvalidError,
+    NotFoundError,
+    Results,
+    SafepassageError,
+    Session,
+    ThrottledError,
+    UnavailableError,
+    __version__,
+)
+
+__all__ = [
+    "ConflictError",
+    "CorruptedError",
+    "DeniedError",
+    "Hit",
+    "Identity",
+    "Index",
+    "InternalError",
+    "InvalidError",
+    "NotFoundError",
+    "Results",
+    "SafepassageError",
+    "Session",
+    "ThrottledError",
+    "UnavailableError",
+    "__version__",
+]

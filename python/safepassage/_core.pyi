@@ -1,0 +1,378 @@
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from os import PathLike
+from typing import Any, Literal, final, overload
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd  # type: ignore[import-untyped, import-not-found, unused-ignore]
+import pyarrow as pa  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+from .types import Acl, DocumentAcl, Explanation, Generation, Report, Stats, Verified, Visible
+
+__version__: str
+
+class SafepassageError(Exception):
+    """What every call of safepassage raises."""
+
+    kind: str
+    """What kind of failure it is: `Invalid`, `NotFound` and so on."""
+    message: str
+    """What happened, for a person."""
+    retryable: bool
+    """Whether the same call may succeed later as it is."""
+
+class InvalidError(SafepassageError, ValueError):
+    """The input cannot be used as it is: change it."""
+
+class NotFoundError(SafepassageError):
+    """There is no such thing, or the asker may not know of it."""
+
+class DeniedError(SafepassageError):
+    """The identity may not do this, or is expired."""
+
+class ConflictError(SafepassageError):
+    """Somebody else holds or changed what this call needs."""
+
+class UnavailableError(SafepassageError):
+    """A part that this call needs cannot be reached now."""
+
+class ThrottledError(SafepassageError):
+    """A limit was reached: slow down."""
+
+class CorruptedError(SafepassageError):
+    """Stored bytes are not what was written."""
+
+class InternalError(SafepassageError):
+    """A fault of safepassage itself."""
+
+@final
+class Identity:
+    """Who asks, for as long as it holds. Made by a program that has authenticated the asker."""
+
+    @staticmethod
+    def asserted(
+        user: str,
+        groups: Sequence[str] = ...,
+        tenant: str | None = None,
+        clearance: str | None = None,
+        groups_complete: bool = True,
+        ttl_seconds: int = 900,
+    ) -> Identity:
+        """The identity of `user`, in `groups` (ids such as `hr`, all of them, transitive ones included).
+
+        With `groups_complete=False` nothing that denies a group is visible.
+        """
+
+    @staticmethod
+    def anonymous(tenant: str | None = None, ttl_seconds: int = 900) -> Identity:
+        """Somebody who has not signed in: sees only what `public` may see."""
+
+    @staticmethod
+    def from_json(json: str | bytes | dict[str, Any]) -> Identity:
+        """The identity that a JSON text, or a dict of the same shape, describes.
+
+        `groups_complete` counts as false when it is missing.
+        """
+
+    @property
+    def user(self) -> str | None:
+        """The user's id, or None for somebody who has not signed in."""
+
+    @property
+    def tenant(self) -> str:
+        """The tenant; empty for the default one."""
+
+    @property
+    def clearance(self) -> str | None:
+        """The highest label it may see; None is the lowest."""
+
+    @property
+    def groups_complete(self) -> bool:
+        """Whether the groups are all there are."""
+
+    @property
+    def principals(self) -> list[str]:
+        """Every principal it is, as an ACL names them."""
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it ends (UTC)."""
+
+@final
+class Index:
+    """An index in a folder, with its model. May be used from any thread; documents are staged by `add` and `delete`
+    and made a generation by `commit`."""
+
+    @staticmethod
+    def create(
+        path: str | PathLike[str],
+        dim: int | None = None,
+        default_label: str | None = None,
+        *,
+        embedder: str | PathLike[str] | None = None,
+        chunk_tokens: int | None = None,
+        overlap: int | None = None,
+    ) -> Index:
+        """Makes a new index in the folder `path`.
+
+        With `dim` the caller brings vectors of that many numbers; without, `embedder` makes them from texts: the path
+        of a BERT-family model folder, or the built-in all-MiniLM-L6-v2.
+        """
+
+    @staticmethod
+    def open(path: str | PathLike[str]) -> Index:
+        """Opens the index in the folder `path`."""
+
+    @property
+    def path(self) -> str:
+        """The folder."""
+
+    @property
+    def dim(self) -> int:
+        """How many numbers a vector has."""
+
+    def session(self, identity: Identity) -> Session:
+        """The index as `identity` sees it: there is no search without."""
+
+    def add(
+        self,
+        ids: Iterable[str],
+        texts: Iterable[str | None] | None = None,
+        vectors: npt.ArrayLike | None = None,
+        acls: Iterable[Acl | Mapping[str, Sequence[str]] | None] | None = None,
+        labels: Iterable[str | None] | None = None,
+        metadata: Iterable[dict[str, Any] | None] | None = None,
+        titles: Iterable[str | None] | None = None,
+        *,
+        tenant: str | None = None,
+    ) -> None:
+        """Stages documents for the next `commit`; one with the id of another replaces it.
+
+        `vectors` is n x dim float32, one row for each id. A document without ACL is visible to nobody. If anything
+        cannot be used, nothing of this call is staged.
+        """
+
+    async def add_async(
+        self,
+        ids: Iterable[str],
+        texts: Iterable[str | None] | None = None,
+        vectors: npt.ArrayLike | None = None,
+        acls: Iterable[Acl | Mapping[str, Sequence[str]] | None] | None = None,
+        labels: Iterable[str | None] | None = None,
+        metadata: Iterable[dict[str, Any] | None] | None = None,
+        titles: Iterable[str | None] | None = None,
+        *,
+        tenant: str | None = None,
+    ) -> None:
+        """As `add`, awaited."""
+
+    def delete(self, ids: Iterable[str], *, tenant: str | None = None) -> int:
+        """Stages deletions for the next `commit`. Returns how many of the ids are live or staged now."""
+
+    def commit(self) -> int:
+        """Makes a generation of everything staged and returns its number."""
+
+    async def commit_async(self) -> int:
+        """As `commit`, awaited."""
+
+    def sync(
+        self,
+        source: str | PathLike[str] | Sequence[str | PathLike[str]],
+        *,
+        acl: str | PathLike[str] | None = None,
+        strict: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> Report:
+        """Brings the index up to date with folders and files; `progress(stage, done, total)` is called from working
+        threads."""
+
+    async def sync_async(
+        self,
+        source: str | PathLike[str] | Sequence[str | PathLike[str]],
+        *,
+        acl: str | PathLike[str] | None = None,
+        strict: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> Report:
+        """As `sync`, awaited."""
+
+    def acl(self, id: str, *, tenant: str | None = None) -> DocumentAcl:
+        """What stands written about the document `id`: for operators."""
+
+    def set_acl(
+        self,
+        id: str,
+        allow: Sequence[str] | None = None,
+        deny: Sequence[str] | None = None,
+        *,
+        tenant: str | None = None,
+    ) -> int:
+        """Replaces the ACL of a document; returns the epoch from which it holds."""
+
+    def revoke(self, id: str, principal: str, *, tenant: str | None = None) -> int:
+        """Takes a document from a principal, whatever its ACL says now or later, until `restore`."""
+
+    def restore(self, id: str, principal: str, reason: str, *, tenant: str | None = None) -> int:
+        """Lifts a revocation; the reason is kept in the access log."""
+
+    def explain(self, identity: Identity, id: str) -> Explanation:
+        """Why `identity` may or may not read the document `id`: for operators."""
+
+    def stats(self) -> Stats:
+        """Sizes of the index."""
+
+    def verify(self) -> Verified:
+        """Checks every byte and every rule of the format."""
+
+    def merge(self) -> int:
+        """Merges all segments and drops what is dead. Returns the generation now current."""
+
+    def generations(self) -> list[Generation]:
+        """All generations, oldest first."""
+
+    def rollback(self, generation: int) -> int:
+        """Makes a generation with the content of an earlier one; permissions stay as they are now."""
+
+@final
+class Session:
+    """An index as one identity sees it. Every call looks at the newest content and the newest permissions."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who asks."""
+
+    def search(
+        self, text: str, k: int = 10, filter: None = None, mode: Literal["vector"] = "vector", recall: float = 0.95
+    ) -> Results:
+        """The `k` visible passages that answer `text` best."""
+
+    async def search_async(
+        self, text: str, k: int = 10, filter: None = None, mode: Literal["vector"] = "vector", recall: float = 0.95
+    ) -> Results:
+        """As `search`, awaited."""
+
+    def search_vector(
+        self, vector: npt.ArrayLike, k: int = 10, filter: None = None, recall: float = 0.95
+    ) -> Results:
+        """The `k` visible passages nearest to `vector` (dim numbers); texts are read when asked for."""
+
+    async def search_vector_async(
+        self, vector: npt.ArrayLike, k: int = 10, filter: None = None, recall: float = 0.95
+    ) -> Results:
+        """As `search_vector`, awaited."""
+
+    def search_vectors(
+        self, vectors: npt.ArrayLike, k: int = 10, filter: None = None, recall: float = 0.95
+    ) -> list[Results]:
+        """As `search_vector` for many questions (q x dim) on all cores."""
+
+    async def search_vectors_async(
+        self, vectors: npt.ArrayLike, k: int = 10, filter: None = None, recall: float = 0.95
+    ) -> list[Results]:
+        """As `search_vectors`, awaited."""
+
+    def visible(self) -> Visible:
+        """What the asker may see."""
+
+    def explain(self, id: str) -> Explanation:
+        """Why the asker may read the document `id`; without reasons if they may not."""
+
+@final
+class Hit:
+    """A passage that the asker may read."""
+
+    @property
+    def rank(self) -> int:
+        """From 1."""
+
+    @property
+    def score(self) -> float:
+        """Cosine of question and passage; higher is better."""
+
+    @property
+    def document(self) -> str:
+        """Id of the document."""
+
+    @property
+    def chunk(self) -> int:
+        """Its place within the document, from 0."""
+
+    @property
+    def title(self) -> str | None:
+        """Of the document."""
+
+    @property
+    def uri(self) -> str | None:
+        """Of the document."""
+
+    @property
+    def text(self) -> str:
+        """The passage."""
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Bytes of the source text, half open."""
+
+    @property
+    def heading(self) -> str:
+        """Headings above it, outermost first, joined by ` > `."""
+
+    @property
+    def label(self) -> str:
+        """Its label."""
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Of the document."""
+
+@final
+class Results:
+    """What a search gives, best first."""
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the documents."""
+
+    @property
+    def scores(self) -> npt.NDArray[np.float32]:
+        """Cosines, in the same order."""
+
+    @property
+    def hits(self) -> list[Hit]:
+        """The passages."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether there are as many hits as k or as visible passages."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether no better passage can exist."""
+
+    @property
+    def acl_epoch(self) -> int:
+        """The epoch of the permissions it was made under: for operators."""
+
+    @property
+    def plan(self) -> str:
+        """How it was found: for operators."""
+
+    @property
+    def generation(self) -> int:
+        """The generation it was found in: for operators."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Hit]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[Hit]: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+    def to_arrow(self) -> pa.Table:
+        """The hits as a `pyarrow.Table`; needs pyarrow."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The hits as a `pandas.DataFrame`; needs pandas."""

@@ -1,0 +1,117 @@
+"""The shapes of the dicts that go in and come out."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+__all__ = ["Acl", "DocumentAcl", "Explanation", "Generation", "Reason", "Report", "Skipped", "Stats", "Verified", "Visible"]
+
+
+class Acl(TypedDict, total=False):
+    """Principals under allow and deny: `user:ID`, `group:ID`, with `ISSUER|` before or not, `everyone`, `public`."""
+
+    allow: list[str]
+    deny: list[str]
+
+
+class DocumentAcl(TypedDict):
+    """What stands written about a document: for operators."""
+
+    document: str
+    allow: list[str]
+    deny: list[str]
+    revoked: list[str]
+    label: str
+    origin: str
+    acl_epoch: int
+
+
+class Reason(TypedDict):
+    """One thing that spoke for or against: `effect` is `allow`, `deny`, `revoked`, `no_allow`, `label` or
+    `groups_incomplete`."""
+
+    effect: str
+    principal: str | None
+    object: str
+    path: list[str]
+
+
+class Explanation(TypedDict):
+    """A decision with what led to it."""
+
+    visible: bool
+    reasons: list[Reason]
+
+
+class Visible(TypedDict):
+    """What an asker may see, ids in byte order."""
+
+    count: int
+    documents: list[str]
+
+
+class Skipped(TypedDict):
+    """Something that a sync put aside, and why."""
+
+    document: str
+    reason: str
+
+
+class Report(TypedDict):
+    """What a sync did, or with `dry_run` would do: counts, unless shown otherwise."""
+
+    added: int
+    changed: int
+    permission_only: int
+    deleted: int
+    unchanged: int
+    skipped: list[Skipped]
+    without_acl: int
+    without_acl_documents: list[str]
+    warnings: list[str]
+    chunks: int
+    embedded: int
+    truncated: int
+    generation: int
+    acl_epoch: int
+    dry_run: bool
+
+
+class Generation(TypedDict):
+    """One generation; `operation` is `create`, `commit`, `merge` or `rollback`."""
+
+    generation: int
+    parent: int
+    created_ms: int
+    operation: str
+    acl_epoch: int
+    segments: int
+    documents: int
+    chunks: int
+
+
+class Stats(TypedDict):
+    """Sizes of an index. `model` is None if the caller brings vectors."""
+
+    generation: int
+    acl_epoch: int
+    segments: int
+    graphs: int
+    documents: int
+    chunks: int
+    tombstones: int
+    distinct_acls: int
+    default_label: str
+    dim: int
+    model: dict[str, Any] | None
+    chunker: dict[str, Any] | None
+
+
+class Verified(TypedDict):
+    """What was checked."""
+
+    generations: int
+    acl_epochs: int
+    segments: int
+    documents: int
+    bytes: int

@@ -1,0 +1,90 @@
+//! `Index.create` and `Index.open`: here is a folder, where is the index in it?
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use safepassage::{Create, EmbedderChoice, Engine, Labels};
+
+use crate::errors::{invalid, run};
+use crate::identity::Identity;
+use crate::session::Session;
+
+/// An index in a folder, with its model. May be used from any thread; documents are staged by `add` and `delete` and
+/// made a generation by `commit`.
+#[pyclass(frozen, module = "safepassage")]
+pub struct Index {
+    pub(crate) engine: Engine,
+    path: PathBuf,
+}
+
+#[pymethods]
+impl Index {
+    /// Makes a new index in the folder `path`.
+    ///
+    /// With `dim` the caller brings vectors of that many numbers; without, `embedder` makes them from texts: the path
+    /// of a BERT-family model folder, or the built-in all-MiniLM-L6-v2. `default_label` is the label of unlabelled
+    /// rows; the lowest unless set. `chunk_tokens` and `overlap` say how texts are cut.
+    ///
+    /// Raises `ConflictError` if there is an index already and `InvalidError` for settings that make no sense.
+    #[staticmethod]
+    #[pyo3(signature = (path, dim = None, default_label = None, *, embedder = None, chunk_tokens = None, overlap = None))]
+    fn create(
+        py: Python<'_>,
+        path: PathBuf,
+        dim: Option<i64>,
+        default_label: Option<String>,
+        embedder: Option<PathBuf>,
+        chunk_tokens: Option<usize>,
+        overlap: Option<usize>,
+    ) -> PyResult<Self> {
+        let choice = match (dim, embedder) {
+            (Some(_), Some(_)) => return Err(invalid("create index", "give `dim` or `embedder`, not both")),
+            (Some(_), None) if chunk_tokens.is_some() || overlap.is_some() => {
+                return Err(invalid("create index", "vectors that the caller brings are one chunk each"));
+            }
+            // A dimension that cannot be is refused below, like zero.
+            (Some(dim), None) => EmbedderChoice::Vectors(usize::try_from(dim).unwrap_or(0)),
+            (None, Some(folder)) if folder.as_os_str() != "builtin" => EmbedderChoice::Folder(folder),
+            (None, _) => EmbedderChoice::Builtin,
+        };
+        let engine = run(py, || {
+            let labels = Labels::default();
+            let labels = match default_label {
+                Some(name) => labels.with_default(&name)?,
+                None => labels,
+            };
+            Engine::create(&path, Create { embedder: choice, chunk_tokens, overlap_tokens: overlap, labels })
+        })?;
+        Ok(Self { engine, path })
+    }
+
+    /// Opens the index in the folder `path`.
+    ///
+    /// Raises `NotFoundError` if there is none and `CorruptedError` if it is not what was written.
+    #[staticmethod]
+    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        Ok(Self { engine: run(py, || Engine::open(&path))?, path })
+    }
+
+    /// The folder.
+    #[getter]
+    fn path(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// How many numbers a vector has.
+    #[getter]
+    fn dim(&self, py: Python<'_>) -> PyResult<usize> {
+        run(py, || self.engine.dim())
+    }
+
+    /// The index as `identity` sees it: there is no search without.
+    fn session(&self, py: Python<'_>, identity: &Bound<'_, Identity>) -> PyResult<Session> {
+        let identity = identity.get().0.clone();
+        run(py, || self.engine.session(identity)).map(Session)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Index({:?})", self.path)
+    }
+}

@@ -1,0 +1,48 @@
+//! Here are Python objects: which call of the Rust face is meant, and what does Python get back?
+//!
+//! The module `safepassage._core`. A file is a verb or a class; [`errors`] alone maps errors, [`arrays`] and [`rows`]
+//! read what callers bring, [`json`] turns dicts into values and back. Every call into Rust goes through
+//! [`errors::run`], which releases the GIL. What is decided is decided in `safepassage`; here nothing is.
+
+#![deny(unsafe_code)]
+
+mod acl;
+mod add;
+mod arrays;
+mod commit;
+mod errors;
+mod hit;
+mod identity;
+mod index;
+mod json;
+mod operate;
+mod results;
+mod rows;
+mod search;
+mod session;
+mod sync;
+mod table;
+mod twin;
+
+/// What `safepassage/__init__.py` re-exports.
+#[pyo3::pymodule]
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::hit::Hit;
+    #[pymodule_export]
+    use crate::identity::Identity;
+    #[pymodule_export]
+    use crate::index::Index;
+    #[pymodule_export]
+    use crate::results::Results;
+    #[pymodule_export]
+    use crate::session::Session;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        crate::errors::register(module)
+    }
+}

@@ -1,0 +1,118 @@
+//! `session.search`, `search_vector` and `search_vectors`: here is a question, which passages answer it?
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::arrays;
+use crate::errors::{invalid, run};
+use crate::results::Results;
+use crate::session::Session;
+use crate::twin::in_thread;
+
+const OPERATION: &str = "search";
+
+#[pymethods]
+impl Session {
+    /// The `k` visible passages that answer `text` best, as `Results`.
+    ///
+    /// `recall` is the share of the truly nearest passages that is to be found; 1 is exact. `filter` and every `mode`
+    /// but `"vector"` are not supported yet. Raises `InvalidError` for an empty question or an index without a model.
+    #[pyo3(signature = (text, k = 10, filter = None, mode = "vector".to_owned(), recall = 0.95), text_signature = "($self, text, k=10, filter=None, mode='vector', recall=0.95)")]
+    fn search(
+        &self,
+        py: Python<'_>,
+        text: String,
+        k: i64,
+        filter: Option<&Bound<'_, PyAny>>,
+        mode: String,
+        recall: f32,
+    ) -> PyResult<Results> {
+        let k = checked(k, filter)?;
+        if mode != "vector" {
+            return Err(invalid(OPERATION, format!("the mode `{mode}` is not supported yet; use `vector`")));
+        }
+        let found = run(py, || self.0.search(&text).k(k).recall(recall).find())?;
+        Results::read(py, found)
+    }
+
+    /// As `search`, awaited.
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, text, k=10, filter=None, mode='vector', recall=0.95)")]
+    fn search_async<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        in_thread(slf, "search", args, kwargs)
+    }
+
+    /// The `k` visible passages nearest to `vector` (dim numbers), as `Results`; texts are read when asked for.
+    ///
+    /// Raises `InvalidError` for another dimension or a vector that is zero or not finite.
+    #[pyo3(signature = (vector, k = 10, filter = None, recall = 0.95))]
+    fn search_vector(
+        &self,
+        py: Python<'_>,
+        vector: &Bound<'_, PyAny>,
+        k: i64,
+        filter: Option<&Bound<'_, PyAny>>,
+        recall: f32,
+    ) -> PyResult<Results> {
+        let k = checked(k, filter)?;
+        let vector = arrays::vector(OPERATION, "vector", vector)?;
+        run(py, || self.0.search_vector(&vector, k, Some(recall))).map(Results::new)
+    }
+
+    /// As `search_vector`, awaited.
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, vector, k=10, filter=None, recall=0.95)")]
+    fn search_vector_async<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        in_thread(slf, "search_vector", args, kwargs)
+    }
+
+    /// As `search_vector` for many questions (q × dim) on all cores, as a list of `Results`; all see the same content
+    /// and permissions.
+    #[pyo3(signature = (vectors, k = 10, filter = None, recall = 0.95))]
+    fn search_vectors(
+        &self,
+        py: Python<'_>,
+        vectors: &Bound<'_, PyAny>,
+        k: i64,
+        filter: Option<&Bound<'_, PyAny>>,
+        recall: f32,
+    ) -> PyResult<Vec<Results>> {
+        let k = checked(k, filter)?;
+        let matrix = arrays::matrix(OPERATION, "vectors", vectors)?;
+        let found = run(py, || {
+            let dim = self.0.engine().dim()?;
+            if matrix.columns != dim {
+                let message = format!("the queries have {} dimensions and the index {dim}", matrix.columns);
+                return Err(safepassage::Error::invalid(OPERATION, message));
+            }
+            self.0.search_vectors(&matrix.values, k, Some(recall))
+        })?;
+        Ok(found.into_iter().map(Results::new).collect())
+    }
+
+    /// As `search_vectors`, awaited.
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, vectors, k=10, filter=None, recall=0.95)")]
+    fn search_vectors_async<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        in_thread(slf, "search_vectors", args, kwargs)
+    }
+}
+
+fn checked(k: i64, filter: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
+    if filter.is_some() {
+        return Err(invalid(OPERATION, "`filter` is not supported yet"));
+    }
+    match usize::try_from(k) {
+        Ok(k) if k > 0 => Ok(k),
+        _ => Err(invalid(OPERATION, format!("k must be at least 1, not {k}"))),
+    }
+}

@@ -1,0 +1,103 @@
+//! `index.sync`: bring the index up to date with folders and files.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use safepassage::{Progress, Silent, SourceSpec, SyncOptions};
+
+use crate::errors::{raise, run};
+use crate::index::Index;
+use crate::json::to_python;
+use crate::twin::in_thread;
+
+#[pymethods]
+impl Index {
+    /// Brings the index up to date with `source` and returns a report, a dict.
+    ///
+    /// A source is a folder, a BEIR folder, a `.jsonl` file or one document; `"NAME=PATH"` names it; a list syncs
+    /// several. `acl` is the ACL file, instead of the `acl.jsonl` beside each source. With `strict`, anything that would
+    /// be put aside refuses everything. With `dry_run`, nothing is written. `progress(stage, done, total)` is called
+    /// from working threads; total is 0 if it is not known.
+    ///
+    /// Raises `InvalidError` if a source cannot be read and `ConflictError` while another writer is at work. What was
+    /// committed before an error stays.
+    #[pyo3(signature = (source, *, acl = None, strict = false, dry_run = false, progress = None))]
+    fn sync<'py>(
+        &self,
+        py: Python<'py>,
+        source: &Bound<'py, PyAny>,
+        acl: Option<PathBuf>,
+        strict: bool,
+        dry_run: bool,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let sources = sources(source)?;
+        let options = SyncOptions { acl, strict, dry_run };
+        let report = match progress {
+            Some(call) => {
+                let callback = Callback { call, stage: Mutex::default() };
+                run(py, || self.engine.sync(&sources, &options, &callback))?
+            }
+            None => run(py, || self.engine.sync(&sources, &options, &Silent))?,
+        };
+        to_python(py, &report)
+    }
+
+    /// As `sync`, awaited.
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, source, *, acl=None, strict=False, dry_run=False, progress=None)")]
+    fn sync_async<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        in_thread(slf, "sync", args, kwargs)
+    }
+}
+
+fn sources(source: &Bound<'_, PyAny>) -> PyResult<Vec<SourceSpec>> {
+    if source.is_instance_of::<PyList>() || source.is_instance_of::<PyTuple>() {
+        return source.try_iter()?.map(|source| one(&source?)).collect();
+    }
+    Ok(vec![one(source)?])
+}
+
+/// A `str` may name the source, a path object is a path.
+fn one(source: &Bound<'_, PyAny>) -> PyResult<SourceSpec> {
+    match source.cast::<PyString>() {
+        Ok(text) => text.extract::<String>()?.parse().map_err(|error| raise(&error)),
+        Err(_) => Ok(SourceSpec::new(source.extract::<PathBuf>()?)),
+    }
+}
+
+/// Calls back into Python. What it raises is reported as unraisable: a progress bar does not stop a sync.
+struct Callback {
+    call: Py<PyAny>,
+    stage: Mutex<(String, u64, u64)>,
+}
+
+impl Callback {
+    fn say(&self, change: impl FnOnce(&mut (String, u64, u64))) {
+        let now = {
+            let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+            change(&mut stage);
+            stage.clone()
+        };
+        Python::attach(|py| {
+            if let Err(error) = self.call.call1(py, now) {
+                error.write_unraisable(py, Some(self.call.bind(py)));
+            }
+        });
+    }
+}
+
+impl Progress for Callback {
+    fn begin(&self, stage: &str, total: u64) {
+        self.say(|now| *now = (stage.to_owned(), 0, total));
+    }
+
+    fn advance(&self, units: u64) {
+        self.say(|now| now.1 += units);
+    }
+}

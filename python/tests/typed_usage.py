@@ -1,0 +1,50 @@
+"""A program that uses most of the package, for the type checker; `test_stubs.py` checks it and nothing runs it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+
+from safepassage import Hit, Identity, Index, InvalidError, Results, SafepassageError
+from safepassage.types import Acl, Report
+
+
+def fill(path: Path) -> Index:
+    index = Index.create(path, dim=4, default_label="internal")
+    acl: Acl = {"allow": ["group:hr"], "deny": ["user:bob"]}
+    vectors = np.eye(4, dtype=np.float32)
+    index.add(ids=list("abcd"), vectors=vectors, acls=[acl] * 4, metadata=[{"year": 2026}] * 4)
+    generation: int = index.commit()
+    assert generation == index.stats()["generation"]
+    report: Report = index.sync("docs=folder", progress=lambda stage, done, total: print(stage, done, total))
+    print(report["added"], [skipped["reason"] for skipped in report["skipped"]])
+    index.set_acl("a", allow=["everyone"])
+    index.revoke("a", "user:bob")
+    index.restore("a", "user:bob", "a mistake")
+    return index
+
+
+def ask(index: Index) -> list[str]:
+    identity = Identity.asserted(user="alice", groups=["hr"], clearance="internal")
+    session = index.session(identity)
+    try:
+        results: Results = session.search("pay", k=3)
+    except InvalidError as error:
+        print(error.kind, error.message, error.retryable)
+        results = session.search_vector([1.0, 0.0, 0.0, 0.0])
+    first: Hit = results[0]
+    print(first.title or first.document, results.scores.dtype, results.to_pandas().shape)
+    return [hit.text for hit in results] + session.visible()["documents"]
+
+
+async def ask_all(index: Index) -> int:
+    session = index.session(Identity.from_json({"user": "bob", "groups": []}))
+    answers = await asyncio.gather(session.search_async("pay"), session.search_async("leave"))
+    many: list[Results] = await session.search_vectors_async(np.eye(4, dtype=np.float32))
+    return sum(len(answer) for answer in [*answers, *many])
+
+
+def refused(error: SafepassageError) -> bool:
+    return error.retryable
