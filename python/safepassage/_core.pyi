@@ -10,6 +10,7 @@ import pyarrow as pa  # type: ignore[import-untyped, import-not-found, unused-ig
 
 from .types import Acl, DocumentAcl, Explanation, Generation, Report, Stats, Verified, Visible
 
+__all__: list[str]
 __version__: str
 
 class SafepassageError(Exception):

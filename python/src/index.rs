@@ -79,6 +79,8 @@ impl Index {
     }
 
     /// The index as `identity` sees it: there is no search without.
+    ///
+    /// Raises `DeniedError` if the identity has expired and `InvalidError` if its clearance is no label of this index.
     fn session(&self, py: Python<'_>, identity: &Bound<'_, Identity>) -> PyResult<Session> {
         let identity = identity.get().0.clone();
         run(py, || self.engine.session(identity)).map(Session)

@@ -49,5 +49,3 @@ def test_wrong_types_are_type_errors(index: Index) -> None:
         index.session("alice")  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         index.add()  # type: ignore[call-arg]
-    with pytest.raises(TypeError):
-        index.add_async(1, 2, 3, 4, 5, 6, 7, 8, 9).send(None)  # type: ignore[call-arg, misc, arg-type]

@@ -20,7 +20,7 @@ def test_answers_are_those_of_numpy(tmp_path: Path, vectors: Make) -> None:
     index = Index.create(tmp_path / "index", dim=32)
     index.add([str(i) for i in range(3_000)], vectors=rows, acls=[EVERYONE] * 3_000)
     index.commit()
-    queries = rows[:50] + rows[50:100]
+    queries = rows[:50] + np.float32(0.5) * rows[50:100]
     exact = np.argsort(-(queries @ rows.T), axis=1)[:, :10]
     session = session_of(index, "alice")
     many = session.search_vectors(queries)

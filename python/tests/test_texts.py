@@ -30,7 +30,8 @@ def test_a_search_gives_what_the_asker_may_read(texts: Index) -> None:
     question = "how much more will we earn?"
     hr = session_of(texts, "alice", "hr").search(question, k=1)
     assert hr.ids == ["memo"]
-    assert (hr[0].text, hr[0].title, hr[0].heading) == ("Salaries rise by four percent in July.", "Pay", "Pay")
+    assert (hr[0].title, hr[0].heading) == ("Pay", "Pay")
+    assert hr[0].text.endswith("Salaries rise by four percent in July.")
     everybody = session_of(texts, "bob").search(question, k=3)
     assert everybody.ids == ["handbook", "menu"]
     assert everybody.complete

@@ -1,7 +1,8 @@
 //! Which ef gives which recall on this graph?
 //!
 //! Asks questions that lie between the rows (three parts of one row, one part of another, as queries are near but not
-//! on the passages), compares with the exact answer, and notes recall@10 at growing ef.
+//! on the passages), compares with the exact answer, and notes recall@10 at growing ef. Both rows count as absent: with
+//! them the walk would be led straight to the neighbourhood, as it is for no question from outside.
 
 use rayon::prelude::*;
 use safepassage_error::Result;
@@ -22,6 +23,19 @@ pub(crate) struct RecallPoint {
     pub recall: f32,
 }
 
+/// All rows but two, which are put as far from the question as can be.
+struct Without<'a> {
+    rows: Flat<'a>,
+    absent: [u32; 2],
+    opposite: Vec<f32>,
+}
+
+impl Rows for Without<'_> {
+    fn row(&self, row: u32) -> Result<&[f32]> {
+        if self.absent.contains(&row) { Ok(&self.opposite) } else { self.rows.row(row) }
+    }
+}
+
 pub(super) fn measure(graph: &Graph, rows: Flat<'_>) -> Result<Vec<RecallPoint>> {
     let n = graph.rows();
     let stride = (n as usize / QUESTIONS).max(1) as u32;
@@ -30,25 +44,26 @@ pub(super) fn measure(graph: &Graph, rows: Flat<'_>) -> Result<Vec<RecallPoint>>
         let mix = rows.row(a)?.iter().zip(rows.row(b)?).map(|(x, y)| 0.75 * x + 0.25 * y);
         let mut mix: Vec<f32> = mix.collect();
         kernel::normalise(&mut mix);
-        Ok(mix)
+        let opposite = mix.iter().map(|x| -x).collect();
+        Ok((mix, Without { rows, absent: [a, b], opposite }))
     };
     let asked = (0..QUESTIONS).into_par_iter().map(|i| {
-        let question = question(i)?;
+        let (question, others) = question(i)?;
         let mut top = TopK::new(K);
         for row in 0..n {
-            top.push(kernel::dot(rows.row(row)?, &question), row);
+            top.push(kernel::dot(others.row(row)?, &question), row);
         }
-        Ok((question, top.into_sorted()))
+        Ok((question, others, top.into_sorted()))
     });
     let asked = asked.collect::<Result<Vec<_>>>()?;
     let mut curve: Vec<RecallPoint> = Vec::new();
     for ef in EFS {
-        let found = asked.par_iter().map(|(question, exact)| {
-            let found = search(graph, &rows, question, &|_| true, Goal { k: K, ef, most_visits: u32::MAX })?;
+        let found = asked.par_iter().map(|(question, others, exact)| {
+            let found = search(graph, others, question, &|_| true, Goal { k: K, ef, most_visits: u32::MAX })?;
             Ok(found.hits.iter().filter(|(_, row)| exact.iter().any(|(_, other)| other == row)).count())
         });
         let found: usize = found.collect::<Result<Vec<_>>>()?.into_iter().sum();
-        let wanted: usize = asked.iter().map(|(_, exact)| exact.len()).sum();
+        let wanted: usize = asked.iter().map(|(_, _, exact)| exact.len()).sum();
         curve.push(RecallPoint { ef, recall: found as f32 / wanted.max(1) as f32 });
         if found == wanted {
             break;
