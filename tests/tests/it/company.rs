@@ -98,7 +98,7 @@ fn the_questions_of_the_demo_are_answered_from_the_right_document() {
         (bench, &["bruno"], "incidents/2025-10-07-bench-interlock.md"),
         (bench, &["marta"], "engineering/test-protocol-pulldown.md"),
         (compressors, &["padraig-legal"], "contracts/suppliers/zefrane-compressors.md"),
-        (compressors, &["niamh-sales"], "public/products.html"),
+        (compressors, &["niamh-sales"], "finance/budget-2026.md"),
     ] {
         for name in names {
             let results = session(name).search(question).k(5).run().unwrap();
