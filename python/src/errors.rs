@@ -22,7 +22,7 @@ const BASE_DOC: &str = "What every call of safepassage raises: `kind` and `retry
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     let exception = py.get_type::<PyException>();
-    let base = class(py, BASE, &[exception.clone()], BASE_DOC, Kind::Internal)?;
+    let base = class(py, BASE, std::slice::from_ref(&exception), BASE_DOC, Kind::Internal)?;
     module.add(BASE, &base)?;
     let mut classes = Vec::new();
     for kind in Kind::ALL {

@@ -6,7 +6,7 @@ pub struct Numbers(pub u64);
 
 impl Numbers {
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -16,7 +16,7 @@ impl Numbers {
 
     /// A number below `bound`, which is not 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
+        (self.draw() % bound as u64) as usize
     }
 
     /// True once in `n` times.
@@ -31,6 +31,6 @@ impl Numbers {
 
     /// A vector of `dim` numbers in −1..1.
     pub fn vector(&mut self, dim: usize) -> Vec<f32> {
-        (0..dim).map(|_| (self.next() >> 40) as f32 / (1u32 << 23) as f32 - 1.0).collect()
+        (0..dim).map(|_| (self.draw() >> 40) as f32 / (1u32 << 23) as f32 - 1.0).collect()
     }
 }

@@ -24,7 +24,7 @@ fn engine() -> &'static Engine {
 
 fn session(name: &str) -> Session {
     let json = fs::read(root().join(format!("fixtures/identities/{name}.json"))).unwrap();
-    engine().session(identity_from_json(&json, engine().clock()).unwrap())
+    engine().session(identity_from_json(&json, engine().clock()).unwrap()).unwrap()
 }
 
 fn expected() -> BTreeMap<String, Vec<String>> {
@@ -60,7 +60,7 @@ fn no_search_gives_what_the_asker_may_not_see() {
                 results.hits.iter().map(|hit| &hit.document).filter(|id| !documents.contains(id)).collect();
             assert!(outside.is_empty(), "{name}: {question}: {outside:?}");
         }
-        for id in engine().session(operator()).visible().unwrap().documents {
+        for id in engine().session(operator()).unwrap().visible().unwrap().documents {
             assert_eq!(session.explain(&id).unwrap().visible, documents.contains(&id), "{name}: {id}");
         }
     }
@@ -96,9 +96,9 @@ fn the_questions_of_the_demo_are_answered_from_the_right_document() {
         (sold, &["sunniva-cfo"], "board/2025-11-board-minutes.md"),
         (sold, &["bruno"], "handbook/all-hands-2025-11.md"),
         (bench, &["bruno"], "incidents/2025-10-07-bench-interlock.md"),
-        (bench, &["marta"], "handbook/health-and-safety.md"),
+        (bench, &["marta"], "engineering/test-protocol-pulldown.md"),
         (compressors, &["padraig-legal"], "contracts/suppliers/zefrane-compressors.md"),
-        (compressors, &["niamh-sales"], "public/products.html"),
+        (compressors, &["niamh-sales"], "finance/budget-2026.md"),
     ] {
         for name in names {
             let results = session(name).search(question).k(5).run().unwrap();

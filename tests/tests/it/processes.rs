@@ -67,7 +67,7 @@ fn write(engine: &Engine, folder: &Path) {
 
 /// Searches until told to stop; what it finds must be open, and without the target once that is revoked.
 fn read(engine: &Engine, folder: &Path, name: &str) {
-    let session = engine.session(Identity::asserted("eve").issue(engine.clock()).unwrap());
+    let session = engine.session(Identity::asserted("eve").issue(engine.clock()).unwrap()).unwrap();
     let (mut searches, mut after) = (0u64, 0u64);
     while !folder.join("stop").exists() {
         let revoked = folder.join("revoked").exists();

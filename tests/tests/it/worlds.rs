@@ -51,7 +51,7 @@ fn session(engine: &Engine, who: &Who) -> Session {
         .groups(who.groups.iter().map(String::as_str))
         .groups_complete(who.groups_complete)
         .clearance(who.clearance_name());
-    engine.session(identity.issue(engine.clock()).unwrap())
+    engine.session(identity.issue(engine.clock()).unwrap()).unwrap()
 }
 
 struct Run {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::program::{Scratch, fixtures};
+use crate::program::{Scratch, copy, fixtures};
 
 const WHO: &str = "bruno.ferri engineering firmware";
 
@@ -21,17 +21,17 @@ fn names(folder: &Path, prefix: &str, into: &mut BTreeSet<String>) {
     }
 }
 
-/// The pages twice, so that there is more than one commit, and small chunks, so that these are many.
-fn arguments<'a>(scratch: &Scratch, sources: &[&'a str]) -> Vec<&'a str> {
-    let mut arguments = scratch.sync_arguments(sources);
-    arguments.extend(["--chunk-tokens", "64", "--overlap", "0"]);
+fn arguments<'a>(scratch: &Scratch) -> Vec<&'a str> {
+    let mut arguments = scratch.sync_arguments(&["pages=docs", "--chunk-tokens", "64", "--overlap", "0"]);
+    if !arguments.contains(&"--embedder") {
+        arguments.extend(["--embedder", crate::model::folder().to_str().unwrap()]);
+    }
     arguments
 }
 
 /// Starts a sync and kills it when the index folder has changed `changes` times; gives whether it was still running.
-fn killed_after(scratch: &Scratch, sources: &[&str], changes: usize) -> bool {
-    let mut child =
-        scratch.command(&arguments(scratch, sources)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+fn killed_after(scratch: &Scratch, changes: usize) -> bool {
+    let mut child = scratch.command(&arguments(scratch)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let (mut seen, mut last) = (0, BTreeSet::new());
     while seen < changes {
         if child.try_wait().unwrap().is_some() {
@@ -49,40 +49,62 @@ fn killed_after(scratch: &Scratch, sources: &[&str], changes: usize) -> bool {
     true
 }
 
-#[test]
-fn a_killed_sync_loses_nothing_and_is_finished_by_the_next() {
-    let pages = fixtures().join("docs").display().to_string();
-    let twice = ["a", "b"].map(|name| format!("{name}={pages}"));
-    let source = &twice.each_ref().map(String::as_str)[..];
-    let undisturbed = Scratch::new();
-    let whole = undisturbed.ok(&arguments(&undisturbed, source));
-    let right = (undisturbed.visible(WHO), undisturbed.found(WHO));
-    let total = whole["chunks"].as_u64().unwrap();
-    assert!(right.0.len() > 500 && total > 8_192, "too small to commit more than once: {whole}");
-    let (mut while_running, mut stages) = (0, BTreeSet::new());
-    for changes in 1..=20 {
+fn answers(scratch: &Scratch) -> [Vec<String>; 2] {
+    [scratch.visible(WHO), scratch.found(WHO)]
+}
+
+/// Kills a sync of `start` at ten moments. Each time the index is as before or as after, and the next sync finishes.
+fn disturb(start: &Scratch, before: &[Vec<String>; 2]) -> Scratch {
+    let again = || {
         let scratch = Scratch::new();
-        while_running += u32::from(killed_after(&scratch, source, changes));
+        copy(&start.path("docs"), &scratch.path("docs"));
+        if start.path("index").exists() {
+            copy(&start.path("index"), &scratch.path("index"));
+        }
+        scratch
+    };
+    let undisturbed = again();
+    let whole = undisturbed.ok(&arguments(&undisturbed));
+    let (after, embedded) = (answers(&undisturbed), whole["embedded"].as_u64().unwrap());
+    assert!(embedded > 100 && after != *before, "{whole}");
+    let (mut running, mut stages) = (0, BTreeSet::new());
+    for changes in 1..=10 {
+        let scratch = again();
+        running += usize::from(killed_after(&scratch, changes));
         let committed = fs::read_dir(scratch.path("index/manifest")).map_or(0, Iterator::count);
-        stages.insert(committed);
-        let mut kept = 0;
+        stages.insert(scratch.files("index").len());
+        let mut done = false;
         if committed > 0 {
             scratch.ok(&["verify", "--index", "index"]);
             let stats = scratch.ok(&["stats", "--index", "index"]);
-            assert!(stats["generation"].as_u64().unwrap() >= committed as u64, "{changes}: {stats}");
-            kept = stats["chunks"].as_u64().unwrap();
-            let visible = scratch.visible(WHO);
-            assert!(visible.iter().all(|id| right.0.contains(id)), "{changes}");
-            assert_eq!(visible.len(), stats["documents"].as_u64().unwrap() as usize, "{changes}");
+            assert_eq!(stats["generation"], committed, "{changes}: {stats}");
+            let now = answers(&scratch);
+            done = now == after;
+            assert!(done || now == *before, "{changes}: neither as before nor as after");
         }
-        let mut resumed = arguments(&scratch, source);
-        if !resumed.contains(&"--embedder") {
-            resumed.extend(["--embedder", crate::model::folder().to_str().unwrap()]);
-        }
-        let report = scratch.ok(&resumed);
-        assert_eq!(report["embedded"].as_u64().unwrap(), total - kept, "{changes}: paid twice, or not at all");
-        assert_eq!((scratch.visible(WHO), scratch.found(WHO)), right, "{changes}");
+        let report = scratch.ok(&arguments(&scratch));
+        assert_eq!(report["embedded"].as_u64().unwrap(), if done { 0 } else { embedded }, "{changes}");
+        assert_eq!(answers(&scratch), after, "{changes}");
         scratch.ok(&["verify", "--index", "index"]);
     }
-    assert!(while_running >= 12 && stages.len() >= 3, "the moments were too alike: {while_running}, {stages:?}");
+    assert!(running >= 6 && stages.len() >= 4, "the moments were too alike: {running}, {stages:?}");
+    undisturbed
+}
+
+#[test]
+fn a_killed_sync_loses_nothing_and_is_finished_by_the_next() {
+    let start = Scratch::new();
+    copy(&fixtures().join("docs"), &start.path("docs"));
+    let first = disturb(&start, &[vec![], vec![]]);
+    let before = answers(&first);
+    assert!(before[0].len() > 250);
+    for (n, id) in before[0].iter().enumerate().step_by(4) {
+        let path = first.path("docs").join(id.trim_start_matches("pages/"));
+        if n % 3 == 0 {
+            fs::remove_file(path).unwrap();
+        } else {
+            fs::write(path, format!("# New\n\n{}", "holiday notice rota ".repeat(60))).unwrap();
+        }
+    }
+    disturb(&first, &before);
 }

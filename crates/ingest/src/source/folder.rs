@@ -1,7 +1,7 @@
 //! A folder of Markdown, text and HTML files; ids are relative paths with `/`.
 //!
-//! Hidden files, sidecars, `acl.jsonl` and an index that lies in the folder are no documents. Symbolic links are not followed (a link can lead out of the
-//! folder, or round in a circle) and are listed as skipped.
+//! Hidden files, sidecars, `acl.jsonl` and an index that lies in the folder are no documents. Symbolic links are not
+//! followed (a link can lead out of the folder, or round in a circle) and are listed as skipped.
 
 use std::fs;
 use std::path::{Path, PathBuf};
