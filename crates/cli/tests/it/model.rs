@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -13,13 +14,22 @@ const HIDDEN: usize = 16;
 const INNER: usize = 16;
 const POSITIONS: usize = 66;
 
-/// The folder, made once per run.
+/// The folder. Tests run in processes of their own at the same time, so it appears whole, under a name of its content.
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("small-model");
-        fs::create_dir_all(&folder).unwrap();
-        write(&folder);
+        let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        write(scratch.path());
+        let mut content = DefaultHasher::new();
+        let mut files: Vec<_> = fs::read_dir(scratch.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files.iter().for_each(|file| content.write(&fs::read(file).unwrap()));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("small-model-{:016x}", content.finish()));
+        // Whoever comes second finds it there.
+        if fs::rename(scratch.path(), &folder).is_ok() {
+            let _moved = scratch.keep();
+        }
+        assert!(folder.is_dir());
         folder
     })
 }
