@@ -82,13 +82,19 @@ impl<'a> Chunker<'a> {
         let first = parsed.blocks.first().map_or(parsed.text.len(), |block| block.range.start);
         let mut start = tokens.partition_point(|(from, _)| *from < first);
         let boundaries = Boundaries::new(parsed);
-        let mut chunks = Vec::new();
+        let (mut chunks, mut reached) = (Vec::new(), 0);
         while start < tokens.len() {
             let (headings, prefix) = self.context(parsed, tokens[start].0, title);
             let prefix_tokens =
                 if prefix.is_empty() { 0 } else { self.tokenizer.offsets(&prefix)?.len().min(MOST_PREFIX_TOKENS) };
             let budget = self.settings.chunk_tokens.saturating_sub(prefix_tokens).max(self.settings.chunk_tokens / 2);
             let (end, strength) = boundaries.cut(&tokens, start, budget);
+            if end <= reached {
+                // Under longer headings the overlap alone filled the budget: go on without it.
+                start = reached;
+                continue;
+            }
+            reached = end;
             let text = &parsed.text[tokens[start].0..tokens[end - 1].1.max(tokens[start].0)];
             // White space and punctuation that make no token still belong to the words beside them.
             let until = if end < tokens.len() { tokens[end].0 } else { parsed.text.len() };

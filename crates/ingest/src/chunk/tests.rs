@@ -62,6 +62,14 @@ proptest! {
     }
 }
 
+#[test]
+fn a_chunk_under_a_long_heading_is_not_within_the_one_before() {
+    let text = "## xaaaebvjbzb gcxbqb aabmaaaaa gxb jfmcfabvf fgbbj\n\n- bdjpqb bgabvba wjbjb \
+                aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n- two";
+    let (_, chunks) = chunks(text, Format::Markdown, 34, 10);
+    assert!(chunks.windows(2).all(|pair| pair[0].range.end < pair[1].range.end), "{chunks:?}");
+}
+
 const HANDBOOK: &str = "---\nowner: people\n---\n# Handbook\n\nWelcome to the company. Please read on.\n\n## Leave\n\n\
     Everyone has 25 days of leave a year. Ask your lead two weeks before. Days are carried over until March.\n\n\
     ### Illness\n\nTell your lead on the first day. A note is needed from the third day on, please.\n\n## Pay\n\n\

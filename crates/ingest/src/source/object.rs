@@ -95,6 +95,6 @@ mod tests {
     #[test]
     fn a_misplaced_string_is_not_quoted() {
         let said = parse::<Pair>(br#"{"a": "a secret, expected or not"}"#).unwrap_err();
-        assert_eq!(said, "invalid type: string, expected an object (column 32)");
+        assert_eq!(said, "invalid type: string, expected an object (column 33)");
     }
 }
