@@ -4,6 +4,7 @@
 //! cannot both make one and a reader that looks for the next file before a search cannot miss one. Log files are
 //! never removed. Snapshots under `access/snapshot/` only shorten the opening.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use safepassage_access::{AccessEvent, AccessPlane, Labels};
@@ -38,6 +39,8 @@ fn snapshot_path(epoch: u64) -> String {
 #[derive(Debug)]
 pub struct AccessLog {
     plane: RwLock<AccessPlane>,
+    /// Set when an epoch did not fit: what is remembered elsewhere may not fit a plane that is built anew.
+    refuses: AtomicBool,
 }
 
 impl AccessLog {
@@ -63,7 +66,7 @@ impl AccessLog {
             }
             plane = AccessPlane::restore(batch.epoch, &batch.events)?;
         }
-        let log = Self { plane: RwLock::new(plane) };
+        let log = Self { plane: RwLock::new(plane), refuses: AtomicBool::new(false) };
         if log.refresh(storage)? == 0 {
             return Err(Error::new(Kind::NotFound, "open access log", "the index has no access log"));
         }
@@ -79,6 +82,12 @@ impl AccessLog {
     /// # Errors
     /// `Corrupted` if an epoch is damaged or does not fit; the log then refuses everything.
     pub fn refresh(&self, storage: &dyn Storage) -> Result<u64> {
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(Error::corrupted(
+                "read access log",
+                "an epoch did not fit; mend the log and open the index anew",
+            ));
+        }
         let mut epoch = self.plane().epoch();
         if !storage.exists(&log_path(epoch + 1))? {
             // A log that is gone (an unmounted disk, a removed folder) must not look like one without news.
@@ -96,7 +105,8 @@ impl AccessLog {
             }
             let batch: Batch = seal::get(storage, KIND, &log_path(epoch))?;
             if let Err(error) = plane.apply(batch.epoch, &batch.events) {
-                // Half a batch may be in the plane: forget it, so that nothing is visible until it is opened anew.
+                // Half a batch may be in the plane: forget it, and let nothing be seen until the log is opened anew.
+                self.refuses.store(true, Ordering::SeqCst);
                 *plane = AccessPlane::default();
                 return Err(error);
             }

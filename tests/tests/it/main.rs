@@ -5,5 +5,6 @@
 mod company;
 mod map;
 mod processes;
+mod staged;
 mod twins;
 mod worlds;

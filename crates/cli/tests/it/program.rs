@@ -137,9 +137,8 @@ impl Scratch {
 
     fn who<'a>(&self, who: &'a str) -> Vec<&'a str> {
         if who == "-" {
-            let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("anonymous.json");
-            fs::write(&file, r#"{"groups": []}"#).unwrap();
-            return vec!["--identity", concat!(env!("CARGO_TARGET_TMPDIR"), "/anonymous.json")];
+            fs::write(self.path("anonymous.json"), r#"{"groups": []}"#).unwrap();
+            return vec!["--identity", "anonymous.json"];
         }
         let mut words = who.split(' ');
         let mut arguments = vec!["--user", words.next().unwrap()];

@@ -70,8 +70,8 @@ impl AclFile {
 
     /// The ACL of document `id`, which says `own` itself; `None` if nobody states who may read.
     pub fn resolve(&self, id: &str, own: Option<&Stated>) -> Option<Acl> {
-        let folders = std::iter::successors(Some(id), |path| path.strip_suffix('/').or(Some(path)).and_then(above));
-        let folders = folders.skip(1).filter_map(|folder| self.folders.get(folder));
+        let folders = std::iter::successors(above(id), |folder| folder.strip_suffix('/').and_then(above));
+        let folders = folders.filter_map(|folder| self.folders.get(folder));
         let stated: Vec<&Stated> = self
             .documents
             .get(id)
@@ -144,6 +144,7 @@ mod tests {
         assert_eq!(acls.resolve("a.md", None), Some(Acl::new([Principal::Everyone], [p("user:x")])));
         let deep = acls.resolve("hr/pay/2026.md", None).unwrap();
         assert_eq!(deep, Acl::new([p("group:hr")], [p("user:x"), p("group:contractors"), p("user:bob")]));
+        assert_eq!(acls.resolve("hr/", None).unwrap().deny.len(), 2);
         let own = Stated { allow: Some(BTreeSet::new()), deny: BTreeSet::new() };
         assert!(acls.resolve("hr/a.md", Some(&own)).unwrap().allow.is_empty());
         assert_eq!(file("").unwrap().resolve("a", None), None);

@@ -102,6 +102,8 @@ pub(crate) enum At {
         offset: u64,
         line: u64,
     },
+    /// Known from the index only.
+    Nowhere,
 }
 
 /// Everything a source has.

@@ -1,8 +1,8 @@
 //! Documents that the caller brings, instead of a source: staged, then committed at once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use safepassage_access::{Acl, LabelRank, Tenant, Version};
+use safepassage_access::{Acl, DocumentNumber, LabelRank, Tenant, Version};
 use safepassage_error::{Error, Result};
 use safepassage_index::{Index, NewChunk, NewDocument, SharedVectors};
 use safepassage_models::{Embedder, Purpose};
@@ -43,6 +43,8 @@ pub struct BatchDocument {
 #[derive(Debug, Default)]
 pub struct Batch {
     changes: BTreeMap<(Tenant, String), Option<BatchDocument>>,
+    /// The epoch at which a document was staged: whoever changed its permissions later is newer than what it says.
+    staged_at: HashMap<(Tenant, String), u64>,
 }
 
 impl Batch {
@@ -55,7 +57,7 @@ impl Batch {
     pub fn add(&mut self, index: &Index, documents: Vec<BatchDocument>) -> Result<()> {
         let snapshot = index.snapshot()?;
         let (dim, has_model) = (snapshot.manifest().settings.dim, !snapshot.manifest().settings.model.is_null());
-        let labels = index.with_plane(|plane| Ok(plane.labels().clone()))?;
+        let (labels, epoch) = index.with_plane(|plane| Ok((plane.labels().clone(), plane.epoch())))?;
         let mut seen = HashSet::new();
         for (n, document) in documents.iter().enumerate() {
             let id = &document.id;
@@ -88,6 +90,7 @@ impl Batch {
                 (None, Some(_)) => {}
             }
         }
+        self.staged_at.extend(documents.iter().map(|d| ((d.tenant.clone(), d.id.clone()), epoch)));
         self.changes.extend(documents.into_iter().map(|d| ((d.tenant.clone(), d.id.clone()), Some(d))));
         Ok(())
     }
@@ -128,8 +131,12 @@ impl Batch {
         let mut prepared = self.prepare(index, embedder)?;
         index.commit_access(&mut |plane| {
             let mut statements = Statements::new(plane);
+            let mut newer = HashMap::<u64, HashSet<DocumentNumber>>::new();
             for (tenant, document, acl, label) in &prepared {
-                statements.state(tenant, &document.id, document.version, acl.clone(), *label, &HashSet::new());
+                let key = (tenant.clone(), document.id.clone());
+                let staged_at = self.staged_at.get(&key).copied().unwrap_or(0);
+                let newer = newer.entry(staged_at).or_insert_with(|| plane.changes_since(staged_at).collect());
+                statements.state(tenant, &document.id, document.version, acl.clone(), *label, newer);
             }
             Ok(statements.events)
         })?;
@@ -149,6 +156,7 @@ impl Batch {
         }
         writer.commit()?;
         self.changes.clear();
+        self.staged_at.clear();
         writer.merge(false)
     }
 
@@ -181,7 +189,7 @@ impl Batch {
             title = document.title.clone().or(title);
             let label = document.label.as_deref().map_or(Ok(labels.default_rank()), |name| labels.rank(name))?;
             let new = NewDocument {
-                number: safepassage_access::DocumentNumber(u32::MAX),
+                number: DocumentNumber(u32::MAX),
                 version,
                 id: document.id.clone(),
                 source: CALLER.to_owned(),

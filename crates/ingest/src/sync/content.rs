@@ -78,6 +78,17 @@ pub(super) fn write(
     let moved = vectors_of_gone(snapshot, plan)?;
     let job = Job { index, embedder, chunker, snapshot, plan, moved, progress };
     let work = job.work(report);
+    report.deleted = plan.gone.len() as u64;
+    if let Some(writer) = &mut writer {
+        // What is gone goes with the first commit, and by itself before a long job: it must not stay readable for as
+        // long as the rest is being embedded.
+        for (tenant, id) in &plan.gone {
+            writer.delete(tenant, id);
+        }
+        if work.iter().map(|planned| planned.entry.bytes).sum::<u64>() > BYTES_AT_ONCE {
+            writer.commit()?;
+        }
+    }
     progress.begin("embedding", work.iter().map(|planned| planned.entry.bytes + 1).sum());
     let (mut rest, mut uncommitted) = (&work[..], 0);
     while !rest.is_empty() {
@@ -102,11 +113,7 @@ pub(super) fn write(
             uncommitted = 0;
         }
     }
-    report.deleted = plan.gone.len() as u64;
     let Some(mut writer) = writer else { return Ok(()) };
-    for (tenant, id) in &plan.gone {
-        writer.delete(tenant, id);
-    }
     progress.begin("committing", 0);
     let before = snapshot.generation();
     if writer.commit()? > before {

@@ -10,7 +10,7 @@ use safepassage_index::Snapshot;
 use sha2::{Digest, Sha256};
 
 use super::{Progress, Report};
-use crate::source::{self, Entry, Fault, Source, SourceDocument, SourceSpec};
+use crate::source::{self, At, Entry, Fault, Source, SourceDocument, SourceSpec};
 
 /// Documents read at once while planning.
 const AT_ONCE: usize = 512;
@@ -104,13 +104,20 @@ pub(super) fn make(
     for document in snapshot.documents() {
         let Some(s) = plan.keys.iter().position(|key| key == document.source) else { continue };
         let known = (document.tenant.clone(), document.id.to_owned());
-        if !owners.contains_key(&known) && !keeps_all[s] {
-            plan.gone.push(known);
+        match owners.contains_key(&known) {
+            true => {}
+            false if keeps_all[s] => {
+                // Gone, or behind something that could not be read and might have closed it: hidden until that is known.
+                let (tenant, id) = known;
+                let entry =
+                    Entry { tenant: tenant.0.clone(), id: id.clone(), place: String::new(), bytes: 0, at: At::Nowhere };
+                plan.documents.push(Planned { source: s, entry, tenant, id, stated: Stated::Hidden });
+            }
+            false => plan.gone.push(known),
         }
     }
     if keeps_all.contains(&true) {
-        let message =
-            "nothing is deleted in this run, because something that could not be read may be a document of the index";
+        let message = "nothing is deleted in this run, because something that could not be read may be a document of the index; what was not seen is hidden until all can be read";
         report.warnings.push(message.into());
     }
     Ok(plan)
