@@ -5,6 +5,8 @@ use std::fmt;
 use safepassage_error::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::bits::Bits;
+
 /// A hard partition: its own segments, its own statistics. The empty name is the tenant of an index with only one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -55,6 +57,7 @@ pub struct Column {
     numbers: Vec<DocumentNumber>,
     versions: Vec<Version>,
     first_row: Vec<u32>,
+    one_row_each: bool,
 }
 
 impl Column {
@@ -75,12 +78,11 @@ impl Column {
         if !fits {
             return Err(Error::corrupted("read document column", "lengths or rows do not fit together"));
         }
-        let mut sorted: Vec<u32> = numbers.iter().map(|n| n.0).collect();
-        sorted.sort_unstable();
-        if sorted.windows(2).any(|w| w[0] == w[1]) {
+        if repeats(&numbers) {
             return Err(Error::corrupted("read document column", "a document number appears twice"));
         }
-        Ok(Self { tenant, numbers, versions, first_row })
+        let one_row_each = first_row.iter().zip(0..).all(|(first, i)| *first == i);
+        Ok(Self { tenant, numbers, versions, first_row, one_row_each })
     }
 
     /// The tenant of every document in it.
@@ -99,6 +101,18 @@ impl Column {
     #[must_use]
     pub fn rows(&self) -> u32 {
         self.first_row[self.numbers.len()]
+    }
+
+    /// Whether document i has row i and no other.
+    pub(crate) fn one_row_each(&self) -> bool {
+        self.one_row_each
+    }
+
+    /// The number and ordinal of every document, by number.
+    pub(crate) fn by_number(&self) -> Vec<(u32, u32)> {
+        let mut sorted: Vec<(u32, u32)> = self.numbers.iter().map(|number| number.0).zip(0..).collect();
+        sorted.sort_unstable();
+        sorted
     }
 
     /// The number and version of document `i`.
@@ -120,5 +134,47 @@ impl Column {
             return None;
         }
         Some(self.first_row.partition_point(|&first| first <= row) - 1)
+    }
+}
+
+/// Whether a number appears twice: by one bit a number where they lie close together, as those of one index do.
+fn repeats(numbers: &[DocumentNumber]) -> bool {
+    if numbers.is_sorted_by(|a, b| a < b) {
+        return false;
+    }
+    let (lowest, highest) = numbers.iter().fold((u32::MAX, 0), |(low, high), n| (low.min(n.0), high.max(n.0)));
+    let span = (highest - lowest) as usize + 1;
+    if span / 64 > numbers.len() {
+        let mut sorted = numbers.to_vec();
+        sorted.sort_unstable();
+        return !sorted.is_sorted_by(|a, b| a < b);
+    }
+    let mut seen = Bits::none(span);
+    numbers.iter().any(|n| !seen.insert(n.0 - lowest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_repeated_number_is_refused(
+            close in proptest::collection::vec(0..60u32, 0..12),
+            far in proptest::collection::vec(prop_oneof![0..9u32, 4_000_000_000..4_000_000_009u32], 0..6),
+        ) {
+            for numbers in [close, far] {
+                let distinct: std::collections::BTreeSet<u32> = numbers.iter().copied().collect();
+                let n = numbers.len();
+                let column = Column::new(
+                    Tenant::default(),
+                    numbers.iter().copied().map(DocumentNumber).collect(),
+                    vec![Version(0); n],
+                    vec![0; n + 1],
+                );
+                prop_assert_eq!(column.is_ok(), distinct.len() == n);
+            }
+        }
     }
 }

@@ -28,6 +28,8 @@ pub struct Identity {
     clearance: Option<String>,
     attributes: BTreeMap<String, Attribute>,
     expires_at: Timestamp,
+    /// Of everything above but the expiry; made at issue.
+    digest: IdentityDigest,
 }
 
 /// The value of an identity's attribute.
@@ -133,9 +135,13 @@ impl Identity {
         all
     }
 
-    /// The digest that caches are keyed by. `O(groups)`.
+    /// The digest that caches are keyed by.
     #[must_use]
     pub fn digest(&self) -> IdentityDigest {
+        self.digest
+    }
+
+    fn digested(&self) -> IdentityDigest {
         let mut hash = Sha256::new();
         let mut part = |bytes: &[u8]| {
             hash.update((bytes.len() as u64).to_le_bytes());
@@ -176,6 +182,7 @@ impl AssertedIdentity {
             clearance: None,
             attributes: BTreeMap::new(),
             expires_at: Timestamp(0),
+            digest: IdentityDigest([0; 32]),
         };
         Self { identity, ttl_seconds: DEFAULT_TTL_SECONDS, expires_at: None }
     }
@@ -252,6 +259,7 @@ impl AssertedIdentity {
         let now = clock.now();
         self.identity.expires_at = self.expires_at.unwrap_or(now.plus_seconds(self.ttl_seconds));
         self.identity.check_expiry(now)?;
+        self.identity.digest = self.identity.digested();
         Ok(self.identity)
     }
 }

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod acl;
+mod bits;
 mod document;
 mod event;
 mod explain;
@@ -15,6 +16,8 @@ mod identity;
 mod label;
 mod plane;
 mod principal;
+mod remembered;
+mod segment;
 pub mod specification;
 mod visible;
 
@@ -26,4 +29,5 @@ pub use identity::{AssertedIdentity, Attribute, Identity, IdentityDigest, Identi
 pub use label::{LabelRank, Labels};
 pub use plane::{AccessPlane, DocumentAccess};
 pub use principal::{Kind as PrincipalKind, Principal};
-pub use visible::{Permitted, SegmentAccess, Visible};
+pub use segment::SegmentAccess;
+pub use visible::{Permitted, Visible};

@@ -1,70 +1,100 @@
 //! Which rows of a segment may this identity see?
 //!
 //! [`Permitted`] holds for the whole index, [`Visible`] for one segment of it. Both have private constructors: a
-//! [`Visible`] comes out of [`SegmentAccess::visible`] and can afterwards only get smaller.
+//! [`Visible`] comes out of [`SegmentAccess::visible`](crate::SegmentAccess::visible) and can afterwards only get
+//! smaller.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use roaring::RoaringBitmap;
-use safepassage_error::{Error, Kind, Result};
 
-use crate::document::{Column, Tenant};
+use crate::bits::Bits;
+use crate::document::Tenant;
 use crate::identity::{Identity, IdentityDigest};
-use crate::plane::{AccessPlane, Clearance, Effective, RowPermission};
-use crate::principal::Principal;
-
-/// How many identities a segment remembers before it forgets them all.
-const REMEMBERED_IDENTITIES: usize = 1024;
+use crate::plane::{Effective, Passes};
+use crate::remembered::Remember;
 
 /// The effective ACLs an identity passes at one epoch.
 #[derive(Debug, Clone)]
-pub struct Permitted {
+pub struct Permitted(Arc<PermittedAt>);
+
+#[derive(Debug)]
+struct PermittedAt {
     tenant: Tenant,
     digest: IdentityDigest,
     epoch: u64,
-    clearance: Clearance,
-    principals: BTreeSet<Principal>,
-    passes: RoaringBitmap,
+    passes: Passes,
 }
 
 impl Permitted {
-    pub(crate) fn new(
-        identity: &Identity,
-        epoch: u64,
-        clearance: Clearance,
-        principals: BTreeSet<Principal>,
-        passes: RoaringBitmap,
-    ) -> Self {
-        Self { tenant: identity.tenant().clone(), digest: identity.digest(), epoch, clearance, principals, passes }
+    pub(crate) fn new(identity: &Identity, epoch: u64, passes: Passes) -> Self {
+        let (tenant, digest) = (identity.tenant().clone(), identity.digest());
+        Self(Arc::new(PermittedAt { tenant, digest, epoch, passes }))
     }
 
     /// The epoch it holds for.
     #[must_use]
     pub fn epoch(&self) -> u64 {
-        self.epoch
+        self.0.epoch
     }
 
     /// The tenant whose segments it opens.
     #[must_use]
     pub fn tenant(&self) -> &Tenant {
-        &self.tenant
+        &self.0.tenant
     }
 
-    fn lets_pass(&self, effective: &Effective) -> bool {
-        effective.permits(&self.principals, self.clearance)
+    pub(crate) fn digest(&self) -> IdentityDigest {
+        self.0.digest
+    }
+
+    /// The numbers of the effective ACLs that let it pass.
+    pub(crate) fn effective(&self) -> &Bits {
+        &self.0.passes.effective
+    }
+
+    pub(crate) fn lets_pass(&self, effective: &Effective) -> bool {
+        self.0.passes.permits(effective)
     }
 }
 
-/// The rows of one segment that one identity may see at one epoch.
+impl Remember for Permitted {
+    fn bytes(&self) -> usize {
+        self.0.passes.bytes()
+    }
+
+    fn at_rest(&self) -> Option<Self> {
+        None
+    }
+}
+
+/// The rows of one segment that one identity may see at one epoch: one bit a row.
 #[derive(Debug, Clone)]
 pub struct Visible {
     epoch: u64,
     segment_rows: u32,
-    rows: Arc<RoaringBitmap>,
+    set: Arc<RowSet>,
+}
+
+/// The rows behind a [`Visible`].
+#[derive(Debug)]
+struct RowSet {
+    rows: Bits,
+    len: u64,
+    list: OnceLock<Box<[u32]>>,
 }
 
 impl Visible {
+    pub(crate) fn new(epoch: u64, segment_rows: u32, rows: Bits) -> Self {
+        let set = RowSet { len: rows.len(), rows, list: OnceLock::new() };
+        Self { epoch, segment_rows, set: Arc::new(set) }
+    }
+
+    /// The same rows at another epoch: only for a set that does not depend on it.
+    pub(crate) fn at(&self, epoch: u64) -> Self {
+        Self { epoch, ..self.clone() }
+    }
+
     /// The epoch it holds for.
     #[must_use]
     pub fn epoch(&self) -> u64 {
@@ -77,28 +107,52 @@ impl Visible {
         self.segment_rows
     }
 
-    /// The visible rows.
+    /// Whether `row` is visible; a row the segment does not have is not.
+    #[inline]
     #[must_use]
-    pub fn rows(&self) -> &RoaringBitmap {
-        &self.rows
+    pub fn contains(&self, row: u32) -> bool {
+        self.set.rows.contains(row)
+    }
+
+    /// The visible rows as bits: `row` is bit `row % 64` of word `row / 64`. As many words as the segment's rows need;
+    /// bits beyond its last row are zero.
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        self.set.rows.words()
+    }
+
+    /// The visible rows, ascending. Made when first asked for and kept: 4 bytes a visible row.
+    #[must_use]
+    pub fn list(&self) -> &[u32] {
+        self.set.list.get_or_init(|| self.set.rows.iter().collect())
+    }
+
+    /// The visible rows as a compressed set, made anew. `O(segment rows / 64 + visible rows)`.
+    #[must_use]
+    pub fn rows(&self) -> RoaringBitmap {
+        self.set.rows.to_roaring()
     }
 
     /// How many rows are visible.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.rows.len()
+        self.set.len
     }
 
     /// Whether no row is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.set.len == 0
     }
 
     /// Only those rows that are also in `keep`.
     #[must_use]
     pub fn narrowed_to(&self, keep: &RoaringBitmap) -> Self {
-        Self { rows: Arc::new(&*self.rows & keep), ..*self }
+        let mut rows = Bits::none(self.segment_rows as usize);
+        for row in keep.range(..self.segment_rows).filter(|row| self.contains(*row)) {
+            rows.insert(row);
+        }
+        Self::new(self.epoch, self.segment_rows, rows)
     }
 
     /// Without the rows in `gone`.
@@ -107,142 +161,38 @@ impl Visible {
         if gone.is_empty() {
             return self.clone();
         }
-        Self { rows: Arc::new(&*self.rows - gone), ..*self }
+        let mut rows = self.set.rows.clone();
+        gone.iter().for_each(|row| rows.remove(row));
+        Self::new(self.epoch, self.segment_rows, rows)
     }
 }
 
-/// The documents of one segment with their permissions at the last epoch asked for, and the identities seen lately.
-#[derive(Debug)]
-pub struct SegmentAccess {
-    column: Column,
-    /// Document ordinals in the order of their numbers, to find a changed document.
-    by_number: Vec<u32>,
-    resolved: Mutex<Resolved>,
+/// A [`Visible`] as a segment remembers it; the epoch and the segment are the rememberer's.
+#[derive(Debug, Clone)]
+pub(crate) enum Kept {
+    /// Ready for use.
+    Dense(Visible),
+    /// Few rows that have not been asked for lately.
+    AtRest(Arc<RoaringBitmap>),
 }
 
-#[derive(Debug, Default)]
-struct Resolved {
-    epoch: u64,
-    /// The effective ACL of every document, [`NOBODY`] or [`OWN`].
-    effective: Vec<u32>,
-    /// Effective ACLs that only rows of an older version have.
-    own: HashMap<u32, Effective>,
-    remembered: HashMap<IdentityDigest, Arc<RoaringBitmap>>,
-}
-
-const NOBODY: u32 = u32::MAX;
-const OWN: u32 = u32::MAX - 1;
-
-impl SegmentAccess {
-    /// Starts with nothing resolved.
-    #[must_use]
-    pub fn new(column: Column) -> Self {
-        let mut by_number: Vec<u32> = (0..column.documents()).map(|i| u32::try_from(i).unwrap_or(u32::MAX)).collect();
-        by_number.sort_unstable_by_key(|&i| column.document(i as usize).0);
-        Self { column, by_number, resolved: Mutex::default() }
-    }
-
-    /// The documents.
-    #[must_use]
-    pub fn column(&self) -> &Column {
-        &self.column
-    }
-
-    /// The rows of this segment that `permitted` opens. Remembered by (identity digest, epoch); cold it costs one pass
-    /// over the documents.
-    ///
-    /// # Errors
-    /// `Conflict` if `permitted` was made at another epoch than `plane` is at.
-    pub fn visible(&self, plane: &AccessPlane, permitted: &Permitted) -> Result<Visible> {
-        if permitted.epoch != plane.epoch() {
-            return Err(Error::new(Kind::Conflict, "find visible rows", "permissions changed meanwhile; ask again"));
-        }
-        let segment_rows = self.column.rows();
-        let with = |rows| Visible { epoch: permitted.epoch, segment_rows, rows };
-        if *self.column.tenant() != permitted.tenant {
-            return Ok(with(Arc::default()));
-        }
-        let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
-        self.bring_to(plane, &mut resolved);
-        if let Some(rows) = resolved.remembered.get(&permitted.digest) {
-            return Ok(with(Arc::clone(rows)));
-        }
-        let rows = Arc::new(self.rows_passing(&resolved, permitted));
-        if resolved.remembered.len() >= REMEMBERED_IDENTITIES {
-            resolved.remembered.clear();
-        }
-        resolved.remembered.insert(permitted.digest, Arc::clone(&rows));
-        Ok(with(rows))
-    }
-
-    fn rows_passing(&self, resolved: &Resolved, permitted: &Permitted) -> RoaringBitmap {
-        let mut passes = vec![false; permitted.passes.max().map_or(0, |highest| highest as usize + 1)];
-        permitted.passes.iter().for_each(|id| passes[id as usize] = true);
-        let mut rows = RoaringBitmap::new();
-        for (i, &effective) in resolved.effective.iter().enumerate() {
-            let pass = match effective {
-                NOBODY => false,
-                OWN => resolved.own.get(&(i as u32)).is_some_and(|own| permitted.lets_pass(own)),
-                id => passes.get(id as usize).copied().unwrap_or(false),
-            };
-            if pass {
-                rows.insert_range(self.column.rows_of(i));
+impl Remember for Kept {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Dense(visible) => {
+                size_of_val(visible.words()) + visible.set.list.get().map_or(0, |list| size_of_val(&**list))
             }
+            Self::AtRest(rows) => rows.serialized_size(),
         }
-        rows
     }
 
-    /// Looks the documents' permissions up at the plane's epoch: all of them the first time, the changed ones later.
-    fn bring_to(&self, plane: &AccessPlane, resolved: &mut Resolved) {
-        if resolved.epoch == plane.epoch() && resolved.effective.len() == self.column.documents() {
-            return;
-        }
-        resolved.remembered.clear();
-        if resolved.effective.len() == self.column.documents() && resolved.epoch < plane.epoch() {
-            for number in plane.changes_since(resolved.epoch) {
-                let at = self.by_number.binary_search_by_key(&number, |&i| self.column.document(i as usize).0);
-                if let Ok(at) = at {
-                    self.resolve_one(plane, resolved, self.by_number[at]);
-                }
+    /// Finding many rows again costs no more than unpacking them, so only few rows rest.
+    fn at_rest(&self) -> Option<Self> {
+        match self {
+            Self::Dense(visible) if visible.len() < visible.words().len() as u64 => {
+                Some(Self::AtRest(Arc::new(visible.rows())))
             }
-        } else {
-            resolved.own.clear();
-            resolved.effective = vec![NOBODY; self.column.documents()];
-            (0..self.by_number.len()).for_each(|i| self.resolve_one(plane, resolved, i as u32));
+            _ => None,
         }
-        resolved.epoch = plane.epoch();
-    }
-
-    fn resolve_one(&self, plane: &AccessPlane, resolved: &mut Resolved, i: u32) {
-        let (number, version) = self.column.document(i as usize);
-        resolved.effective[i as usize] = match plane.row_permission(number, version) {
-            RowPermission::Nobody => NOBODY,
-            RowPermission::Interned(id) => id,
-            RowPermission::Own(effective) => {
-                resolved.own.insert(i, effective);
-                OWN
-            }
-        };
-    }
-
-    /// Whether each document of the segment passes, documents without rows included: what `visible` lists.
-    ///
-    /// # Errors
-    /// As [`SegmentAccess::visible`].
-    pub fn visible_documents(&self, plane: &AccessPlane, permitted: &Permitted) -> Result<RoaringBitmap> {
-        if permitted.epoch != plane.epoch() {
-            return Err(Error::new(Kind::Conflict, "find visible rows", "permissions changed meanwhile; ask again"));
-        }
-        if *self.column.tenant() != permitted.tenant {
-            return Ok(RoaringBitmap::new());
-        }
-        let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
-        self.bring_to(plane, &mut resolved);
-        let pass = |i: &u32| match resolved.effective[*i as usize] {
-            NOBODY => false,
-            OWN => resolved.own.get(i).is_some_and(|own| permitted.lets_pass(own)),
-            id => permitted.passes.contains(id),
-        };
-        Ok((0..self.by_number.len() as u32).filter(pass).collect())
     }
 }

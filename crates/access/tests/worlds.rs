@@ -129,11 +129,11 @@ proptest! {
                     let want = expected(&world, segment, identity);
                     let cold = segment.visible(&plane, &permitted).unwrap();
                     let warm = segment.visible(&plane, &permitted).unwrap();
-                    prop_assert_eq!(cold.rows(), &want);
-                    prop_assert_eq!(warm.rows(), &want);
+                    prop_assert_eq!(&cold.rows(), &want);
+                    prop_assert_eq!(&warm.rows(), &want);
                     let fresh = SegmentAccess::new(segment.column().clone());
                     let again = restored.visible_with(&fresh, identity);
-                    prop_assert_eq!(again.rows(), &want);
+                    prop_assert_eq!(&again.rows(), &want);
                     for i in segment.visible_documents(&plane, &permitted).unwrap() {
                         let (number, version) = segment.column().document(i as usize);
                         let explained = plane

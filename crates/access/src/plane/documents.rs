@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use safepassage_error::{Error, Result};
 
-use super::{Effective, with_revocations};
+use super::{Effective, EffectiveTable, NOBODY, with_revocations};
 use crate::document::{DocumentNumber, Tenant, Version};
 use crate::event::Binding;
 use crate::principal::Principal;
@@ -15,34 +15,54 @@ pub(super) struct Entry {
     pub tenant: Tenant,
     pub id: Box<str>,
     pub bindings: Vec<Binding>,
+    /// The base ACL of every binding, revocations written in.
+    bases: Vec<u32>,
     pub revoked: BTreeSet<Principal>,
-    pub effective: u32,
 }
 
 impl Entry {
     /// The bindings that rows of `version` need (of the newest for `None`): every one stated from the last binding of
     /// that version on; for an unknown version every one ever stated.
     pub fn bound(&self, version: Option<Version>) -> &[Binding] {
-        let newest = self.bindings.len().saturating_sub(1);
-        let from = match version {
-            None => newest,
-            Some(version) => self.bindings.iter().rposition(|b| b.version == version).unwrap_or(0),
-        };
-        &self.bindings[from.min(self.bindings.len())..]
+        &self.bindings[self.bound_from(version)..]
     }
 
-    /// The effective ACL for rows of `version`, or of the newest for `None`.
-    pub fn effective_of(&self, version: Option<Version>) -> Effective {
-        let bound = self.bound(version);
-        let label = bound.iter().map(|b| b.label).max().unwrap_or(crate::label::LabelRank(u8::MAX));
-        Effective::new(bound.iter().map(|b| with_revocations(&b.acl, &self.revoked)), label)
+    fn bound_from(&self, version: Option<Version>) -> usize {
+        match version {
+            None => self.bindings.len().saturating_sub(1),
+            Some(version) => self.bindings.iter().rposition(|b| b.version == version).unwrap_or(0),
+        }
     }
+
+    /// The effective ACL for rows of `version`, or of the newest for `None`; none if nothing was ever stated.
+    fn effective_of(&self, version: Option<Version>) -> Option<Effective> {
+        let from = self.bound_from(version);
+        let label = self.bindings[from..].iter().map(|b| b.label).max()?;
+        Effective::new(&self.bases[from..], label)
+    }
+}
+
+/// How the permission of a row is looked up.
+#[derive(Debug, Clone)]
+pub(crate) enum RowPermission {
+    Nobody,
+    Interned(u32),
+    Own(Effective),
+}
+
+/// The newest version of a document and the number of the effective ACL of its rows, or [`NOBODY`].
+#[derive(Debug, Clone, Copy)]
+struct Newest {
+    version: Version,
+    effective: u32,
 }
 
 /// All documents by number, by (tenant, id), and in the order of their last change.
 #[derive(Debug, Default)]
 pub(super) struct Documents {
     entries: Vec<Entry>,
+    /// Beside the entries, so that the permissions of a whole segment are one pass over little memory.
+    newest: Vec<Newest>,
     numbers: HashMap<Tenant, HashMap<Box<str>, DocumentNumber>>,
     changes: Vec<(u64, DocumentNumber)>,
 }
@@ -72,9 +92,10 @@ impl Documents {
             tenant: tenant.clone(),
             id: id.into(),
             bindings: Vec::new(),
+            bases: Vec::new(),
             revoked: BTreeSet::new(),
-            effective: u32::MAX,
         });
+        self.newest.push(Newest { version: Version(0), effective: NOBODY });
         Ok(())
     }
 
@@ -115,10 +136,34 @@ impl Documents {
         Ok(())
     }
 
-    pub fn set_effective(&mut self, number: DocumentNumber, effective: u32, epoch: u64) {
-        if let Some(entry) = self.entries.get_mut(number.0 as usize) {
-            entry.effective = effective;
-            self.changes.push((epoch, number));
+    /// Finds what the rows of a document need after something was said about it at `epoch`.
+    pub fn settle(&mut self, number: DocumentNumber, table: &mut EffectiveTable, epoch: u64) -> Result<()> {
+        let entry = self.entry(number)?;
+        let base = |binding: &Binding| match entry.revoked.is_empty() {
+            true => table.intern_base(&binding.acl),
+            false => table.intern_base(&with_revocations(&binding.acl, &entry.revoked)),
+        };
+        entry.bases = entry.bindings.iter().map(base).collect();
+        let effective = entry.effective_of(None).map_or(NOBODY, |effective| table.intern(effective));
+        let version = entry.bindings.last().map_or(Version(0), |binding| binding.version);
+        self.newest[number.0 as usize] = Newest { version, effective };
+        self.changes.push((epoch, number));
+        Ok(())
+    }
+
+    /// What rows of `version` of a document need.
+    ///
+    /// The newest version has its effective ACL ready. Rows of an older or unknown version need every ACL stated since,
+    /// so theirs is put together on the spot.
+    #[inline]
+    pub fn row_permission(&self, number: DocumentNumber, version: Version) -> RowPermission {
+        match self.newest.get(number.0 as usize) {
+            None | Some(Newest { effective: NOBODY, .. }) => RowPermission::Nobody,
+            Some(newest) if newest.version == version => RowPermission::Interned(newest.effective),
+            Some(_) => {
+                let effective = self.get(number).and_then(|entry| entry.effective_of(Some(version)));
+                effective.map_or(RowPermission::Nobody, RowPermission::Own)
+            }
         }
     }
 

@@ -1,16 +1,21 @@
 //! Which ACLs must all permit, and who passes them?
 //!
-//! An effective ACL is a conjunction of ACLs with the highest of their labels. Equal ones share one number, so that
-//! an identity is tested once against each distinct one, however many documents point at it.
+//! Every distinct ACL that some document is bound to, revocations written in, has a number: these are the *base* ACLs.
+//! An effective ACL is a conjunction of base ACLs with the highest of their labels, and has a number as well. An
+//! identity is tested once against all base ACLs, by lists of those that allow or deny a principal; the rest is bits.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use roaring::RoaringBitmap;
-
 use crate::acl::Acl;
+use crate::bits::Bits;
 use crate::label::LabelRank;
 use crate::principal::Principal;
+
+/// Stands where a document has no effective ACL: it permits nobody.
+pub(crate) const NOBODY: u32 = u32::MAX;
+/// Numbers of ACLs stay below what stands for something else.
+const MOST_ACLS: usize = u32::MAX as usize - 8;
 
 /// What an identity brings besides its principals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,39 +24,56 @@ pub(crate) struct Clearance {
     pub groups_complete: bool,
 }
 
-/// ACLs that must all permit, and the label of the rows under them.
+/// Base ACLs that must all permit, and the label of the rows under them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Effective {
-    acls: Vec<Acl>,
+    first: u32,
+    /// Ascending, without `first`; nearly always empty.
+    others: Box<[u32]>,
     label: LabelRank,
 }
 
 impl Effective {
-    /// The conjunction of `acls`; order and repetition do not matter. No ACL at all permits nobody.
-    pub fn new(acls: impl IntoIterator<Item = Acl>, label: LabelRank) -> Self {
-        let distinct: BTreeSet<Acl> = acls.into_iter().collect();
-        let acls = if distinct.is_empty() { vec![Acl::default()] } else { distinct.into_iter().collect() };
-        Self { acls, label }
-    }
-
-    /// The one rule: the label is within the clearance, every ACL allows one of the principals, none denies one, and
-    /// nobody with unknown groups passes a group deny.
-    pub fn permits(&self, principals: &BTreeSet<Principal>, clearance: Clearance) -> bool {
-        self.label <= clearance.highest
-            && self.acls.iter().all(|acl| {
-                principals.iter().any(|p| acl.allow.contains(p))
-                    && !principals.iter().any(|p| acl.deny.contains(p))
-                    && (clearance.groups_complete || !acl.denies_a_group())
-            })
+    /// The conjunction of `bases`; order and repetition do not matter. No ACL at all permits nobody: `None`.
+    pub fn new(bases: &[u32], label: LabelRank) -> Option<Self> {
+        let distinct: BTreeSet<u32> = bases.iter().copied().collect();
+        let mut ascending = distinct.into_iter();
+        Some(Self { first: ascending.next()?, others: ascending.collect(), label })
     }
 }
 
-/// Distinct effective ACLs by number, and where each principal is allowed.
+/// What an identity passes.
+#[derive(Debug)]
+pub(crate) struct Passes {
+    clearance: Clearance,
+    /// By number of the base ACL.
+    bases: Bits,
+    /// By number of the effective ACL.
+    pub effective: Bits,
+}
+
+impl Passes {
+    /// The one rule: the label is within the clearance and every base ACL permits.
+    pub fn permits(&self, effective: &Effective) -> bool {
+        effective.label <= self.clearance.highest
+            && self.bases.contains(effective.first)
+            && effective.others.iter().all(|base| self.bases.contains(*base))
+    }
+
+    pub fn bytes(&self) -> usize {
+        size_of_val(self.bases.words()) + size_of_val(self.effective.words())
+    }
+}
+
+/// Distinct ACLs by number, and where each principal is allowed and denied.
 #[derive(Debug, Default)]
 pub(super) struct EffectiveTable {
-    by_id: Vec<Arc<Effective>>,
-    ids: HashMap<Arc<Effective>, u32>,
-    allowed_in: HashMap<Principal, RoaringBitmap>,
+    base_ids: HashMap<Arc<Acl>, u32>,
+    allowed_in: HashMap<Principal, Vec<u32>>,
+    denied_in: HashMap<Principal, Vec<u32>>,
+    denies_a_group: Vec<u32>,
+    by_id: Vec<Effective>,
+    ids: HashMap<Effective, u32>,
 }
 
 impl EffectiveTable {
@@ -59,32 +81,117 @@ impl EffectiveTable {
         self.by_id.len()
     }
 
-    pub fn get(&self, id: u32) -> &Effective {
-        &self.by_id[id as usize]
+    /// The number of a base ACL.
+    pub fn intern_base(&mut self, acl: &Acl) -> u32 {
+        if let Some(&id) = self.base_ids.get(acl) {
+            return id;
+        }
+        let id = next_id(self.base_ids.len());
+        for (principals, named_in) in [(&acl.allow, &mut self.allowed_in), (&acl.deny, &mut self.denied_in)] {
+            for principal in principals {
+                match named_in.get_mut(principal) {
+                    Some(ids) => ids.push(id),
+                    None => drop(named_in.insert(principal.clone(), vec![id])),
+                }
+            }
+        }
+        if acl.denies_a_group() {
+            self.denies_a_group.push(id);
+        }
+        self.base_ids.insert(Arc::new(acl.clone()), id);
+        id
     }
 
+    /// The number of an effective ACL.
     pub fn intern(&mut self, effective: Effective) -> u32 {
         if let Some(&id) = self.ids.get(&effective) {
             return id;
         }
-        let id = u32::try_from(self.by_id.len()).expect("fewer than 2^32 distinct ACLs fit in memory");
-        // Whoever passes must be allowed by every ACL, so indexing one of them finds all candidates.
-        let fewest = effective.acls.iter().min_by_key(|acl| acl.allow.len()).expect("never empty");
-        for principal in &fewest.allow {
-            self.allowed_in.entry(principal.clone()).or_default().insert(id);
-        }
-        let shared = Arc::new(effective);
-        self.by_id.push(Arc::clone(&shared));
-        self.ids.insert(shared, id);
+        let id = next_id(self.by_id.len());
+        self.by_id.push(effective.clone());
+        self.ids.insert(effective, id);
         id
     }
 
-    /// The ids of all effective ACLs that could permit one of `principals`.
-    pub fn naming(&self, principals: &BTreeSet<Principal>) -> RoaringBitmap {
-        let mut found = RoaringBitmap::new();
-        for bitmap in principals.iter().filter_map(|p| self.allowed_in.get(p)) {
-            found |= bitmap;
+    /// What somebody with `principals` passes: a base ACL if it allows one of them, denies none of them and, for
+    /// somebody whose groups are not all known, denies no group at all. `O(ACLs that name one of them + all / 64)` for
+    /// the base ACLs, then one look at every effective one.
+    pub fn passed_by(&self, principals: &BTreeSet<Principal>, clearance: Clearance) -> Passes {
+        let mut bases = Bits::none(self.base_ids.len());
+        for &id in principals.iter().filter_map(|p| self.allowed_in.get(p)).flatten() {
+            bases.insert(id);
         }
-        found
+        for &id in principals.iter().filter_map(|p| self.denied_in.get(p)).flatten() {
+            bases.remove(id);
+        }
+        if !clearance.groups_complete {
+            self.denies_a_group.iter().for_each(|id| bases.remove(*id));
+        }
+        let mut passes = Passes { clearance, bases, effective: Bits::default() };
+        passes.effective = Bits::of(&self.by_id, |effective| passes.permits(effective));
+        passes
+    }
+}
+
+fn next_id(taken: usize) -> u32 {
+    assert!(taken < MOST_ACLS, "fewer than 2^32 distinct ACLs fit in memory");
+    taken as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn principal() -> impl Strategy<Value = Principal> {
+        prop_oneof![
+            1 => Just(Principal::Public),
+            1 => Just(Principal::Everyone),
+            4 => (0..12u8).prop_map(|i| Principal::user(&format!("u{i}"))),
+            9 => (0..30u8).prop_map(|i| Principal::group(&format!("g{i}"))),
+        ]
+    }
+
+    fn some(most: usize) -> impl Strategy<Value = BTreeSet<Principal>> {
+        proptest::collection::btree_set(principal(), 0..most)
+    }
+
+    fn permits(acls: &[&Acl], label: u8, principals: &BTreeSet<Principal>, clearance: Clearance) -> bool {
+        let mut all = label <= clearance.highest.0 && !acls.is_empty();
+        for acl in acls {
+            let allowed = acl.allow.iter().any(|p| principals.contains(p));
+            let denied = acl.deny.iter().any(|p| principals.contains(p));
+            let unsure = !clearance.groups_complete && acl.deny.iter().any(Principal::is_group);
+            all = all && allowed && !denied && !unsure;
+        }
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, rng_seed: proptest::test_runner::RngSeed::Fixed(13), failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn the_tables_say_what_the_plain_loop_says(
+            acls in proptest::collection::vec((some(5), some(3)).prop_map(|(allow, deny)| Acl { allow, deny }), 1..90),
+            conjunctions in proptest::collection::vec((proptest::collection::vec(0..90usize, 0..4), 0..4u8), 1..200),
+            askers in proptest::collection::vec((some(25), 0..4u8, any::<bool>()), 1..6),
+        ) {
+            let mut table = EffectiveTable::default();
+            let bases: Vec<u32> = acls.iter().map(|acl| table.intern_base(acl)).collect();
+            let mut ids = Vec::new();
+            for (of, label) in &conjunctions {
+                let of: Vec<usize> = of.iter().map(|i| i % acls.len()).collect();
+                let effective = Effective::new(&of.iter().map(|i| bases[*i]).collect::<Vec<_>>(), LabelRank(*label));
+                ids.push((effective.map_or(NOBODY, |e| table.intern(e)), of, *label));
+            }
+            for (principals, highest, groups_complete) in &askers {
+                let clearance = Clearance { highest: LabelRank(*highest), groups_complete: *groups_complete };
+                let passes = table.passed_by(principals, clearance);
+                prop_assert_eq!(passes.effective.words().len(), table.len().div_ceil(64));
+                for (id, of, label) in &ids {
+                    let of: Vec<&Acl> = of.iter().map(|i| &acls[*i]).collect();
+                    prop_assert_eq!(passes.effective.contains(*id), permits(&of, *label, principals, clearance));
+                }
+            }
+        }
     }
 }

@@ -1,21 +1,22 @@
 //! What does every document permit, at this epoch?
 //!
 //! In go [`AccessEvent`]s, one batch an epoch; out come answers about identities. Three tables do the work: documents
-//! by number with the ACLs their versions are bound to, distinct *effective* ACLs interned and numbered, and the
-//! inverted map from a principal to the effective ACLs that name it under allow.
+//! by number with the ACLs their versions are bound to, distinct ACLs and conjunctions of them interned and numbered,
+//! and the inverted maps from a principal to the ACLs that allow or deny it.
 
 mod documents;
 mod effective;
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
-use roaring::RoaringBitmap;
 use safepassage_error::system::Timestamp;
 use safepassage_error::{Error, Kind, Result};
 
 use documents::Documents;
+pub(crate) use documents::RowPermission;
 use effective::EffectiveTable;
-pub(crate) use effective::{Clearance, Effective};
+pub(crate) use effective::{Clearance, Effective, NOBODY, Passes};
 
 use crate::acl::Acl;
 use crate::document::{DocumentNumber, Tenant, Version};
@@ -24,15 +25,33 @@ use crate::explain::Explanation;
 use crate::identity::Identity;
 use crate::label::{LabelRank, Labels};
 use crate::principal::Principal;
+use crate::remembered::Remembered;
 use crate::visible::Permitted;
 
+/// What remembered identities may cost; each takes a bit for every distinct ACL.
+const REMEMBERED_BYTES: usize = 16 << 20;
+
 /// The permissions of one index at one `acl_epoch`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct AccessPlane {
     epoch: u64,
     labels: Labels,
     documents: Documents,
     effective: EffectiveTable,
+    remembered: Mutex<Remembered<Permitted>>,
+}
+
+impl Default for AccessPlane {
+    /// The plane at epoch 0, before anything was said.
+    fn default() -> Self {
+        Self {
+            epoch: 0,
+            labels: Labels::default(),
+            documents: Documents::default(),
+            effective: EffectiveTable::default(),
+            remembered: Mutex::new(Remembered::within(REMEMBERED_BYTES)),
+        }
+    }
 }
 
 /// What stands written about one document.
@@ -88,6 +107,7 @@ impl AccessPlane {
         if epoch != self.epoch + 1 {
             return Err(Error::corrupted("apply access log", "an epoch is missing").with("epoch", epoch));
         }
+        self.remembered.get_mut().unwrap_or_else(PoisonError::into_inner).forget();
         for event in events {
             self.apply_one(event).map_err(|e| e.with("epoch", epoch))?;
         }
@@ -118,12 +138,7 @@ impl AccessPlane {
                 number
             }
         };
-        let entry =
-            self.documents.get(*number).ok_or_else(|| Error::corrupted("apply access log", "unknown document"))?;
-        let current = entry.effective_of(None);
-        let id = self.effective.intern(current);
-        self.documents.set_effective(*number, id, self.epoch + 1);
-        Ok(())
+        self.documents.settle(*number, &mut self.effective, self.epoch + 1)
     }
 
     /// The number of a document.
@@ -145,21 +160,22 @@ impl AccessPlane {
         Some(DocumentAccess { number, bindings: entry.bindings.clone(), revoked: entry.revoked.clone() })
     }
 
-    /// Which effective ACLs let `identity` pass: looks up those that name one of its principals, then tests the rule
-    /// on exactly those. `O(principals + matching ACLs)`.
+    /// Which effective ACLs let `identity` pass. Remembered by (identity digest, epoch); cold it costs
+    /// `O(principals + ACLs that name one of them + distinct effective ACLs)`.
     ///
     /// # Errors
     /// `Denied` if the identity has expired; `Invalid` if its clearance is not a label of this index.
     pub fn permitted(&self, identity: &Identity, now: Timestamp) -> Result<Permitted> {
         identity.check_expiry(now)?;
-        let clearance = self.clearance(identity)?;
-        let principals = identity.principals();
-        let matching = self.effective.naming(&principals);
-        let passes = matching
-            .iter()
-            .filter(|&id| self.effective.get(id).permits(&principals, clearance))
-            .collect::<RoaringBitmap>();
-        Ok(Permitted::new(identity, self.epoch, clearance, principals, passes))
+        let remembered = || self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = remembered().get(&identity.digest(), self.epoch);
+        if let Some(permitted) = known {
+            return Ok(permitted);
+        }
+        let passes = self.effective.passed_by(&identity.principals(), self.clearance(identity)?);
+        let permitted = Permitted::new(identity, self.epoch, passes);
+        remembered().put(identity.digest(), self.epoch, permitted.clone());
+        Ok(permitted)
     }
 
     fn clearance(&self, identity: &Identity) -> Result<Clearance> {
@@ -191,31 +207,16 @@ impl AccessPlane {
         Ok(crate::explain::explain(&self.labels, entry.bound(version), &entry.revoked, identity, clearance))
     }
 
-    /// The effective ACL of document `number` for rows of `version`, as an id of the table when it is in it.
-    ///
-    /// The newest version has its id ready. Rows of an older or unknown version need every ACL stated since, so their
-    /// effective ACL is put together on the spot.
+    /// What rows of `version` of document `number` need.
+    #[inline]
     pub(crate) fn row_permission(&self, number: DocumentNumber, version: Version) -> RowPermission {
-        let Some(entry) = self.documents.get(number) else { return RowPermission::Nobody };
-        match entry.bindings.last() {
-            None => RowPermission::Nobody,
-            Some(newest) if newest.version == version => RowPermission::Interned(entry.effective),
-            Some(_) => RowPermission::Own(entry.effective_of(Some(version))),
-        }
+        self.documents.row_permission(number, version)
     }
 
     /// Documents whose permission changed after `epoch`, newest last; may repeat.
-    pub fn changes_since(&self, epoch: u64) -> impl Iterator<Item = DocumentNumber> + '_ {
+    pub fn changes_since(&self, epoch: u64) -> impl ExactSizeIterator<Item = DocumentNumber> + '_ {
         self.documents.changed_since(epoch).iter().map(|(_, number)| *number)
     }
-}
-
-/// How the permission of a row is looked up.
-#[derive(Debug, Clone)]
-pub(crate) enum RowPermission {
-    Nobody,
-    Interned(u32),
-    Own(Effective),
 }
 
 /// The ACL of a document with its revocations written in as denies.

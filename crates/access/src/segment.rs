@@ -1,0 +1,189 @@
+//! Here are the documents of one segment: what does each permit at this epoch, and which rows does that open?
+//!
+//! A document's permission is looked up once and again only when the plane says that it changed. From then on an
+//! identity costs one pass over the documents, and an identity that was here before nothing.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use roaring::RoaringBitmap;
+use safepassage_error::{Error, Kind, Result};
+
+use crate::bits::Bits;
+use crate::document::Column;
+use crate::plane::{AccessPlane, Effective, NOBODY, RowPermission};
+use crate::remembered::Remembered;
+use crate::visible::{Kept, Permitted, Visible};
+
+/// What remembered identities may cost: a few per cent of the vectors beside it.
+const REMEMBERED_BYTES_PER_ROW: usize = 64;
+/// What they may cost in a small segment.
+const REMEMBERED_BYTES_AT_LEAST: usize = 1 << 20;
+/// So many changed documents are looked up one by one; of more, up to a sixteenth of the segment.
+const FEW_CHANGED: usize = 16;
+
+/// Stands where a document has an effective ACL of its own, which is not in the plane's table.
+const OWN: u32 = u32::MAX - 1;
+
+/// The documents of one segment with their permissions at the last epoch asked for, and the identities seen lately.
+#[derive(Debug)]
+pub struct SegmentAccess {
+    column: Column,
+    /// (number, ordinal) of every document by number, to find a changed one; made at the first change.
+    by_number: OnceLock<Vec<(u32, u32)>>,
+    resolved: RwLock<Resolved>,
+    remembered: Mutex<Remembered<Kept>>,
+    /// What nobody sees, for identities of other tenants.
+    nothing: OnceLock<Visible>,
+}
+
+#[derive(Debug, Default)]
+struct Resolved {
+    epoch: Option<u64>,
+    /// The number of every document's effective ACL, [`NOBODY`] or [`OWN`].
+    effective: Vec<u32>,
+    /// Effective ACLs that only rows of an older version have, by ordinal.
+    own: HashMap<u32, Effective>,
+}
+
+impl SegmentAccess {
+    /// Starts with nothing resolved.
+    #[must_use]
+    pub fn new(column: Column) -> Self {
+        let budget = (column.rows() as usize * REMEMBERED_BYTES_PER_ROW).max(REMEMBERED_BYTES_AT_LEAST);
+        Self {
+            column,
+            by_number: OnceLock::new(),
+            resolved: RwLock::default(),
+            remembered: Mutex::new(Remembered::within(budget)),
+            nothing: OnceLock::new(),
+        }
+    }
+
+    /// The documents.
+    #[must_use]
+    pub fn column(&self) -> &Column {
+        &self.column
+    }
+
+    /// The rows of this segment that `permitted` opens. Remembered by (identity digest, epoch); cold it costs one pass
+    /// over the documents.
+    ///
+    /// # Errors
+    /// `Conflict` if `permitted` was made at another epoch than `plane` is at.
+    pub fn visible(&self, plane: &AccessPlane, permitted: &Permitted) -> Result<Visible> {
+        let epoch = check_epoch(plane, permitted)?;
+        let rows = self.column.rows();
+        if self.column.tenant() != permitted.tenant() {
+            let nothing = self.nothing.get_or_init(|| Visible::new(epoch, rows, Bits::none(rows as usize)));
+            return Ok(nothing.at(epoch));
+        }
+        let known = self.remembered().get(&permitted.digest(), epoch);
+        let visible = match known {
+            Some(Kept::Dense(visible)) => return Ok(visible),
+            Some(Kept::AtRest(set)) => Visible::new(epoch, rows, Bits::from_roaring(&set, rows)),
+            None => Visible::new(epoch, rows, self.rows_of(self.passing(&self.resolved_at(plane), permitted))),
+        };
+        self.remembered().put(permitted.digest(), epoch, Kept::Dense(visible.clone()));
+        Ok(visible)
+    }
+
+    /// Whether each document of the segment passes, documents without rows included: what `visible` lists.
+    ///
+    /// # Errors
+    /// As [`SegmentAccess::visible`].
+    pub fn visible_documents(&self, plane: &AccessPlane, permitted: &Permitted) -> Result<RoaringBitmap> {
+        check_epoch(plane, permitted)?;
+        if self.column.tenant() != permitted.tenant() {
+            return Ok(RoaringBitmap::new());
+        }
+        Ok(self.passing(&self.resolved_at(plane), permitted).to_roaring())
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Remembered<Kept>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The documents that pass, by ordinal.
+    fn passing(&self, resolved: &Resolved, permitted: &Permitted) -> Bits {
+        let mut documents = Bits::positions(&resolved.effective, permitted.effective());
+        for (&i, own) in &resolved.own {
+            if permitted.lets_pass(own) {
+                documents.insert(i);
+            }
+        }
+        documents
+    }
+
+    /// The rows of `documents`.
+    fn rows_of(&self, documents: Bits) -> Bits {
+        if self.column.one_row_each() {
+            return documents;
+        }
+        let mut rows = Bits::none(self.column.rows() as usize);
+        for run in documents.runs() {
+            let last = run.end as usize - 1;
+            rows.insert_range(self.column.rows_of(run.start as usize).start..self.column.rows_of(last).end);
+        }
+        rows
+    }
+
+    /// The documents' permissions at the plane's epoch: all looked up the first time, the changed ones later.
+    fn resolved_at(&self, plane: &AccessPlane) -> RwLockReadGuard<'_, Resolved> {
+        let resolved = self.resolved.read().unwrap_or_else(PoisonError::into_inner);
+        if resolved.epoch == Some(plane.epoch()) {
+            return resolved;
+        }
+        drop(resolved);
+        let mut resolved = self.resolved.write().unwrap_or_else(PoisonError::into_inner);
+        self.bring_to(plane, &mut resolved);
+        RwLockWriteGuard::downgrade(resolved)
+    }
+
+    fn bring_to(&self, plane: &AccessPlane, resolved: &mut Resolved) {
+        let changed = match resolved.epoch {
+            Some(epoch) if epoch == plane.epoch() => return,
+            Some(epoch) if epoch < plane.epoch() => Some(plane.changes_since(epoch)),
+            _ => None,
+        };
+        // Whatever happens in between, half of two epochs is never taken for one.
+        resolved.epoch = None;
+        match changed {
+            Some(changed) if changed.len() < FEW_CHANGED.max(self.column.documents() / 16) => {
+                let by_number = self.by_number.get_or_init(|| self.column.by_number());
+                for number in changed {
+                    if let Ok(at) = by_number.binary_search_by_key(&number.0, |(number, _)| *number) {
+                        let i = by_number[at].1;
+                        resolved.own.remove(&i);
+                        resolved.effective[i as usize] = self.look_up(plane, &mut resolved.own, i);
+                    }
+                }
+            }
+            _ => {
+                resolved.own.clear();
+                let (own, documents) = (&mut resolved.own, self.column.documents() as u32);
+                resolved.effective = (0..documents).map(|i| self.look_up(plane, own, i)).collect();
+            }
+        }
+        resolved.epoch = Some(plane.epoch());
+    }
+
+    fn look_up(&self, plane: &AccessPlane, own: &mut HashMap<u32, Effective>, i: u32) -> u32 {
+        let (number, version) = self.column.document(i as usize);
+        match plane.row_permission(number, version) {
+            RowPermission::Nobody => NOBODY,
+            RowPermission::Interned(id) => id,
+            RowPermission::Own(effective) => {
+                own.insert(i, effective);
+                OWN
+            }
+        }
+    }
+}
+
+fn check_epoch(plane: &AccessPlane, permitted: &Permitted) -> Result<u64> {
+    if permitted.epoch() != plane.epoch() {
+        return Err(Error::new(Kind::Conflict, "find visible rows", "permissions changed meanwhile; ask again"));
+    }
+    Ok(permitted.epoch())
+}
