@@ -131,11 +131,14 @@ class Index:
         embedder: str | PathLike[str] | None = None,
         chunk_tokens: int | None = None,
         overlap: int | None = None,
+        metric: Literal["cosine", "inner_product", "l2"] = "cosine",
+        precision: Literal["f32", "f16"] = "f32",
     ) -> Index:
         """Makes a new index in the folder `path`.
 
         With `dim` the caller brings vectors of that many numbers; without, `embedder` makes them from texts: the path
-        of a BERT-family model folder, or the built-in all-MiniLM-L6-v2.
+        of a BERT-family model folder, or the built-in all-MiniLM-L6-v2. `metric` says what near means (by L2 the score
+        is the squared distance, negative), `precision` how exact vectors are kept.
         """
 
     @staticmethod

@@ -23,11 +23,14 @@ impl Index {
     ///
     /// With `dim` the caller brings vectors of that many numbers; without, `embedder` makes them from texts: the path
     /// of a BERT-family model folder, or the built-in all-MiniLM-L6-v2. `default_label` is the label of unlabelled
-    /// rows; the lowest unless set. `chunk_tokens` and `overlap` say how texts are cut.
+    /// rows; the lowest unless set. `chunk_tokens` and `overlap` say how texts are cut. `metric` says what near means:
+    /// `"cosine"`, `"inner_product"` or `"l2"` (the score is then the squared distance, negative); `precision` how exact
+    /// vectors are kept: `"f32"` or `"f16"`.
     ///
     /// Raises `ConflictError` if there is an index already and `InvalidError` for settings that make no sense.
     #[staticmethod]
-    #[pyo3(signature = (path, dim = None, default_label = None, *, embedder = None, chunk_tokens = None, overlap = None))]
+    #[pyo3(signature = (path, dim = None, default_label = None, *, embedder = None, chunk_tokens = None, overlap = None, metric = "cosine", precision = "f32"))]
+    #[expect(clippy::too_many_arguments, reason = "the settings of an index")]
     fn create(
         py: Python<'_>,
         path: PathBuf,
@@ -36,7 +39,11 @@ impl Index {
         embedder: Option<PathBuf>,
         chunk_tokens: Option<usize>,
         overlap: Option<usize>,
+        metric: &str,
+        precision: &str,
     ) -> PyResult<Self> {
+        let metric = named("metric", metric, "cosine, inner_product or l2")?;
+        let precision = named("precision", precision, "f32 or f16")?;
         let choice = match (dim, embedder) {
             (Some(_), Some(_)) => return Err(invalid("create index", "give `dim` or `embedder`, not both")),
             (Some(_), None) if chunk_tokens.is_some() || overlap.is_some() => {
@@ -53,7 +60,8 @@ impl Index {
                 Some(name) => labels.with_default(&name)?,
                 None => labels,
             };
-            Engine::create(&path, Create { embedder: choice, chunk_tokens, overlap_tokens: overlap, labels })
+            let overlap_tokens = overlap;
+            Engine::create(&path, Create { embedder: choice, chunk_tokens, overlap_tokens, labels, metric, precision })
         })?;
         Ok(Self { engine, path })
     }
@@ -89,4 +97,10 @@ impl Index {
     fn __repr__(&self) -> String {
         format!("Index({:?})", self.path)
     }
+}
+
+/// The setting called `name`.
+fn named<T: serde::de::DeserializeOwned>(setting: &str, name: &str, known: &str) -> PyResult<T> {
+    serde_json::from_value(name.into())
+        .map_err(|_| invalid("create index", format!("`{setting}` is {known}, not `{name}`")))
 }

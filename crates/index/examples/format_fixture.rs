@@ -16,8 +16,7 @@ const DIM: usize = 8;
 
 fn main() -> Result<()> {
     let folder = std::env::args().nth(1).ok_or_else(|| Error::invalid("write fixture", "say which folder"))?;
-    let null = serde_json::Value::Null;
-    let settings = Settings { dim: DIM, model: null.clone(), embedder: None, chunker: null };
+    let settings = Settings::vectors(DIM);
     let clock = Clock::fixed(Timestamp(1_795_000_000_000));
     let index = Index::create(Arc::new(LocalStorage::new(folder)), settings, &Labels::default(), clock)?
         .with_graph_settings(GraphSettings { from_rows: 8, ..GraphSettings::default() });

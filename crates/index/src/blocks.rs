@@ -1,54 +1,159 @@
 //! Are the bytes about to be used the bytes that were written?
 //!
 //! A file is cut into blocks with a checksum each. A block is checked the first time one of its bytes is used; after
-//! that a use costs one relaxed load.
+//! that a use costs one look at a bit, and none once all blocks were checked. Blocks are one page, so that the first
+//! queries after an opening check little more than what they read.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use safepassage_error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Bytes per block.
-const BLOCK: usize = 1 << 16;
+/// log2 of the bytes per block.
+const BLOCK: u32 = 12;
+/// As in format 1, which kept the sums as text in the segment's header.
+const BLOCK_1: u32 = 16;
 
 /// The size and checksums of a file, kept in its segment's header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sums {
     length: u64,
+    /// Format 1: the sums themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     blocks: Vec<String>,
+    /// Which is its first sum in the file of sums.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<u64>,
 }
 
-impl Sums {
-    pub fn of(bytes: &[u8]) -> Self {
-        let blocks = bytes.chunks(BLOCK).map(|block| format!("{:016x}", xxh3_64(block))).collect();
-        Self { length: bytes.len() as u64, blocks }
+/// Takes the sums of a segment's files as they are written.
+#[derive(Debug, Default)]
+pub(crate) struct SumsWriter {
+    bytes: Vec<u8>,
+}
+
+impl SumsWriter {
+    /// Starts the next file; [`FileSums::finish`] ends it.
+    pub fn file(&mut self) -> FileSums<'_> {
+        let first = self.bytes.len() as u64 / 8;
+        FileSums { sums: self, first, length: 0, block: Vec::with_capacity(1 << BLOCK) }
+    }
+
+    /// What the file of sums holds.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// The sums of one file, in the order of its bytes.
+#[derive(Debug)]
+pub(crate) struct FileSums<'a> {
+    sums: &'a mut SumsWriter,
+    first: u64,
+    length: u64,
+    block: Vec<u8>,
+}
+
+impl FileSums<'_> {
+    pub fn add(&mut self, mut bytes: &[u8]) {
+        self.length += bytes.len() as u64;
+        while !bytes.is_empty() {
+            let room = (1usize << BLOCK) - self.block.len();
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            if self.block.is_empty() && now.len() == 1 << BLOCK {
+                self.sums.bytes.extend_from_slice(&xxh3_64(now).to_le_bytes());
+            } else {
+                self.block.extend_from_slice(now);
+                if self.block.len() == 1 << BLOCK {
+                    self.close();
+                }
+            }
+            bytes = later;
+        }
+    }
+
+    fn close(&mut self) {
+        self.sums.bytes.extend_from_slice(&xxh3_64(&self.block).to_le_bytes());
+        self.block.clear();
+    }
+
+    pub fn finish(mut self) -> Sums {
+        if !self.block.is_empty() {
+            self.close();
+        }
+        Sums { length: self.length, blocks: Vec::new(), first: Some(self.first) }
     }
 }
 
 /// A file whose blocks are checked when first used.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckedBytes {
-    path: String,
     bytes: Bytes,
-    sums: std::sync::Arc<[(u64, AtomicBool)]>,
+    checks: Arc<Checks>,
+}
+
+#[derive(Debug)]
+struct Checks {
+    path: String,
+    block: u32,
+    /// Little-endian u64 each.
+    sums: Bytes,
+    /// A bit for each block that was checked.
+    done: Box<[AtomicU64]>,
+    left: AtomicUsize,
+    all: AtomicBool,
 }
 
 impl CheckedBytes {
+    /// The file at `path` whose sums are in `all_sums`, the file of sums of its segment.
+    ///
     /// # Errors
-    /// `Corrupted` if the length is another one or the sums do not parse.
-    pub fn new(path: String, bytes: Bytes, sums: &Sums) -> Result<Self> {
-        if bytes.len() as u64 != sums.length || sums.blocks.len() != bytes.len().div_ceil(BLOCK) {
-            let message = format!("it has {} bytes and should have {}", bytes.len(), sums.length);
-            return Err(Error::corrupted("open segment file", message).with("path", path));
+    /// `Corrupted` if the length is another one or the sums are missing.
+    pub fn new(path: String, bytes: Bytes, sums: &Sums, all_sums: &Bytes) -> Result<Self> {
+        let corrupted = |what: String| Error::corrupted("open segment file", what).with("path", &path);
+        if bytes.len() as u64 != sums.length {
+            return Err(corrupted(format!("it has {} bytes and should have {}", bytes.len(), sums.length)));
         }
-        let parse = |sum: &String| u64::from_str_radix(sum, 16).map(|sum| (sum, AtomicBool::new(false)));
-        let sums = sums.blocks.iter().map(parse).collect::<Result<_, _>>();
-        let sums = sums.map_err(|e| Error::corrupted("open segment file", "a checksum does not parse").because(e))?;
-        Ok(Self { path, bytes, sums })
+        let (block, own) = match sums.first {
+            Some(first) => {
+                let from = usize::try_from(first).unwrap_or(usize::MAX).saturating_mul(8);
+                let to = from.saturating_add(bytes.len().div_ceil(1 << BLOCK) * 8);
+                if to > all_sums.len() {
+                    return Err(corrupted("its checksums are missing".into()));
+                }
+                (BLOCK, all_sums.slice(from..to))
+            }
+            None => {
+                let parse = |sum: &String| u64::from_str_radix(sum, 16).map(u64::to_le_bytes);
+                let parsed = sums.blocks.iter().map(parse).collect::<Result<Vec<_>, _>>();
+                (BLOCK_1, parsed.map_err(|e| corrupted("a checksum does not parse".into()).because(e))?.concat().into())
+            }
+        };
+        let blocks = bytes.len().div_ceil(1 << block);
+        if own.len() != blocks * 8 {
+            return Err(corrupted("its checksums are of another length".into()));
+        }
+        let done = (0..blocks.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        let checks = Checks { path, block, sums: own, done, left: blocks.into(), all: (blocks == 0).into() };
+        Ok(Self { bytes, checks: Arc::new(checks) })
+    }
+
+    /// Bytes that this process has just made.
+    pub fn made_here(bytes: Bytes) -> Self {
+        let checks = Checks {
+            path: String::new(),
+            block: BLOCK,
+            sums: Bytes::new(),
+            done: Box::default(),
+            left: 0.into(),
+            all: true.into(),
+        };
+        Self { bytes, checks: Arc::new(checks) }
     }
 
     pub fn len(&self) -> usize {
@@ -61,7 +166,7 @@ impl CheckedBytes {
     /// `Corrupted` if a block is not what was written or the range is beyond the end.
     #[inline]
     pub fn get(&self, range: Range<usize>) -> Result<&[u8]> {
-        self.check(range.clone())?;
+        self.touch(range.clone())?;
         self.bytes.get(range).ok_or_else(|| self.beyond())
     }
 
@@ -70,16 +175,25 @@ impl CheckedBytes {
         if range.end > self.bytes.len() || range.start > range.end {
             return Err(self.beyond());
         }
-        self.check(range.clone())?;
+        self.touch(range.clone())?;
         Ok(self.bytes.slice(range))
     }
 
+    /// All bytes, of which only ranges that were touched may be used.
     #[inline]
-    fn check(&self, range: Range<usize>) -> Result<()> {
-        let last = range.end.saturating_sub(1) / BLOCK;
-        for block in range.start / BLOCK..=last {
-            match self.sums.get(block) {
-                Some((_, checked)) if checked.load(Ordering::Relaxed) => {}
+    pub fn touched(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Checks the blocks of `range` if they were not yet.
+    #[inline]
+    pub fn touch(&self, range: Range<usize>) -> Result<()> {
+        if self.checks.all.load(Ordering::Relaxed) || range.is_empty() {
+            return Ok(());
+        }
+        for block in range.start >> self.checks.block..=(range.end - 1) >> self.checks.block {
+            match self.checks.done.get(block / 64) {
+                Some(word) if word.load(Ordering::Relaxed) >> (block % 64) & 1 == 1 => {}
                 _ => self.check_block(block)?,
             }
         }
@@ -88,25 +202,27 @@ impl CheckedBytes {
 
     #[cold]
     fn check_block(&self, block: usize) -> Result<()> {
-        let Some((sum, checked)) = self.sums.get(block) else {
-            return if self.bytes.is_empty() { Ok(()) } else { Err(self.beyond()) };
-        };
-        let from = block * BLOCK;
-        let bytes = &self.bytes[from..(from + BLOCK).min(self.bytes.len())];
-        if xxh3_64(bytes) != *sum {
+        let checks = &*self.checks;
+        let sum = checks.sums.get(block * 8..block * 8 + 8).ok_or_else(|| self.beyond())?;
+        let from = block << checks.block;
+        let bytes = &self.bytes[from..(from + (1 << checks.block)).min(self.bytes.len())];
+        if xxh3_64(bytes).to_le_bytes() != *sum {
             let error = Error::corrupted("read segment file", "a block is not what was written");
-            return Err(error.with("path", &self.path).with("offset", from));
+            return Err(error.with("path", &checks.path).with("offset", from));
         }
-        checked.store(true, Ordering::Relaxed);
+        let before = checks.done[block / 64].fetch_or(1 << (block % 64), Ordering::Relaxed);
+        if before >> (block % 64) & 1 == 0 && checks.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            checks.all.store(true, Ordering::Relaxed);
+        }
         Ok(())
     }
 
     /// Checks every block again, whether or not it was before.
     pub fn verify(&self) -> Result<()> {
-        (0..self.sums.len()).try_for_each(|block| self.check_block(block))
+        (0..self.checks.sums.len() / 8).try_for_each(|block| self.check_block(block))
     }
 
     fn beyond(&self) -> Error {
-        Error::corrupted("read segment file", "a range ends beyond the file").with("path", &self.path)
+        Error::corrupted("read segment file", "a range ends beyond the file").with("path", &self.checks.path)
     }
 }

@@ -4,10 +4,11 @@
 //! [`VisibleRows`]. Synchronous, no network. Parsing, embedding and prompts are left to the rooms above; who may see
 //! what is decided in `access`.
 
-// `unsafe` lives in `storage::local` (mapping files) and nowhere else; kernels come from simsimd behind a safe call.
+// `unsafe` lives in `storage::local` (mapping files) and `kernel` (SIMD) and nowhere else.
 
 mod access_log;
 mod blocks;
+mod code;
 mod graph;
 mod index;
 mod kernel;
@@ -20,9 +21,9 @@ pub mod storage;
 mod verify;
 mod write;
 
-pub use graph::GraphSettings;
+pub use graph::{Builder, GraphSettings};
 pub use index::{Index, Stats};
-pub use manifest::{Manifest, SegmentEntry, Settings, Tombstones};
+pub use manifest::{Manifest, Metric, Precision, SegmentEntry, Settings, Tombstones};
 pub use search::Plan;
 pub use segment::{ChunkRow, NewChunk, NewDocument, SharedVectors};
 pub use snapshot::{Answer, Hit, LiveDocument, Snapshot, VisibleRows};

@@ -8,6 +8,7 @@ use safepassage_error::system::Timestamp;
 use safepassage_error::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::kernel;
 use crate::seal;
 use crate::storage::Storage;
 
@@ -26,6 +27,79 @@ pub struct Settings {
     pub embedder: Option<String>,
     /// How documents are cut, as JSON.
     pub chunker: serde_json::Value,
+    /// What near means.
+    #[serde(default)]
+    pub metric: Metric,
+    /// How exact vectors are kept.
+    #[serde(default)]
+    pub precision: Precision,
+}
+
+impl Settings {
+    /// Vectors that the caller brings, of `dim` numbers, near by cosine.
+    #[must_use]
+    pub fn vectors(dim: usize) -> Self {
+        let nothing = serde_json::Value::Null;
+        Self {
+            dim,
+            model: nothing.clone(),
+            embedder: None,
+            chunker: nothing,
+            metric: Metric::default(),
+            precision: Precision::default(),
+        }
+    }
+}
+
+/// What near means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// The angle: vectors are scaled to unit norm, the score is their inner product, -1 to 1.
+    #[default]
+    Cosine,
+    /// The score is the inner product of the vectors as they are.
+    InnerProduct,
+    /// The Euclidean distance: the score is its square, negative, so that higher is nearer.
+    L2,
+}
+
+impl Metric {
+    /// Makes `vector` what is stored or asked by this metric; `false` (and no change) if it cannot be.
+    pub(crate) fn prepare(self, vector: &mut [f32]) -> bool {
+        match self {
+            Self::Cosine => kernel::normalise(vector),
+            Self::InnerProduct | Self::L2 => kernel::dot(vector, vector).is_finite(),
+        }
+    }
+}
+
+/// How exact vectors are kept: they put the ranking by codes right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// As they come.
+    #[default]
+    F32,
+    /// Half the space; numbers beyond 65,504 cannot be kept.
+    F16,
+}
+
+impl Precision {
+    /// How far off a kept number can be, as a part of it.
+    pub(crate) fn rounding(self) -> f32 {
+        match self {
+            Self::F32 => 0.0,
+            Self::F16 => 1.0 / 2048.0,
+        }
+    }
+
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 => 2,
+        }
+    }
 }
 
 /// One live segment.

@@ -11,8 +11,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::storage::Storage;
 
-/// The format this program writes; it reads this one and, from now on, all older ones.
-pub(crate) const FORMAT: u32 = 1;
+/// The format this program writes; it reads this one and all older ones.
+pub(crate) const FORMAT: u32 = 2;
 
 fn header(kind: &str, format: u32, body: &[u8]) -> String {
     format!(
@@ -38,7 +38,7 @@ pub(crate) fn unseal<T: DeserializeOwned>(kind: &str, path: &str, bytes: &[u8]) 
     let corrupted = |what: &str| Error::corrupted("read sealed file", what).with("path", path);
     let end = bytes.iter().position(|&b| b == b'\n').ok_or_else(|| corrupted("the first line is missing"))?;
     let (line, body) = bytes.split_at(end + 1);
-    if line != header(kind, FORMAT, body).as_bytes() {
+    if !(1..=FORMAT).any(|format| line == header(kind, format, body).as_bytes()) {
         let format = stated_format(line);
         if let Some(format) = format.filter(|&f| f > FORMAT && line == header(kind, f, body).as_bytes()) {
             let message = format!("format {format} is newer than this program reads ({FORMAT}); upgrade safepassage");
@@ -87,9 +87,9 @@ mod tests {
     #[test]
     fn a_newer_format_is_named() {
         let body = b"[]";
-        let bytes = [header("manifest", 2, body).as_bytes(), body].concat();
+        let bytes = [header("manifest", FORMAT + 1, body).as_bytes(), body].concat();
         let error = unseal::<Vec<String>>("manifest", "m", &bytes).unwrap_err();
         assert_eq!(error.kind(), Kind::Invalid);
-        assert!(error.message().contains("format 2"));
+        assert!(error.message().contains(&format!("format {}", FORMAT + 1)));
     }
 }

@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 use safepassage_access::{AccessPlane, DocumentNumber, Permitted, Tenant, Version, Visible};
 use safepassage_error::{Error, Result};
 
-use crate::kernel;
+use crate::graph::Rows;
 use crate::manifest::{Manifest, SegmentEntry};
 use crate::search::{Plan, search_segment};
 use crate::segment::{self, ChunkRow, NewChunk, NewDocument, Segment, SharedVectors};
@@ -123,7 +123,7 @@ impl Snapshot {
             let known = previous.and_then(|p| p.segments.iter().find(|live| live.segment.id == entry.id));
             let segment = match known {
                 Some(live) if live.entry.digest == entry.digest => Arc::clone(&live.segment),
-                _ => Arc::new(Segment::open(storage, entry, manifest.settings.dim)?),
+                _ => Arc::new(Segment::open(storage, entry, &manifest.settings)?),
             };
             let dead = read_tombstones(storage, entry)?;
             let column = segment.access.column();
@@ -192,7 +192,7 @@ impl Snapshot {
         let segment = &self.segments[document.segment].segment;
         let rows: Vec<u32> = segment.access.column().rows_of(document.ordinal).collect();
         let chunks = segment.chunks.fetch(&rows)?;
-        chunks.iter().zip(rows).map(|(chunk, row)| Ok((chunk.hash, segment.vectors.row(row)?.to_vec()))).collect()
+        chunks.iter().zip(rows).map(|(chunk, row)| Ok((chunk.hash, segment.vectors.row(row)?.into_owned()))).collect()
     }
 
     /// The live documents of segment `s` as they were written, for a merge.
@@ -214,7 +214,7 @@ impl Snapshot {
             let at = column.document_of(row).ok_or_else(|| Error::corrupted("merge", "more chunks than rows"))?;
             let document = &mut all[at];
             if !live.dead.contains(at as u32) {
-                vectors[at].extend_from_slice(live.segment.vectors.row(row)?);
+                vectors[at].extend_from_slice(&live.segment.vectors.row(row)?);
                 (document.title, document.uri, document.metadata) = (chunk.title, chunk.uri, chunk.metadata);
                 let ChunkRow { chunk: ordinal, text, span, heading, hash, .. } = chunk;
                 document.chunks.push(NewChunk { ordinal, text, span, heading, hash });
@@ -273,14 +273,14 @@ impl Snapshot {
             return Err(Error::invalid("search", "the visible rows are of another generation"));
         }
         let mut query = query.to_vec();
-        if !kernel::normalise(&mut query) {
+        if !self.manifest.settings.metric.prepare(&mut query) {
             return Err(Error::invalid("search", "the query vector is zero or not finite"));
         }
         let (mut hits, mut plan, mut exact) = (Vec::new(), Plan::Empty, true);
         for (s, part) in &visible.parts {
             let segment = &self.segments[*s].segment;
             let found = search_segment(segment, part, &query, k, recall)?;
-            (plan, exact) = (plan.max(found.plan), exact && found.exact());
+            (plan, exact) = (plan.max(found.plan), exact && found.exact);
             hits.extend(found.hits.into_iter().map(|(score, row)| self.hit(*s, row, score)));
         }
         hits.sort_by(|a, b| {

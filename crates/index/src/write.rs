@@ -11,7 +11,7 @@ use safepassage_error::{Error, Kind, Result};
 
 use crate::index::Index;
 use crate::kernel;
-use crate::manifest::{Manifest, SegmentEntry, Tombstones};
+use crate::manifest::{Manifest, Metric, SegmentEntry, Settings, Tombstones};
 use crate::segment::{self, NewDocument};
 use crate::snapshot::Snapshot;
 use crate::storage::Lease;
@@ -46,16 +46,17 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// `Invalid` if the vectors are not chunks × dim, or one is zero or not finite; the document is then left out.
     pub fn upsert(&mut self, tenant: &Tenant, mut document: NewDocument) -> Result<()> {
-        let dim = self.base.manifest().settings.dim;
+        let Settings { dim, metric, .. } = self.base.manifest().settings;
         let values = document.vectors.as_slice();
         if values.len() != document.chunks.len() * dim {
             let (got, want) = (values.len(), document.chunks.len());
             let message = format!("`{}` has {got} numbers for {want} chunks of {dim} dimensions", document.id);
             return Err(Error::invalid("upsert", message));
         }
-        if !values.chunks_exact(dim).all(kernel::is_unit) {
+        let ready = |vector: &[f32]| metric == Metric::Cosine && kernel::is_unit(vector);
+        if !values.chunks_exact(dim).all(ready) {
             let mut scaled = values.to_vec();
-            if let Some(bad) = scaled.chunks_exact_mut(dim).position(|vector| !kernel::normalise(vector)) {
+            if let Some(bad) = scaled.chunks_exact_mut(dim).position(|vector| !metric.prepare(vector)) {
                 return Err(Error::invalid(
                     "upsert",
                     format!("vector {bad} of `{}` is zero or not finite", document.id),
@@ -160,8 +161,8 @@ impl<'a> Writer<'a> {
 
     fn write_segment(&self, generation: u64, tenant: &Tenant, documents: Vec<NewDocument>) -> Result<SegmentEntry> {
         let id = self.free_name("segment", &format!("{generation:06}"))?;
-        let dim = self.base.manifest().settings.dim;
-        segment::write(self.index.storage(), &id, tenant, documents, dim, self.index.graph_settings())
+        let settings = &self.base.manifest().settings;
+        segment::write(self.index.storage(), &id, tenant, documents, settings, self.index.graph_settings())
     }
 
     fn publish(&mut self, next: &Manifest) -> Result<()> {

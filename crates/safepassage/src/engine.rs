@@ -7,7 +7,7 @@ use safepassage_access::{Explanation, Identity, Labels, Tenant};
 use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
 use safepassage_index::storage::{LocalStorage, Storage};
-use safepassage_index::{Index, Manifest, Settings, Stats, Verified};
+use safepassage_index::{Index, Manifest, Metric, Precision, Settings, Stats, Verified};
 use safepassage_ingest::{Batch, BatchDocument, ChunkSettings, Progress, Report, SourceSpec, SyncOptions, check_model};
 use safepassage_models::{Embedder, Transformer};
 
@@ -38,6 +38,10 @@ pub struct Create {
     pub overlap_tokens: Option<usize>,
     /// The labels, lowest first, and the one of unlabelled rows.
     pub labels: Labels,
+    /// What near means; cosine unless set.
+    pub metric: Metric,
+    /// How exact vectors are kept; f32 unless set.
+    pub precision: Precision,
 }
 
 /// An index with its model. Cheap to clone; clones share everything, staged documents included.
@@ -110,18 +114,16 @@ impl Engine {
                 let most = embedder.tokenizer().max_tokens();
                 let chunker = ChunkSettings::new(most, create.chunk_tokens, create.overlap_tokens)?;
                 Settings {
-                    dim: embedder.stamp().dim,
                     model: json(embedder.stamp())?,
                     embedder: hint,
                     chunker: json(&chunker)?,
+                    ..Settings::vectors(embedder.stamp().dim)
                 }
             }
-            (None, EmbedderChoice::Vectors(dim)) => {
-                let nothing = serde_json::Value::Null;
-                Settings { dim: *dim, model: nothing.clone(), embedder: None, chunker: nothing }
-            }
+            (None, EmbedderChoice::Vectors(dim)) => Settings::vectors(*dim),
             (None, _) => return Err(Error::invalid("create index", "a model is needed, or the dimension of vectors")),
         };
+        let settings = Settings { metric: create.metric, precision: create.precision, ..settings };
         Self::with(Index::create(storage, settings, &create.labels, clock)?, embedder)
     }
 

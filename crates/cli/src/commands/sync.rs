@@ -63,7 +63,7 @@ fn create(arguments: &Sync) -> Result<Engine> {
         labels = labels.with_default(label)?;
     }
     let (chunk_tokens, overlap_tokens) = (arguments.chunk_tokens, arguments.overlap);
-    let create = Create { embedder, chunk_tokens, overlap_tokens, labels };
+    let create = Create { embedder, chunk_tokens, overlap_tokens, labels, ..Create::default() };
     if arguments.dry_run {
         return Engine::create_in(Arc::new(MemoryStorage::default()), create, Clock::system());
     }

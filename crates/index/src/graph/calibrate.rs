@@ -1,73 +1,208 @@
-//! Which ef gives which recall on this graph?
+//! Which ef gives which recall on this graph, with and without a filter?
 //!
 //! Asks questions that lie between the rows (three parts of one row, one part of another, as queries are near but not
-//! on the passages), compares with the exact answer, and notes recall@10 at growing ef. Both rows count as absent: with
-//! them the walk would be led straight to the neighbourhood, as it is for no question from outside.
+//! on the passages), compares with the exact answer, and notes recall@10 and the rows scored at growing ef. Both rows
+//! count as absent: with them the walk would be led straight to the neighbourhood, as it is for no question from outside.
+//! Filtered questions see rows at random, or whole topics without the one they are about.
 
 use rayon::prelude::*;
 use safepassage_error::Result;
+use safepassage_error::system::Stopwatch;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::search::{Goal, search};
-use super::{Flat, Graph, Rows};
+use super::curve::{Curve, Kind, Point};
+use super::flat::Costs;
+use super::walk::{Bits, Filter, Goal, walk};
+use super::{Graph, Rows};
+use crate::code::{Asked, Between, Int8};
 use crate::kernel;
-use crate::search::TopK;
+use crate::search::{TopK, rescore, wanted};
 
-const QUESTIONS: usize = 96;
+const QUESTIONS: u32 = 64;
 const K: usize = 10;
-const EFS: [usize; 8] = [16, 32, 48, 64, 96, 160, 320, 640];
+const EFS: [u32; 10] = [10, 16, 24, 36, 56, 88, 140, 220, 360, 600];
+const SHARES: [f32; 3] = [0.5, 0.2, 0.07];
+const TOPICS: u32 = 48;
 
-/// Recall@10 at one ef.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct RecallPoint {
-    pub ef: usize,
-    pub recall: f32,
-}
-
-/// All rows but two, which are put as far from the question as can be.
-struct Without<'a> {
-    rows: Flat<'a>,
+/// All rows but two.
+struct Without<A> {
+    asked: A,
     absent: [u32; 2],
-    opposite: Vec<f32>,
 }
 
-impl Rows for Without<'_> {
-    fn row(&self, row: u32) -> Result<&[f32]> {
-        if self.absent.contains(&row) { Ok(&self.opposite) } else { self.rows.row(row) }
+impl<A: Asked> Asked for Without<A> {
+    fn scores(&self, rows: &[u32], out: &mut Vec<i32>) -> Result<()> {
+        self.asked.scores(rows, out)?;
+        for (score, row) in out.iter_mut().zip(rows) {
+            if self.absent.contains(row) {
+                *score = i32::MIN;
+            }
+        }
+        Ok(())
     }
 }
 
-pub(super) fn measure(graph: &Graph, rows: Flat<'_>) -> Result<Vec<RecallPoint>> {
-    let n = graph.rows();
-    let stride = (n as usize / QUESTIONS).max(1) as u32;
-    let question = |i: usize| {
-        let (a, b) = (i as u32 * stride % n, (i as u32 * stride + n / 2 + 1) % n);
-        let mix = rows.row(a)?.iter().zip(rows.row(b)?).map(|(x, y)| 0.75 * x + 0.25 * y);
-        let mut mix: Vec<f32> = mix.collect();
-        kernel::normalise(&mut mix);
-        let opposite = mix.iter().map(|x| -x).collect();
-        Ok((mix, Without { rows, absent: [a, b], opposite }))
-    };
-    let asked = (0..QUESTIONS).into_par_iter().map(|i| {
-        let (question, others) = question(i)?;
-        let mut top = TopK::new(K);
-        for row in 0..n {
-            top.push(kernel::dot(others.row(row)?, &question), row);
+struct Question {
+    vector: Vec<f32>,
+    absent: [u32; 2],
+    /// The exact score of every row.
+    scores: Vec<f32>,
+}
+
+impl Question {
+    fn new(i: u32, rows: &impl Rows, n: u32, unit: bool) -> Result<Self> {
+        let pick = |seed| (xxh3_64_with_seed(&i.to_le_bytes(), seed) % u64::from(n)) as u32;
+        let absent = [pick(1), pick(2)];
+        let (a, b) = (rows.row(absent[0])?, rows.row(absent[1])?);
+        let mut vector: Vec<f32> = a.iter().zip(&*b).map(|(x, y)| 0.75 * x + 0.25 * y).collect();
+        if unit {
+            kernel::normalise(&mut vector);
         }
-        Ok((question, others, top.into_sorted()))
+        let mut scores = (0..n).map(|row| rows.score(row, &vector)).collect::<Result<Vec<f32>>>()?;
+        absent.iter().for_each(|&row| scores[row as usize] = f32::NEG_INFINITY);
+        Ok(Self { vector, absent, scores })
+    }
+
+    /// How many of the best 10 rows within `bits` (of all for `None`) are there, and at least how good they are.
+    fn truth(&self, bits: Option<Bits<'_>>) -> (usize, f32) {
+        let mut top = TopK::new(K);
+        for (row, &score) in (0..).zip(&self.scores) {
+            if bits.is_none_or(|bits| bits.contains(row)) && score > f32::NEG_INFINITY {
+                top.push(score, row);
+            }
+        }
+        let top = top.into_sorted();
+        (top.len(), top.last().map_or(f32::INFINITY, |(score, _)| *score))
+    }
+}
+
+/// Which topic each row is of: that of the nearest of a few rows.
+fn topics(between: &Between<'_>, n: u32) -> Vec<u8> {
+    let pivots: Vec<u32> =
+        (0..TOPICS).map(|i| (xxh3_64_with_seed(&i.to_le_bytes(), 3) % u64::from(n)) as u32).collect();
+    let nearest = |(left, scores): &mut (kernel::Left, Vec<i32>), row| {
+        between.set(left, row);
+        between.scores(left, row, &pivots, scores);
+        (0..).zip(&*scores).max_by_key(|&(_, score)| score).map_or(0u8, |(topic, _)| topic)
+    };
+    (0..n).into_par_iter().map_init(|| (between.left(), Vec::new()), nearest).collect()
+}
+
+/// The rows that question `i` sees.
+fn visible(i: u32, kind: Kind, topics: &[u8], own: u8) -> Vec<u64> {
+    let n = topics.len();
+    let mut words = vec![0u64; n.div_ceil(64)];
+    let mut set = |row: usize| words[row / 64] |= 1 << (row % 64);
+    if !kind.own_topic {
+        let limit = (f64::from(kind.share) * u64::MAX as f64) as u64;
+        let draws = |row: &usize| xxh3_64_with_seed(&(*row as u32).to_le_bytes(), u64::from(i) + 4) < limit;
+        (0..n).filter(draws).for_each(&mut set);
+        return words;
+    }
+    let mut sizes = [0usize; TOPICS as usize];
+    topics.iter().for_each(|&topic| sizes[usize::from(topic)] += 1);
+    let mut order: Vec<u8> = (0..TOPICS as u8).filter(|&topic| topic != own).collect();
+    order.sort_by_key(|&topic| xxh3_64_with_seed(&[topic], u64::from(i) + 5));
+    let mut seen = [false; TOPICS as usize];
+    let mut total = 0;
+    for topic in order {
+        if total as f64 >= f64::from(kind.share) * n as f64 {
+            break;
+        }
+        seen[usize::from(topic)] = true;
+        total += sizes[usize::from(topic)];
+    }
+    (0..n).filter(|&row| seen[usize::from(topics[row])]).for_each(&mut set);
+    words
+}
+
+/// What a row costs on a scan and on a walk: the best of a few turns of one thread.
+fn costs(graph: &Graph, codes: &Int8, questions: &[Question]) -> Result<Costs> {
+    let (mut costs, mut scores) = (Costs { scan_ns: f32::MAX, walk_ns: f32::MAX }, Vec::new());
+    let step = (graph.rows() / 16_384).max(1);
+    let some: Vec<u32> = (0..graph.rows()).step_by(step as usize).collect();
+    for question in questions.iter().cycle().take(8) {
+        let asked = codes.ask(&question.vector);
+        let watch = Stopwatch::start();
+        some.chunks(256).try_for_each(|rows| asked.scores(rows, &mut scores))?;
+        costs.scan_ns = costs.scan_ns.min(watch.seconds() as f32 * 1e9 / some.len() as f32);
+    }
+    for turn in questions.chunks(8) {
+        let (watch, mut scored) = (Stopwatch::start(), 0);
+        for question in turn {
+            let goal = Goal { ef: 64, most_scored: u32::MAX, wanted: wanted(K) };
+            scored += walk(graph, &codes.ask(&question.vector), Filter::Nothing, goal)?.scored;
+        }
+        costs.walk_ns = costs.walk_ns.min(watch.seconds() as f32 * 1e9 / scored.max(1) as f32);
+    }
+    Ok(Costs { scan_ns: costs.scan_ns.max(0.1), walk_ns: costs.walk_ns.max(0.1) })
+}
+
+/// Measures every kind of walk.
+pub(super) fn measure(
+    graph: &Graph,
+    codes: &Int8,
+    between: &Between<'_>,
+    rows: &impl Rows,
+    unit: bool,
+) -> Result<(Vec<Curve>, Costs)> {
+    let n = graph.rows();
+    let questions: Vec<Question> =
+        (0..QUESTIONS).into_par_iter().map(|i| Question::new(i, rows, n, unit)).collect::<Result<_>>()?;
+    let topics = topics(between, n);
+    let mut kinds = vec![Kind { share: 1.0, bridging: false, own_topic: false }];
+    for share in SHARES {
+        for (bridging, own_topic) in [(false, false), (true, false), (false, true), (true, true)] {
+            kinds.push(Kind { share, bridging, own_topic });
+        }
+    }
+    let costs = costs(graph, codes, &questions)?;
+    let curves = kinds.into_iter().map(|kind| curve(kind, graph, codes, rows, &questions, &topics));
+    Ok((curves.collect::<Result<_>>()?, costs))
+}
+
+fn curve(
+    kind: Kind,
+    graph: &Graph,
+    codes: &Int8,
+    rows: &impl Rows,
+    questions: &[Question],
+    topics: &[u8],
+) -> Result<Curve> {
+    let all = kind.share >= 1.0;
+    let seen = questions.par_iter().zip(0..QUESTIONS).map(|(question, i)| {
+        let words = if all { Vec::new() } else { visible(i, kind, topics, topics[question.absent[0] as usize]) };
+        let len = words.iter().map(|word| u64::from(word.count_ones())).sum();
+        let truth = question.truth((!all).then_some(Bits { words: &words, len }));
+        (words, len, truth)
     });
-    let asked = asked.collect::<Result<Vec<_>>>()?;
-    let mut curve: Vec<RecallPoint> = Vec::new();
+    let seen: Vec<(Vec<u64>, u64, (usize, f32))> = seen.collect();
+    let mut points = Vec::new();
     for ef in EFS {
-        let found = asked.par_iter().map(|(question, others, exact)| {
-            let found = search(graph, others, question, &|_| true, Goal { k: K, ef, most_visits: u32::MAX })?;
-            Ok(found.hits.iter().filter(|(_, row)| exact.iter().any(|(_, other)| other == row)).count())
+        let found = questions.par_iter().zip(&seen).map(|(question, (words, len, (_, least)))| {
+            let bits = Bits { words, len: *len };
+            let filter = match (all, kind.bridging) {
+                (true, _) => Filter::Nothing,
+                (_, true) => Filter::Bridging(bits),
+                (_, false) => Filter::Through(bits),
+            };
+            let asked = Without { asked: codes.ask(&question.vector), absent: question.absent };
+            let goal = Goal { ef: ef as usize, most_scored: u32::MAX, wanted: wanted(K) };
+            let outcome = walk(graph, &asked, filter, goal)?;
+            let (mut top, mut best) = (TopK::new(K), outcome.best);
+            best.retain(|(_, row)| !question.absent.contains(row));
+            rescore(rows, &asked.asked, &question.vector, &best, &mut top)?;
+            let good = top.into_sorted().iter().filter(|(score, _)| score >= least).count();
+            Ok((good, u64::from(outcome.scored)))
         });
-        let found: usize = found.collect::<Result<Vec<_>>>()?.into_iter().sum();
-        let wanted: usize = asked.iter().map(|(_, _, exact)| exact.len()).sum();
-        curve.push(RecallPoint { ef, recall: found as f32 / wanted.max(1) as f32 });
-        if found == wanted {
+        let found: Vec<(usize, u64)> = found.collect::<Result<_>>()?;
+        let (good, scored) = found.iter().fold((0, 0), |(a, b), (good, scored)| (a + good, b + scored));
+        let there: usize = seen.iter().map(|(.., (count, _))| count).sum();
+        let recall = good as f32 / there.max(1) as f32;
+        points.push(Point { ef, recall, scored: scored as f32 / questions.len() as f32 });
+        if recall >= 0.9995 {
             break;
         }
     }
-    Ok(curve)
+    Ok(Curve { kind, points })
 }

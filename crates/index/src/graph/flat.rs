@@ -1,193 +1,213 @@
 //! How is a graph laid out, in memory and on disk?
 //!
-//! Little-endian u32 after a magic: rows, entry, layers, recall points; then the recall curve as (ef, recall × 10,000);
-//! then per layer its rows (none for layer 0, which has all), the ends of their links, and the links.
+//! `graph.bin`: the lowest layer, rows × width little-endian u32, the best link first, filled up with [`NONE`]; mapped
+//! and checked page by page. `layers.bin`: everything else (counts, recall curves, upper layers), small, read and
+//! checked when the graph is opened.
 
+use bytes::Bytes;
 use safepassage_error::{Error, Result};
 
-use super::builder::Links;
-use super::search::{Goal, search};
-use super::{Rows, calibrate::RecallPoint};
+use super::builder::{Links, NONE, Upper};
+use super::curve::{Curve, Point};
+use super::pool::MOST_ROWS;
+use crate::blocks::CheckedBytes;
 
-const MAGIC: &[u8; 8] = b"SPGRPH01";
+const MAGIC: &[u8; 8] = b"SPGRPH02";
 
-/// One layer: the links of row `rows[i]` (of row i on layer 0) are `links[ends[i - 1]..ends[i]]`.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Layer {
-    rows: Vec<u32>,
-    ends: Vec<u32>,
-    links: Vec<u32>,
+/// A graph over the rows of one segment.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    lowest: CheckedBytes,
+    rows: u32,
+    width: usize,
+    upper: Vec<Upper>,
+    /// A node of the highest layer.
+    entry: u32,
+    /// What was measured on it, for each kind of filter.
+    pub(super) curves: Vec<Curve>,
+    pub(super) costs: Costs,
 }
 
-impl Layer {
-    fn of(&self, i: usize) -> &[u32] {
-        let from = if i == 0 { 0 } else { self.ends[i - 1] };
-        &self.links[from as usize..self.ends[i] as usize]
+/// What a row costs, in nanoseconds of one core, measured when the graph was built.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Costs {
+    /// Of a scan by codes.
+    pub scan_ns: f32,
+    /// Scored on a walk, all that goes with it included.
+    pub walk_ns: f32,
+}
+
+struct Owned(Vec<u32>);
+
+impl AsRef<[u8]> for Owned {
+    fn as_ref(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.0)
     }
 }
 
-/// A graph over the rows of one segment.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Graph {
-    rows: u32,
-    entry: u32,
-    layers: Vec<Layer>,
-    /// Recall@10 measured at growing ef.
-    pub(super) recall: Vec<RecallPoint>,
-}
-
 impl Graph {
-    pub(super) fn from_links(links: Links) -> Self {
-        let rows = links.layers.first().map_or(0, Vec::len) as u32;
-        let flatten = |(depth, layer): (usize, Vec<(u32, Vec<u32>)>)| {
-            let mut flat = Layer::default();
-            for (row, near) in layer {
-                flat.links.extend(near);
-                flat.ends.push(flat.links.len() as u32);
-                if depth > 0 {
-                    flat.rows.push(row);
-                }
-            }
-            flat
-        };
+    pub(super) fn made_here(links: Links, rows: u32) -> Self {
+        let lowest = CheckedBytes::made_here(Bytes::from_owner(Owned(links.lowest)));
         Self {
+            lowest,
             rows,
+            width: links.width,
+            upper: links.upper,
             entry: links.entry,
-            layers: links.layers.into_iter().enumerate().map(flatten).collect(),
-            recall: Vec::new(),
+            curves: Vec::new(),
+            costs: Costs { scan_ns: 1.0, walk_ns: 1.0 },
         }
+    }
+
+    pub fn costs(&self) -> Costs {
+        self.costs
+    }
+
+    /// What was measured for a share of visible rows near `share` at `recall`, and for which share.
+    pub fn measured(&self, share: f64, bridging: bool, own_topic: bool, recall: f32) -> Option<(Point, f32)> {
+        let far = |curve: &Curve| (f64::from(curve.kind.share) / share).ln().abs();
+        let fits = |curve: &&Curve| match curve.kind.share < 1.0 {
+            true => curve.kind.bridging == bridging && curve.kind.own_topic == own_topic && share < 1.0,
+            false => share >= 1.0 && !bridging,
+        };
+        let nearest = self.curves.iter().filter(fits).min_by(|a, b| far(a).total_cmp(&far(b)))?;
+        Some((nearest.at(recall)?, nearest.kind.share))
     }
 
     pub fn rows(&self) -> u32 {
         self.rows
     }
 
+    /// The nearest layer above the lowest: every sixteenth row or so.
+    pub(super) fn landmarks(&self) -> &[u32] {
+        self.upper.first().map_or(&[], |layer| &layer.rows)
+    }
+
+    pub(super) fn upper(&self) -> &[Upper] {
+        &self.upper
+    }
+
     pub(super) fn entry(&self) -> u32 {
         self.entry
     }
 
-    pub(super) fn top_layer(&self) -> usize {
-        self.layers.len().saturating_sub(1)
-    }
-
-    /// The links of `row` on the lowest layer.
+    /// The links of `row` on the lowest layer; ends at the first [`NONE`].
+    ///
+    /// # Errors
+    /// `Corrupted` if the bytes are not what was written.
     #[inline]
-    pub(super) fn near(&self, row: u32) -> &[u32] {
-        self.layers[0].of(row as usize)
+    pub(super) fn near(&self, row: u32) -> Result<&[u32]> {
+        let bytes = self.width * 4;
+        let from = row as usize * bytes;
+        let near = self.lowest.get(from..from + bytes)?;
+        bytemuck::try_cast_slice(near).map_err(|_| Error::corrupted("read graph", "the file is not aligned for u32"))
     }
 
-    /// The links of `row` on `layer` above the lowest; none if it is not on it.
-    pub(super) fn near_on(&self, layer: usize, row: u32) -> &[u32] {
-        let layer = &self.layers[layer];
-        layer.rows.binary_search(&row).map_or(&[], |i| layer.of(i))
-    }
-
-    /// The smallest measured ef whose recall is halfway from `recall` to 1, or `None` if even the largest misses it:
-    /// half of the allowed loss is kept for queries that are harder than the ones measured.
-    pub fn ef_for(&self, recall: f32) -> Option<usize> {
-        let wanted = recall + (1.0 - recall) / 2.0;
-        self.recall.iter().find(|point| point.recall >= wanted).map(|point| point.ef)
-    }
-
-    fn unreachable(&self) -> (Vec<bool>, Vec<u32>) {
-        let mut seen = vec![false; self.rows as usize];
-        let mut open = vec![self.entry];
-        seen[self.entry as usize] = true;
-        while let Some(row) = open.pop() {
-            for &next in self.near(row) {
-                if !std::mem::replace(&mut seen[next as usize], true) {
-                    open.push(next);
-                }
-            }
-        }
-        let missing = (0..self.rows).filter(|&row| !seen[row as usize]).collect();
-        (seen, missing)
-    }
-
-    /// Links every row that cannot be reached from the entry to the nearest row that can.
-    pub(super) fn connect_all(&mut self, vectors: impl Rows) -> Result<()> {
-        loop {
-            let (seen, missing) = self.unreachable();
-            if missing.is_empty() {
-                return Ok(());
-            }
-            let mut added = std::collections::BTreeMap::<u32, Vec<u32>>::new();
-            for &row in &missing {
-                let goal = Goal { k: 1, ef: 64, most_visits: u32::MAX };
-                let keep = |candidate: u32| seen[candidate as usize];
-                let near = search(self, &vectors, vectors.row(row)?, &keep, goal)?.hits;
-                added.entry(near.first().map_or(self.entry, |(_, near)| *near)).or_default().push(row);
-            }
-            let old = std::mem::take(&mut self.layers[0]);
-            let layer = &mut self.layers[0];
-            for row in 0..self.rows {
-                layer.links.extend_from_slice(old.of(row as usize));
-                layer.links.extend(added.get(&row).into_iter().flatten());
-                layer.ends.push(layer.links.len() as u32);
-            }
+    /// Asks for the links of `row` before they are needed.
+    #[inline]
+    pub(super) fn prefetch(&self, row: u32) {
+        let bytes = self.width * 4;
+        let from = row as usize * bytes;
+        if let Some(near) = self.lowest.touched().get(from..from + bytes) {
+            crate::kernel::prefetch(near);
         }
     }
 
     /// # Errors
-    /// `Corrupted` if a row cannot be reached.
-    pub fn verify_reachable(&self) -> Result<()> {
-        match self.unreachable().1.first() {
+    /// `Corrupted` if a link leads nowhere or a row cannot be reached.
+    pub fn verify(&self) -> Result<()> {
+        let links = (0..self.rows).map(|row| self.near(row));
+        let mut flat = Vec::with_capacity(self.rows as usize * self.width);
+        for near in links {
+            flat.extend_from_slice(near?);
+        }
+        if flat.iter().any(|&link| link != NONE && link >= self.rows) {
+            return Err(Error::corrupted("verify graph", "a link leads nowhere"));
+        }
+        match super::connect::unreachable(&flat, self.width, self.start()).first() {
             None => Ok(()),
             Some(row) => Err(Error::corrupted("verify graph", "a row cannot be reached").with("row", row)),
         }
     }
 
-    pub fn encode(&self) -> Vec<u8> {
+    /// The row behind the entry.
+    pub(super) fn start(&self) -> u32 {
+        self.upper.last().map_or(self.entry, |top| top.rows[self.entry as usize])
+    }
+
+    /// The bytes of `graph.bin`.
+    pub fn lowest(&self) -> &[u8] {
+        self.lowest.touched()
+    }
+
+    /// The bytes of `layers.bin`.
+    pub fn encode_layers(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         let mut put = |n: u32| out.extend_from_slice(&n.to_le_bytes());
-        [self.rows, self.entry, self.layers.len() as u32, self.recall.len() as u32].into_iter().for_each(&mut put);
-        for point in &self.recall {
-            put(point.ef as u32);
-            put((point.recall * 10_000.0) as u32);
-        }
-        for layer in &self.layers {
-            [layer.rows.len(), layer.links.len()].into_iter().for_each(|n| put(n as u32));
-            [&layer.rows, &layer.ends, &layer.links].into_iter().flatten().copied().for_each(&mut put);
+        let counts = [self.rows, self.width as u32, self.entry, self.curves.len() as u32, self.upper.len() as u32];
+        counts.into_iter().for_each(&mut put);
+        [self.costs.scan_ns, self.costs.walk_ns].into_iter().for_each(|ns| put(ns.to_bits()));
+        self.curves.iter().flat_map(Curve::numbers).for_each(&mut put);
+        for layer in &self.upper {
+            [layer.rows.len() as u32, layer.width as u32].into_iter().for_each(&mut put);
+            layer.rows.iter().chain(&layer.links).copied().for_each(&mut put);
         }
         out
     }
 
-    /// Reads what [`Graph::encode`] wrote and checks every bound, so that searching need not.
+    /// Opens `graph.bin` with what [`Graph::encode_layers`] wrote.
     ///
     /// # Errors
     /// `Corrupted`.
-    pub fn read(bytes: &[u8], rows: u32) -> Result<Self> {
-        let corrupted = |what| Error::corrupted("read graph", what);
-        let numbers = bytes.strip_prefix(MAGIC).filter(|rest| rest.len() % 4 == 0);
+    pub fn open(lowest: CheckedBytes, layers: &[u8], rows: u32) -> Result<Self> {
+        let corrupted = |what| Error::corrupted("open graph", what);
+        let numbers = layers.strip_prefix(MAGIC).filter(|rest| rest.len() % 4 == 0);
         let numbers = numbers.ok_or_else(|| corrupted("not a graph of this format"))?;
         let mut numbers = numbers.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        let mut take = |n: u32| {
-            let taken: Vec<u32> = numbers.by_ref().take(n as usize).collect();
-            if taken.len() == n as usize { Ok(taken) } else { Err(corrupted("it ends too early")) }
+        let mut take = |n: u64| {
+            let n = usize::try_from(n).unwrap_or(usize::MAX);
+            let taken: Vec<u32> = numbers.by_ref().take(n).collect();
+            if taken.len() == n { Ok(taken) } else { Err(corrupted("it ends too early")) }
         };
-        let counts = take(4)?;
-        let mut graph = Self { rows: counts[0], entry: counts[1], ..Self::default() };
-        if graph.rows != rows || graph.entry >= rows || counts[2] == 0 {
+        let counts = take(5)?;
+        let (width, entry) = (counts[1] as usize, counts[2]);
+        let fits = counts[0] == rows
+            && (1..=MOST_ROWS).contains(&rows)
+            && width > 0
+            && lowest.len() as u64 == u64::from(rows) * width as u64 * 4;
+        if !fits {
             return Err(corrupted("counts do not match the segment"));
         }
-        for _ in 0..counts[3] {
-            let point = take(2)?;
-            graph.recall.push(RecallPoint { ef: point[0] as usize, recall: point[1] as f32 / 10_000.0 });
+        let costs = take(2)?;
+        let costs = Costs { scan_ns: f32::from_bits(costs[0]), walk_ns: f32::from_bits(costs[1]) };
+        if !(costs.scan_ns > 0.0 && costs.walk_ns > 0.0) {
+            return Err(corrupted("the costs are not above zero"));
         }
-        for depth in 0..counts[2] {
+        let curves = (0..counts[3]).map(|_| Curve::read(&mut take)).collect::<Result<_>>()?;
+        let mut upper: Vec<Upper> = Vec::new();
+        for _ in 0..counts[4] {
             let sizes = take(2)?;
-            let listed = take(sizes[0])?;
-            let ends = take(if depth == 0 { rows } else { sizes[0] })?;
-            let links = take(sizes[1])?;
-            let fits = listed.is_sorted()
-                && listed.iter().chain(&links).all(|&row| row < rows)
-                && ends.is_sorted()
-                && ends.last().copied().unwrap_or(0) == sizes[1];
-            if !fits || (depth == 0 && !listed.is_empty()) {
-                return Err(corrupted("rows, ends and links do not fit together"));
+            let layer = Upper {
+                width: sizes[1] as usize,
+                rows: take(sizes[0].into())?,
+                links: take(u64::from(sizes[0]) * u64::from(sizes[1]))?,
+            };
+            let below = |row: &u32| match upper.last() {
+                None => *row < rows,
+                Some(lower) => lower.rows.binary_search(row).is_ok(),
+            };
+            let fits = layer.rows.windows(2).all(|pair| pair[0] < pair[1])
+                && layer.rows.iter().all(below)
+                && layer.links.iter().all(|&node| node == NONE || node < sizes[0]);
+            if !fits {
+                return Err(corrupted("rows and links of a layer do not fit together"));
             }
-            graph.layers.push(Layer { rows: listed, ends, links });
+            upper.push(layer);
         }
-        Ok(graph)
+        let nodes = upper.last().map_or(rows as usize, |top| top.rows.len());
+        if numbers.next().is_some() || entry as usize >= nodes {
+            return Err(corrupted("its end or its entry does not fit"));
+        }
+        Ok(Self { lowest, rows, width, upper, entry, curves, costs })
     }
 }

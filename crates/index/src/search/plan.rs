@@ -1,22 +1,16 @@
 //! Scan or walk?
 //!
-//! The exact scan costs one distance per visible row. The walk costs about ef · m distances when nearly everything is
-//! visible and grows as less is, so it is taken only when many rows are visible and most rows of the segment are; if it
-//! visits more rows than the scan would, or comes back with fewer than k, the scan answers after all.
+//! The scan looks at every visible row once. A walk scores about as many rows as were scored for this recall when the
+//! segment's graph was measured, among as many visible rows, with or without the question's own topic: which of the two
+//! is seen from the rows around the question. What a row costs either way was measured too. The cheaper way is taken,
+//! and a walk that has cost as much as the scan would gives way to it: no question costs more than about two scans.
 
-use safepassage_access::Visible;
-use safepassage_error::{Error, Kind, Result};
 use serde::Serialize;
 
-use super::TopK;
-use crate::graph::{self, Goal};
-use crate::kernel;
-use crate::segment::Segment;
+use crate::graph::Graph;
 
-/// Below this many visible rows the scan is always cheaper.
-const SCAN_UP_TO: u64 = 5_000;
-/// Below this share of visible rows the walk loses itself among forbidden ones.
-const WALK_FROM_SHARE: f64 = 0.3;
+/// Below this share of visible rows no walk was measured.
+const WALK_FROM: f64 = 0.03;
 
 /// How an answer was found: the operator's field, not the asker's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -28,65 +22,47 @@ pub enum Plan {
     Scan,
     /// The graph was walked; everything was visible.
     Graph,
-    /// The graph was walked through forbidden rows.
+    /// The graph was walked, keeping to visible rows or through forbidden ones.
     FilteredGraph,
 }
 
-/// What one segment gives.
-#[derive(Debug)]
-pub(crate) struct Found {
-    /// Best first.
-    pub hits: Vec<(f32, u32)>,
-    pub plan: Plan,
+/// A walk worth its price.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Walk {
+    pub bridging: bool,
+    pub ef: usize,
+    pub most_scored: u32,
 }
 
-impl Found {
-    /// Whether no better row can exist.
-    pub fn exact(&self) -> bool {
-        matches!(self.plan, Plan::Empty | Plan::Scan)
-    }
-}
-
-/// The `k` visible rows of `segment` nearest to `query` (dim, unit norm), at `recall` (0 to 1; 1 is exact).
-///
-/// # Errors
-/// `Internal` if `visible` is of a segment of another size; `Corrupted`.
-pub(crate) fn search_segment(
-    segment: &Segment,
-    visible: &Visible,
-    query: &[f32],
-    k: usize,
+/// The walk that finds the best 10 of `visible` rows at `recall` for less than the scan costs, if there is one.
+/// `local_share` is how much of the question's neighbourhood is visible; asked for only under a filter.
+pub(super) fn walk(
+    graph: &Graph,
+    visible: u64,
     recall: f32,
-) -> Result<Found> {
-    if visible.segment_rows() != segment.rows() {
-        return Err(Error::new(Kind::Internal, "search segment", "visible rows of another segment"));
+    local_share: impl FnOnce() -> safepassage_error::Result<f64>,
+) -> safepassage_error::Result<Option<Walk>> {
+    let share = visible as f64 / f64::from(graph.rows().max(1));
+    let costs = graph.costs();
+    let scan = visible as f32 * costs.scan_ns;
+    if share < WALK_FROM || recall >= 1.0 {
+        return Ok(None);
     }
-    let share = visible.len() as f64 / f64::from(segment.rows().max(1));
-    if visible.is_empty() || k == 0 {
-        return Ok(Found { hits: Vec::new(), plan: Plan::Empty });
+    let everything = visible == u64::from(graph.rows());
+    // The cheapest walk there is still costs the descent and a few lists of links.
+    if scan < 400.0 * costs.walk_ns {
+        return Ok(None);
     }
-    if let Some(graph) = &segment.graph
-        && visible.len() > SCAN_UP_TO.max(k as u64 * 8)
-        && share >= WALK_FROM_SHARE
-        && recall < 1.0
-        && let Some(ef) = graph.ef_for(recall)
-    {
-        // The curve was measured for the best 10; wider answers need a wider walk.
-        let goal = Goal { k, ef: ef.max(ef * k / 10), most_visits: u32::try_from(visible.len()).unwrap_or(u32::MAX) };
-        let everything = visible.len() == u64::from(segment.rows());
-        let outcome = if everything {
-            graph::search(graph, &segment.vectors, query, &|_| true, goal)?
-        } else {
-            let rows = visible.rows();
-            graph::search(graph, &segment.vectors, query, &|row| rows.contains(row), goal)?
-        };
-        if !outcome.gave_up && outcome.hits.len() == k {
-            return Ok(Found { hits: outcome.hits, plan: if everything { Plan::Graph } else { Plan::FilteredGraph } });
+    let own_topic = !everything && local_share()? < share / 2.0;
+    let mut best: Option<(f32, Walk)> = None;
+    for bridging in [false, true] {
+        let Some((point, measured)) = graph.measured(share, bridging, own_topic, recall) else { continue };
+        // Fewer visible rows than when it was measured make it longer in proportion.
+        let cost = point.scored * costs.walk_ns * (measured / share as f32).max(1.0);
+        let most_scored = (scan / costs.walk_ns).min(u32::MAX as f32) as u32;
+        if cost < scan && best.is_none_or(|(least, _)| cost < least) {
+            best = Some((cost, Walk { bridging, ef: point.ef as usize, most_scored }));
         }
     }
-    let mut top = TopK::new(k);
-    for row in visible.rows() {
-        top.push(kernel::dot(segment.vectors.row(row)?, query), row);
-    }
-    Ok(Found { hits: top.into_sorted(), plan: Plan::Scan })
+    Ok(best.map(|(_, walk)| walk))
 }

@@ -1,14 +1,16 @@
 //! Which documents are in this segment, in which rows, and from which source?
 //!
 //! Little-endian sections after a magic: counts, numbers, versions, first rows, sources of the documents, ends of the
-//! ids, ids, ends of the source names, source names. Ids ascend, so a document is found by binary search.
+//! ids, ends of the source names, the documents in the order of their ids (format 2; in format 1 they lie in it), ids,
+//! source names.
 
 use safepassage_access::{Column, DocumentNumber, Tenant, Version};
 use safepassage_error::{Error, Result};
 
 use super::NewDocument;
 
-const MAGIC: &[u8; 8] = b"SPDOCS01";
+const MAGIC: &[u8; 8] = b"SPDOCS02";
+const MAGIC_1: &[u8; 8] = b"SPDOCS01";
 
 /// The ids and sources of the documents of one segment; what permissions need is in its [`Column`].
 #[derive(Debug)]
@@ -16,6 +18,10 @@ pub(crate) struct DocumentTable {
     ids: Names,
     source_of: Vec<u32>,
     sources: Names,
+    /// Document ordinals in the order of their ids.
+    by_id: Vec<u32>,
+    /// Its inverse: which place each document has among the ids.
+    place: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -72,6 +78,9 @@ pub(super) fn encode(documents: &[NewDocument]) -> Result<Vec<u8>> {
         end += source.len();
         put(end)?;
     }
+    let mut by_id: Vec<u32> = (0..documents.len() as u32).collect();
+    by_id.sort_unstable_by_key(|&i| &documents[i as usize].id);
+    by_id.into_iter().try_for_each(|i| put(i as usize))?;
     documents.iter().for_each(|d| out.extend_from_slice(d.id.as_bytes()));
     sources.iter().for_each(|s| out.extend_from_slice(s.as_bytes()));
     Ok(out)
@@ -103,9 +112,11 @@ impl DocumentTable {
     pub fn read(bytes: &[u8], tenant: Tenant) -> Result<(Self, Column)> {
         let corrupted = |what| Error::corrupted("read document table", what);
         let mut cursor = Cursor(bytes);
-        if cursor.take(MAGIC.len())? != MAGIC {
+        let magic = cursor.take(MAGIC.len())?;
+        if magic != MAGIC && magic != MAGIC_1 {
             return Err(corrupted("not a document table of this format"));
         }
+        let ordered = magic == MAGIC_1;
         let counts = cursor.numbers(2)?;
         let (documents, sources) = (counts[0] as usize, counts[1] as usize);
         let numbers = cursor.numbers(documents)?.into_iter().map(DocumentNumber).collect();
@@ -115,12 +126,20 @@ impl DocumentTable {
         let first_row = cursor.numbers(documents + 1)?;
         let source_of = cursor.numbers(documents)?;
         let (id_ends, source_ends) = (cursor.numbers(documents)?, cursor.numbers(sources)?);
+        let by_id = if ordered { (0..documents as u32).collect() } else { cursor.numbers(documents)? };
+        let mut place = vec![u32::MAX; documents];
+        for (at, &i) in (0..).zip(&by_id) {
+            match place.get_mut(i as usize) {
+                Some(free) if *free == u32::MAX => *free = at,
+                _ => return Err(corrupted("the order of the ids names a document twice, or none")),
+            }
+        }
         let ids = Names { text: cursor.text(&id_ends)?, ends: id_ends };
         let source_names = Names { text: cursor.text(&source_ends)?, ends: source_ends };
-        let table = Self { ids, source_of, sources: source_names };
-        let ascending = table.ids.check() && (1..documents).all(|i| table.id(i - 1) < table.id(i));
+        let table = Self { ids, source_of, sources: source_names, by_id, place };
+        let whole = table.ids.check();
         let named = table.sources.check() && table.source_of.iter().all(|s| (*s as usize) < sources);
-        if !cursor.0.is_empty() || !ascending || !named {
+        if !cursor.0.is_empty() || !whole || !named {
             return Err(corrupted("ids, sources or lengths do not fit together"));
         }
         Ok((table, Column::new(tenant, numbers, versions, first_row)?))
@@ -138,15 +157,30 @@ impl DocumentTable {
         self.sources.get(self.source_of[document] as usize)
     }
 
+    /// Which place `document` has in the order of the ids.
+    pub fn place(&self, document: usize) -> u32 {
+        self.place[document]
+    }
+
+    /// # Errors
+    /// `Corrupted` if an id repeats or they are out of order.
+    pub fn verify(&self) -> Result<()> {
+        if self.by_id.windows(2).all(|pair| self.id(pair[0] as usize) < self.id(pair[1] as usize)) {
+            return Ok(());
+        }
+        Err(Error::corrupted("verify documents", "an id repeats or the ids are out of order"))
+    }
+
     /// The ordinal of the document `id`.
     pub fn find(&self, id: &str) -> Option<usize> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = usize::midpoint(low, high);
-            match self.id(middle).cmp(id) {
+            let document = self.by_id[middle] as usize;
+            match self.id(document).cmp(id) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Some(middle),
+                std::cmp::Ordering::Equal => return Some(document),
             }
         }
         None

@@ -1,14 +1,21 @@
 //! Here is a set of records that never changes: how is it written, opened and read?
 //!
 //! ```text
-//! segment/<id>/segment.json     sealed: counts, and the checksums of every block of every other file
-//!              documents.bin    numbers, versions, first rows, sources and ids of the documents, in the order of the ids
-//!              vectors.bin      rows × dim, little-endian f32, unit norm
-//!              graph.bin        from a few thousand rows on
+//! segment/<id>/segment.json     sealed: counts, sizes of the other files, the checksum of the checksums
+//!              sums.bin         the checksum of every page of every other file
+//!              documents.bin    numbers, versions, first rows, sources and ids of the documents, in the order of the rows
+//!              vectors.bin      rows × dim, little-endian f32 or f16; for cosine of unit norm
+//!              codes.bin        the vectors as int8
+//!              graph.bin        the links, and
+//!              layers.bin       all else about the graph; both from a few thousand rows on
 //!              chunks.parquet   a row per record: ids, text, span, heading, metadata
 //!              tombstones-<g>   roaring bitmap of document ordinals dead from generation g on
 //! ```
-//! Structure (documents, graph) is checked when a segment is opened, vectors and text when first touched.
+//! Structure (documents, layers) is checked when a segment is opened, everything else when first touched. With a graph
+//! the rows lie in an order in which neighbours are near each other; the rows of a document always lie together.
+//!
+//! Segments of format 1 have no codes and an older graph, which is left alone: they are scanned until a merge rewrites
+//! them.
 
 mod chunks;
 mod documents;
@@ -19,19 +26,23 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use safepassage_access::{DocumentNumber, SegmentAccess, Tenant, Version};
 use safepassage_error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::{CheckedBytes, Sums};
+use crate::code::Int8;
 use crate::graph::Graph;
-use crate::manifest::SegmentEntry;
+use crate::manifest::{SegmentEntry, Settings};
 use crate::seal;
 use crate::storage::Storage;
 
 pub use chunks::ChunkRow;
 pub(crate) use chunks::Chunks;
 pub(crate) use documents::DocumentTable;
+#[cfg(test)]
+pub(crate) use vectors::NewRows;
 pub(crate) use vectors::Vectors;
 pub(crate) use write::{digest, write};
 
@@ -39,6 +50,9 @@ const KIND: &str = "segment";
 const HEADER: &str = "segment.json";
 const DOCUMENTS: &str = "documents.bin";
 const VECTORS: &str = "vectors.bin";
+const SUMS: &str = "sums.bin";
+const CODES: &str = "codes.bin";
+const LAYERS: &str = "layers.bin";
 const GRAPH: &str = "graph.bin";
 const CHUNKS: &str = "chunks.parquet";
 
@@ -121,6 +135,9 @@ struct Header {
     rows: u32,
     dim: usize,
     files: BTreeMap<String, Sums>,
+    /// The checksum of the file of checksums; format 1 has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sums: Option<String>,
 }
 
 /// An open segment. Cheap to share, never changes.
@@ -131,6 +148,7 @@ pub(crate) struct Segment {
     pub documents: DocumentTable,
     pub access: SegmentAccess,
     pub vectors: Vectors,
+    pub codes: Option<Int8>,
     pub graph: Option<Graph>,
     pub chunks: Chunks,
     files: Vec<CheckedBytes>,
@@ -145,7 +163,8 @@ impl Segment {
     ///
     /// # Errors
     /// `NotFound` if it was removed; `Corrupted` if anything is not what was written.
-    pub fn open(storage: &dyn Storage, entry: &SegmentEntry, dim: usize) -> Result<Self> {
+    pub fn open(storage: &dyn Storage, entry: &SegmentEntry, settings: &Settings) -> Result<Self> {
+        let dim = settings.dim;
         let path = |file: &str| format!("{}/{file}", folder(&entry.id));
         let bytes = storage.read(&path(HEADER))?;
         if digest(&bytes) != entry.digest {
@@ -160,21 +179,42 @@ impl Segment {
         if !fits {
             return Err(Error::corrupted("open segment", "header and manifest differ").with("path", path(HEADER)));
         }
-        let open = |file: &str| match header.files.get(file) {
-            Some(sums) => CheckedBytes::new(path(file), storage.read(&path(file))?, sums).map(Some),
+        let sums = match &header.sums {
+            None => Bytes::new(),
+            Some(wanted) => {
+                let bytes = storage.read(&path(SUMS))?;
+                if digest(&bytes) != *wanted {
+                    let error = Error::corrupted("open segment", "the checksums are not what was written");
+                    return Err(error.with("path", path(SUMS)));
+                }
+                bytes
+            }
+        };
+        let mut files = Vec::new();
+        let mut open = |file: &str| match header.files.get(file) {
+            Some(own) => {
+                let bytes = CheckedBytes::new(path(file), storage.read(&path(file))?, own, &sums)?;
+                files.push(bytes.clone());
+                Ok(Some(bytes))
+            }
             None => Ok(None),
         };
-        let need = |file: &str| {
-            open(file)?.ok_or_else(|| Error::corrupted("open segment", "a file is missing").with("path", path(file)))
-        };
-        let (documents, vectors, chunks) = (need(DOCUMENTS)?, need(VECTORS)?, need(CHUNKS)?);
-        let mut files = vec![documents.clone(), vectors.clone(), chunks.clone()];
-        let graph = match open(GRAPH)? {
+        let missing = |file: &str| Error::corrupted("open segment", "a file is missing").with("path", path(file));
+        let documents = open(DOCUMENTS)?.ok_or_else(|| missing(DOCUMENTS))?;
+        let vectors = open(VECTORS)?.ok_or_else(|| missing(VECTORS))?;
+        let chunks = open(CHUNKS)?.ok_or_else(|| missing(CHUNKS))?;
+        let codes = match open(CODES)? {
             Some(bytes) => {
-                files.push(bytes.clone());
-                Some(Graph::read(bytes.get(0..bytes.len())?, header.rows).map_err(|e| e.with("path", path(GRAPH)))?)
+                Some(Int8::open(bytes, header.rows, dim, settings.metric).map_err(|e| e.with("path", path(CODES)))?)
             }
             None => None,
+        };
+        let graph = match (open(GRAPH)?, open(LAYERS)?) {
+            (Some(lowest), Some(layers)) => {
+                let opened = Graph::open(lowest, layers.get(0..layers.len())?, header.rows);
+                Some(opened.map_err(|e| e.with("path", path(LAYERS)))?)
+            }
+            _ => None,
         };
         let (documents, column) = DocumentTable::read(documents.get(0..documents.len())?, header.tenant.clone())
             .map_err(|e| e.with("path", path(DOCUMENTS)))?;
@@ -186,7 +226,8 @@ impl Segment {
             tenant: header.tenant,
             documents,
             access: SegmentAccess::new(column),
-            vectors: Vectors::new(vectors, header.rows, dim)?,
+            vectors: Vectors::new(vectors, header.rows, settings)?,
+            codes,
             graph,
             chunks: Chunks::new(chunks),
             files,
@@ -202,9 +243,10 @@ impl Segment {
         for file in &self.files {
             file.verify()?;
         }
+        self.documents.verify()?;
         self.vectors.verify()?;
         if let Some(graph) = &self.graph {
-            graph.verify_reachable()?;
+            graph.verify()?;
         }
         self.chunks.verify(self.rows(), |row| {
             let column = self.access.column();

@@ -1,43 +1,115 @@
-//! Here is a row: what is its vector?
+//! Here is a row: what is its vector, and how near is it exactly?
 
+use std::borrow::Cow;
+
+use half::f16;
+use half::slice::HalfFloatSliceExt;
 use safepassage_error::{Error, Result};
 
 use crate::blocks::CheckedBytes;
+use crate::graph::Rows;
 use crate::kernel;
+use crate::manifest::{Metric, Precision, Settings};
 
-/// rows × dim, little-endian f32, unit norm, in the mapped file.
+/// rows × dim, little-endian f32 or f16 (for cosine of unit norm), in the mapped file.
 #[derive(Debug)]
 pub(crate) struct Vectors {
     bytes: CheckedBytes,
     rows: u32,
     dim: usize,
+    precision: Precision,
+    metric: Metric,
+}
+
+/// The exact score of two vectors of the same length; higher is nearer.
+pub(crate) fn score(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
+    match metric {
+        Metric::Cosine | Metric::InnerProduct => kernel::dot(a, b),
+        Metric::L2 => -kernel::squared_distance(a, b),
+    }
+}
+
+/// `vector` as it is stored.
+pub(super) fn stored(vector: &[f32], precision: Precision) -> Cow<'_, [u8]> {
+    match precision {
+        Precision::F32 => Cow::Borrowed(bytemuck::cast_slice(vector)),
+        Precision::F16 => {
+            Cow::Owned(vector.iter().flat_map(|&value| f16::from_f32(value).to_bits().to_le_bytes()).collect())
+        }
+    }
 }
 
 impl Vectors {
-    pub fn new(bytes: CheckedBytes, rows: u32, dim: usize) -> Result<Self> {
-        if bytes.len() as u64 != u64::from(rows) * dim as u64 * 4 {
-            return Err(Error::corrupted("open vectors", "the size is not rows × dim × 4"));
+    pub fn new(bytes: CheckedBytes, rows: u32, settings: &Settings) -> Result<Self> {
+        let Settings { dim, precision, metric, .. } = *settings;
+        if bytes.len() as u64 != u64::from(rows) * (dim * precision.bytes()) as u64 {
+            return Err(Error::corrupted("open vectors", "the size is not rows × dim × bytes per number"));
         }
-        Ok(Self { bytes, rows, dim })
+        Ok(Self { bytes, rows, dim, precision, metric })
     }
 
-    /// The vector of `row`, checked against its block's sum on first touch.
-    #[inline]
-    pub fn row(&self, row: u32) -> Result<&[f32]> {
-        let width = self.dim * 4;
-        let from = row as usize * width;
-        bytemuck::try_cast_slice(self.bytes.get(from..from + width)?)
-            .map_err(|_| Error::corrupted("read vector", "the file is not aligned for f32"))
+    fn range(&self, row: u32) -> std::ops::Range<usize> {
+        let width = self.dim * self.precision.bytes();
+        row as usize * width..(row as usize + 1) * width
     }
 
     pub fn verify(&self) -> Result<()> {
         for row in 0..self.rows {
             let vector = self.row(row)?;
-            let norm = kernel::dot(vector, vector);
-            if norm.is_nan() || (norm - 1.0).abs() > 1e-3 {
-                return Err(Error::corrupted("verify vectors", "a vector is not of unit norm").with("row", row));
+            let norm = kernel::dot(&vector, &vector);
+            let fits = match self.metric {
+                Metric::Cosine => (norm - 1.0).abs() <= 1e-2,
+                Metric::InnerProduct | Metric::L2 => norm.is_finite(),
+            };
+            if !fits {
+                return Err(Error::corrupted("verify vectors", "a vector has a length it must not").with("row", row));
             }
         }
         Ok(())
+    }
+}
+
+impl Rows for Vectors {
+    /// The vector of `row`, checked against its blocks' sums on first touch.
+    #[inline]
+    fn row(&self, row: u32) -> Result<Cow<'_, [f32]>> {
+        let bytes = self.bytes.get(self.range(row))?;
+        let unaligned = |_| Error::corrupted("read vector", "the file is not aligned");
+        match self.precision {
+            Precision::F32 => bytemuck::try_cast_slice(bytes).map(Cow::Borrowed).map_err(unaligned),
+            Precision::F16 => {
+                let bits: &[u16] = bytemuck::try_cast_slice(bytes).map_err(unaligned)?;
+                let halves: &[f16] = half::slice::HalfBitsSliceExt::reinterpret_cast(bits);
+                Ok(Cow::Owned(halves.to_f32_vec()))
+            }
+        }
+    }
+
+    #[inline]
+    fn prefetch(&self, row: u32) {
+        if let Some(bytes) = self.bytes.touched().get(self.range(row)) {
+            kernel::prefetch(bytes);
+        }
+    }
+
+    #[inline]
+    fn score(&self, row: u32, question: &[f32]) -> Result<f32> {
+        Ok(score(self.metric, &self.row(row)?, question))
+    }
+}
+
+/// The rows of documents on their way into a segment.
+pub(crate) struct NewRows<'a> {
+    pub rows: Vec<&'a [f32]>,
+    pub metric: Metric,
+}
+
+impl Rows for NewRows<'_> {
+    fn row(&self, row: u32) -> Result<Cow<'_, [f32]>> {
+        Ok(Cow::Borrowed(self.rows[row as usize]))
+    }
+
+    fn score(&self, row: u32, question: &[f32]) -> Result<f32> {
+        Ok(score(self.metric, self.rows[row as usize], question))
     }
 }

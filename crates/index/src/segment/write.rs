@@ -1,15 +1,22 @@
 //! Here are new documents: write them as a segment.
 
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Arc;
 
 use safepassage_access::Tenant;
 use safepassage_error::{Error, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{CHUNKS, DOCUMENTS, GRAPH, HEADER, Header, KIND, NewDocument, VECTORS, chunks, documents, folder};
-use crate::blocks::Sums;
-use crate::graph::{self, GraphSettings};
-use crate::manifest::SegmentEntry;
+use super::vectors::{NewRows, stored};
+use super::{
+    CHUNKS, CODES, DOCUMENTS, GRAPH, HEADER, Header, KIND, LAYERS, NewDocument, SUMS, VECTORS, chunks, documents,
+    folder,
+};
+use crate::blocks::{Sums, SumsWriter};
+use crate::code::Int8Writer;
+use crate::graph::{self, Graph, GraphSettings, MOST_ROWS};
+use crate::manifest::{SegmentEntry, Settings};
 use crate::seal;
 use crate::storage::Storage;
 
@@ -18,7 +25,39 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("{:016x}", xxh3_64(bytes))
 }
 
-/// Writes the segment `id` and returns its manifest entry; nothing is live until a manifest names it.
+/// Writes the files of one segment and takes their sums.
+struct Files<'a> {
+    storage: &'a dyn Storage,
+    id: &'a str,
+    written: BTreeMap<String, Sums>,
+    sums: SumsWriter,
+}
+
+/// Gives the bytes of a file, part by part.
+type Parts<'p> = &'p mut dyn FnMut(&mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<()>;
+
+impl Files<'_> {
+    fn put(&mut self, file: &str, parts: Parts<'_>) -> Result<()> {
+        let path = format!("{}/{file}", folder(self.id));
+        let mut sums = self.sums.file();
+        self.storage.put_if_absent(&path, &mut |out: &mut dyn Write| {
+            parts(&mut |part| {
+                sums.add(part);
+                out.write_all(part)
+            })
+        })?;
+        let sums = sums.finish();
+        self.written.insert(file.to_owned(), sums);
+        Ok(())
+    }
+
+    fn put_bytes(&mut self, file: &str, bytes: &[u8]) -> Result<()> {
+        self.put(file, &mut |out| out(bytes))
+    }
+}
+
+/// Writes the segment `id` and returns its manifest entry; nothing is live until a manifest names it. Work is done on
+/// the threads of the current rayon pool.
 ///
 /// # Errors
 /// `Invalid` if an id repeats or a document's vectors are not chunks × dim; `Unavailable` if it cannot be written.
@@ -27,9 +66,10 @@ pub(crate) fn write(
     id: &str,
     tenant: &Tenant,
     mut new: Vec<NewDocument>,
-    dim: usize,
+    settings: &Settings,
     graph: &GraphSettings,
 ) -> Result<SegmentEntry> {
+    let dim = settings.dim;
     new.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     if let Some(pair) = new.windows(2).find(|pair| pair[0].id == pair[1].id) {
         return Err(Error::invalid("write segment", format!("the document `{}` is given twice", pair[0].id)));
@@ -40,23 +80,89 @@ pub(crate) fn write(
     let rows: usize = new.iter().map(|d| d.chunks.len()).sum();
     let rows =
         u32::try_from(rows).map_err(|_| Error::invalid("write segment", "more than 2^32 rows in one segment"))?;
-
-    let mut files = BTreeMap::new();
-    let mut put = |file: &str, bytes: &[u8]| {
-        files.insert(file.to_owned(), Sums::of(bytes));
-        storage.put_if_absent(&format!("{}/{file}", folder(id)), &mut |out| out.write_all(bytes))
-    };
-    put(DOCUMENTS, &documents::encode(&new)?)?;
-    put(CHUNKS, &chunks::encode(&new)?)?;
-    let vectors: Vec<f32> = new.iter().flat_map(|d| d.vectors.as_slice()).copied().collect();
     let documents = new.len() as u32;
-    drop(new);
-    put(VECTORS, bytemuck::cast_slice(&vectors))?;
-    if rows >= graph.from_rows {
-        put(GRAPH, &graph::build(&vectors, dim, graph)?.encode())?;
+
+    let (codes, graph) = index(&mut new, rows, settings, graph)?;
+    let mut files = Files { storage, id, written: BTreeMap::new(), sums: SumsWriter::default() };
+    files.put_bytes(DOCUMENTS, &documents::encode(&new)?)?;
+    files.put_bytes(CODES, codes.bytes())?;
+    drop(codes);
+    if let Some(graph) = graph {
+        files.put_bytes(GRAPH, graph.lowest())?;
+        files.put_bytes(LAYERS, &graph.encode_layers())?;
     }
-    let header = Header { id: id.to_owned(), tenant: tenant.clone(), documents, rows, dim, files };
+    files.put(VECTORS, &mut |out| {
+        let mut vectors = new.iter().flat_map(|d| d.vectors.as_slice().chunks_exact(dim));
+        vectors.try_for_each(|vector| out(&stored(vector, settings.precision)))
+    })?;
+    files.put_bytes(CHUNKS, &chunks::encode(&new)?)?;
+    drop(new);
+
+    let Files { written, sums, .. } = files;
+    let sums = sums.into_bytes();
+    storage.put_if_absent(&format!("{}/{SUMS}", folder(id)), &mut |out| out.write_all(&sums))?;
+    let header = Header {
+        id: id.to_owned(),
+        tenant: tenant.clone(),
+        documents,
+        rows,
+        dim,
+        files: written,
+        sums: Some(digest(&sums)),
+    };
     let bytes = seal::seal(KIND, &header)?;
     storage.put_if_absent(&format!("{}/{HEADER}", folder(id)), &mut |out| out.write_all(&bytes))?;
     Ok(SegmentEntry { id: header.id, tenant: header.tenant, documents, rows, digest: digest(&bytes), tombstones: None })
+}
+
+fn vectors_of(new: &[NewDocument], dim: usize) -> Vec<&[f32]> {
+    new.iter().flat_map(|d| d.vectors.as_slice().chunks_exact(dim)).collect()
+}
+
+/// The codes of the rows, and a graph if there are enough of them; the documents are put into the order in which the
+/// graph has neighbours lie near each other.
+fn index(
+    new: &mut [NewDocument],
+    rows: u32,
+    settings: &Settings,
+    graph: &GraphSettings,
+) -> Result<(Arc<Int8Writer>, Option<Graph>)> {
+    let Settings { dim, metric, precision, .. } = *settings;
+    let vectors = vectors_of(new, dim);
+    let mut codes = Int8Writer::new(rows, dim, metric, precision, |row| vectors[row as usize]);
+    drop(vectors);
+    if rows < graph.from_rows.max(2) || rows > MOST_ROWS {
+        return Ok((Arc::new(codes), None));
+    }
+    let built = graph::build(&codes, metric, graph)?;
+    let order = reorder(new, &built.order);
+    codes.reorder(&order, metric);
+    let codes = Arc::new(codes);
+    let rows = NewRows { rows: vectors_of(new, dim), metric };
+    let graph = built.finish(&order, &codes, metric, &rows)?;
+    Ok((codes, Some(graph)))
+}
+
+/// Puts documents in the order in which `wanted` first names one of their rows; returns where each row then comes from.
+fn reorder(new: &mut [NewDocument], wanted: &[u32]) -> Vec<u32> {
+    let mut place = vec![0u32; wanted.len()];
+    (0..).zip(wanted).for_each(|(at, &row)| place[row as usize] = at);
+    let mut row = 0u32;
+    let keyed = new.iter().enumerate().map(|(i, document)| {
+        let rows = row..row + document.chunks.len() as u32;
+        row = rows.end;
+        (rows.clone().map(|row| place[row as usize]).min().unwrap_or(u32::MAX), i, rows)
+    });
+    let mut keyed: Vec<_> = keyed.collect();
+    keyed.sort_unstable_by_key(|(first, i, _)| (*first, *i));
+    let mut to = vec![0; new.len()];
+    keyed.iter().enumerate().for_each(|(at, (_, i, _))| to[*i] = at);
+    for i in 0..new.len() {
+        while to[i] != i {
+            let at = to[i];
+            new.swap(i, at);
+            to.swap(i, at);
+        }
+    }
+    keyed.into_iter().flat_map(|(.., rows)| rows).collect()
 }

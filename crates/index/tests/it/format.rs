@@ -15,7 +15,8 @@ fn format_1_opens_and_gives_what_was_written() {
     let index = Index::open(Arc::new(LocalStorage::new(folder)), clock()).unwrap();
     let verified = index.verify().unwrap();
     assert_eq!((verified.generations, verified.acl_epochs, verified.documents), (3, 5, 2));
-    assert_eq!(index.stats().unwrap().graphs, 1);
+    // Its graph is of format 1: the segment is scanned until a merge rewrites it.
+    assert_eq!(index.stats().unwrap().graphs, 0);
 
     let hr = Identity::asserted("bob").groups(["hr"]).clearance("internal").issue(&clock()).unwrap();
     assert_eq!(index.visible_documents(&hr).unwrap(), ["b"]);

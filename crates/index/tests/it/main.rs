@@ -4,5 +4,6 @@ mod crash;
 mod damage;
 mod format;
 mod lifecycle;
+mod search;
 mod storage;
 mod world;

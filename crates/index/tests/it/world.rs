@@ -17,7 +17,7 @@ pub fn clock() -> Clock {
 }
 
 pub fn settings() -> Settings {
-    Settings { dim: DIM, model: serde_json::Value::Null, embedder: None, chunker: serde_json::Value::Null }
+    Settings::vectors(DIM)
 }
 
 pub fn create(storage: impl Storage + 'static) -> Result<Index> {

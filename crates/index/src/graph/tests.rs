@@ -1,0 +1,159 @@
+//! Are graphs whole, the same again, and as good as the judge's?
+
+use std::sync::Arc;
+
+use super::builder::{Builder, NONE};
+use super::*;
+use crate::code::Int8;
+use crate::manifest::Precision;
+use crate::search::{TopK, rescore, wanted};
+use crate::segment::NewRows;
+
+pub(super) const DIM: usize = 32;
+
+/// `n` unit vectors around 20 centres; the same for the same seed.
+pub(super) fn clustered(n: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed;
+    let mut uniform = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+    };
+    let mut centres_state = 99u64;
+    let mut centre = move || {
+        centres_state = centres_state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (centres_state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+    };
+    let centres: Vec<f32> = (0..20 * DIM).map(|_| centre()).collect();
+    let mut all = Vec::with_capacity(n * DIM);
+    for i in 0..n {
+        let mut row: Vec<f32> = centres[i % 20 * DIM..][..DIM].iter().map(|c| c + 0.7 * uniform()).collect();
+        crate::kernel::normalise(&mut row);
+        all.extend(row);
+    }
+    all
+}
+
+fn built(values: &[f32], settings: &GraphSettings) -> (Arc<Int8Writer>, Graph, Vec<u32>) {
+    let n = (values.len() / DIM) as u32;
+    let row = |row: u32| &values[row as usize * DIM..][..DIM];
+    let mut codes = Int8Writer::new(n, DIM, Metric::Cosine, Precision::F32, row);
+    let built = build(&codes, Metric::Cosine, settings).unwrap();
+    let order = built.order.clone();
+    codes.reorder(&order, Metric::Cosine);
+    let codes = Arc::new(codes);
+    let rows = NewRows { rows: order.iter().map(|&r| row(r)).collect(), metric: Metric::Cosine };
+    let graph = built.finish(&order, &codes, Metric::Cosine, &rows).unwrap();
+    (codes, graph, order)
+}
+
+fn one_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(work)
+}
+
+#[test]
+fn one_thread_builds_the_same_graph_again() {
+    let values = clustered(3000, 1);
+    let graph = |seed| {
+        let settings = GraphSettings { seed, ..GraphSettings::default() };
+        let (_, graph, order) = one_thread(|| built(&values, &settings));
+        (graph.lowest().to_vec(), graph.upper().to_vec(), order)
+    };
+    assert!(graph(1) == graph(1));
+    assert!(graph(1) != graph(2));
+}
+
+#[test]
+fn every_row_is_reachable_and_the_order_names_each_once() {
+    for n in [2usize, 3, 17, 33, 500, 4000] {
+        let (_, graph, mut order) = built(&clustered(n, 5), &GraphSettings::default());
+        graph.verify().unwrap();
+        order.sort_unstable();
+        assert!(order.into_iter().eq(0..n as u32), "{n}");
+    }
+    // Many equal rows: every link could lead to a twin.
+    let twins = clustered(1, 3).repeat(600);
+    built(&twins, &GraphSettings::default()).1.verify().unwrap();
+}
+
+#[test]
+fn rows_cut_off_are_linked_again_and_nothing_else_is_lost() {
+    let values = clustered(2000, 7);
+    let codes = Int8Writer::new(2000, DIM, Metric::Cosine, Precision::F32, |row| &values[row as usize * DIM..][..DIM]);
+    let mut links = insert::build(codes.between(Metric::Cosine), 2000, &GraphSettings::default());
+    let start = links.upper.last().map_or(links.entry, |top| top.rows[links.entry as usize]);
+    let cut: Vec<u32> = (0..2000).filter(|row| row % 9 == 4 && *row != start).collect();
+    for link in &mut links.lowest {
+        if cut.contains(link) {
+            *link = start;
+        }
+    }
+    assert!(connect::unreachable(&links.lowest, links.width, start).len() >= cut.len());
+    connect::connect_all(&mut links, start, |_, _, seen| {
+        (0..).zip(seen).find(|(_, seen)| **seen).map_or(start, |(row, _)| row)
+    });
+    assert!(connect::unreachable(&links.lowest, links.width, start).is_empty());
+}
+
+#[test]
+fn damaged_layers_are_refused() {
+    let (_, graph, _) = built(&clustered(500, 5), &GraphSettings::default());
+    let (layers, lowest) = (graph.encode_layers(), bytes::Bytes::copy_from_slice(graph.lowest()));
+    let open = |layers: &[u8]| Graph::open(crate::blocks::CheckedBytes::made_here(lowest.clone()), layers, 500);
+    assert_eq!(open(&layers).unwrap().curves, graph.curves);
+    for cut in 0..layers.len() {
+        assert!(open(&layers[..cut]).is_err(), "{cut}");
+    }
+    // Whatever is written there, opening and walking it never panics; what leads nowhere is found.
+    for at in (0..layers.len()).step_by(4) {
+        let mut damaged = layers.clone();
+        damaged[at..at + 4].copy_from_slice(&(NONE - 1).to_le_bytes());
+        if let Ok(graph) = open(&damaged) {
+            let writer = Int8Writer::new(500, DIM, Metric::Cosine, Precision::F32, |_| &[0.1; DIM]);
+            let codes = Int8::made_here(Arc::new(writer), Metric::Cosine).unwrap();
+            let goal = Goal { ef: 10, most_scored: 10_000, wanted: 10 };
+            drop(walk(&graph, &codes.ask(&[0.1; DIM]), Filter::Nothing, goal));
+        }
+    }
+}
+
+/// Recall@10 of unfiltered walks at `ef`, with the rows scored.
+fn recall(values: &[f32], questions: &[f32], settings: &GraphSettings, ef: usize) -> (f64, u64) {
+    let (codes, graph, order) = built(values, settings);
+    let codes = Int8::made_here(codes, Metric::Cosine).unwrap();
+    let rows: Vec<&[f32]> = order.iter().map(|&row| &values[row as usize * DIM..][..DIM]).collect();
+    let rows = NewRows { rows, metric: Metric::Cosine };
+    let (mut found, mut scored) = (0, 0);
+    for question in questions.chunks_exact(DIM) {
+        let mut exact = TopK::new(10);
+        (0..graph.rows()).for_each(|row| exact.push(rows.score(row, question).unwrap(), row));
+        let exact = exact.into_sorted();
+        let asked = codes.ask(question);
+        let goal = Goal { ef, most_scored: u32::MAX, wanted: wanted(10) };
+        let outcome = walk(&graph, &asked, Filter::Nothing, goal).unwrap();
+        let mut top = TopK::new(10);
+        rescore(&rows, &asked, question, &outcome.best, &mut top).unwrap();
+        found += top.into_sorted().iter().filter(|hit| exact.contains(hit)).count();
+        scored += u64::from(outcome.scored);
+    }
+    (found as f64 / (questions.len() / DIM * 10) as f64, scored)
+}
+
+#[test]
+#[cfg(feature = "hnsw_rs")]
+fn ours_is_as_good_as_the_judges() {
+    let (values, questions) = (clustered(6000, 11), clustered(100, 12));
+    for ef in [16, 48] {
+        let ours = recall(&values, &questions, &GraphSettings::default(), ef);
+        let judge = GraphSettings { builder: Builder::HnswRs, ..GraphSettings::default() };
+        let judge = recall(&values, &questions, &judge, ef);
+        assert!(ours.0 > judge.0 - 0.02, "at ef {ef}: recall {} against {}", ours.0, judge.0);
+        assert!(ours.1 as f64 <= judge.1 as f64 * 1.25, "at ef {ef}: {} scores against {}", ours.1, judge.1);
+    }
+}
+
+#[test]
+fn a_wider_walk_finds_nearly_everything() {
+    assert_eq!(GraphSettings::default().builder, Builder::Own);
+    let (recall, _) = recall(&clustered(6000, 11), &clustered(100, 12), &GraphSettings::default(), 200);
+    assert!(recall > 0.995, "{recall}");
+}

@@ -1,0 +1,34 @@
+//! Which rows has this walk met?
+
+/// A bitset that forgets only what it was told.
+#[derive(Debug, Default)]
+pub(crate) struct Visited {
+    words: Vec<u64>,
+    met: Vec<u32>,
+}
+
+impl Visited {
+    /// Forgets everything; rows are below `rows` from now on.
+    pub fn start(&mut self, rows: u32) {
+        for row in self.met.drain(..) {
+            self.words[row as usize / 64] = 0;
+        }
+        let words = (rows as usize).div_ceil(64);
+        if self.words.len() < words {
+            self.words.resize(words, 0);
+        }
+    }
+
+    /// Notes `row`; whether it is new.
+    #[inline]
+    pub fn meet(&mut self, row: u32) -> bool {
+        let word = &mut self.words[row as usize / 64];
+        let bit = 1 << (row % 64);
+        let new = *word & bit == 0;
+        if new {
+            *word |= bit;
+            self.met.push(row);
+        }
+        new
+    }
+}

@@ -1,0 +1,85 @@
+//! Here is one segment: which of its visible rows are nearest?
+
+use safepassage_access::Visible;
+use safepassage_error::{Error, Kind, Result};
+
+use super::plan::{self, Plan};
+use super::scan::scan;
+use super::{TopK, rescore, wanted};
+use crate::graph::{Bits, Filter, Goal, local_share};
+use crate::segment::Segment;
+
+/// What one segment gives.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Best first.
+    pub hits: Vec<(f32, u32)>,
+    pub plan: Plan,
+    /// Whether no better row can exist.
+    pub exact: bool,
+}
+
+/// The `k` visible rows of `segment` nearest to `question` (dim numbers, prepared for the metric), at `recall` (0 to 1;
+/// 1 is exact).
+///
+/// # Errors
+/// `Internal` if `visible` is of a segment of another size; `Corrupted`.
+pub(crate) fn search_segment(
+    segment: &Segment,
+    visible: &Visible,
+    question: &[f32],
+    k: usize,
+    recall: f32,
+) -> Result<Found> {
+    if visible.segment_rows() != segment.rows() {
+        return Err(Error::new(Kind::Internal, "search segment", "visible rows of another segment"));
+    }
+    if visible.is_empty() || k == 0 {
+        return Ok(Found { hits: Vec::new(), plan: Plan::Empty, exact: true });
+    }
+    // Equal scores: the lower document id first, as in the order of the whole answer.
+    let tie = |row: u32| {
+        let document = segment.access.column().document_of(row).unwrap_or_default();
+        u64::from(segment.documents.place(document)) << 32 | u64::from(row)
+    };
+    let mut top = TopK::with_ties(k, tie);
+    if let Some(plan) = walk(segment, visible, question, k, recall, &mut top)? {
+        return Ok(Found { hits: top.into_sorted(), plan, exact: false });
+    }
+    let exact = scan(segment.codes.as_ref(), &segment.vectors, visible, question, k, recall >= 1.0, &mut top)?;
+    Ok(Found { hits: top.into_sorted(), plan: Plan::Scan, exact })
+}
+
+/// Puts what a walk finds into `top`; `None`, and nothing there, if there is no walk worth taking or it gave up.
+fn walk<T: Fn(u32) -> u64>(
+    segment: &Segment,
+    visible: &Visible,
+    question: &[f32],
+    k: usize,
+    recall: f32,
+    top: &mut TopK<T>,
+) -> Result<Option<Plan>> {
+    let (Some(graph), Some(codes)) = (&segment.graph, &segment.codes) else { return Ok(None) };
+    if visible.len() < k as u64 * 8 {
+        return Ok(None);
+    }
+    let asked = codes.ask(question);
+    let bits = Bits { words: visible.words(), len: visible.len() };
+    let Some(chosen) = plan::walk(graph, visible.len(), recall, || local_share(graph, &asked, bits))? else {
+        return Ok(None);
+    };
+    let (filter, plan) = match (visible.len() == u64::from(segment.rows()), chosen.bridging) {
+        (true, _) => (Filter::Nothing, Plan::Graph),
+        (false, true) => (Filter::Bridging(bits), Plan::FilteredGraph),
+        (false, false) => (Filter::Through(bits), Plan::FilteredGraph),
+    };
+    // The curves are of the best 10; wider answers need a wider walk.
+    let ef = chosen.ef.max(chosen.ef * k / 10);
+    let goal = Goal { ef, most_scored: chosen.most_scored, wanted: wanted(k) };
+    let outcome = crate::graph::walk(graph, &asked, filter, goal)?;
+    if outcome.gave_up || outcome.best.len() < k {
+        return Ok(None);
+    }
+    rescore(&segment.vectors, &asked, question, &outcome.best, top)?;
+    Ok(Some(plan))
+}
