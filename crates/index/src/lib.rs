@@ -7,6 +7,7 @@
 // `unsafe` lives in `storage::local` (mapping files) and nowhere else; kernels come from simsimd behind a safe call.
 
 mod access_log;
+mod asker;
 mod blocks;
 mod graph;
 mod index;
@@ -20,11 +21,12 @@ pub mod storage;
 mod verify;
 mod write;
 
+pub use asker::Asker;
 pub use graph::GraphSettings;
 pub use index::{Index, Stats};
 pub use manifest::{Manifest, SegmentEntry, Settings, Tombstones};
 pub use search::Plan;
 pub use segment::{ChunkRow, NewChunk, NewDocument, SharedVectors};
-pub use snapshot::{Answer, Hit, LiveDocument, Snapshot, VisibleRows};
+pub use snapshot::{Answer, Hit, HitLabels, LiveDocument, Snapshot, VisibleRows};
 pub use verify::Verified;
 pub use write::Writer;
