@@ -17,7 +17,7 @@ use crate::twin::in_thread;
 impl Index {
     /// Stages documents for the next `commit`; one with the id of another replaces it.
     ///
-    /// `texts` are Markdown or plain text. `vectors` is n × dim float32, one row for each id; rows without vectors are
+    /// `texts` are Markdown or plain text. `vectors` is n × dim float32, of numpy or Arrow, one row for each id; rows without vectors are
     /// cut and embedded, rows with one are one chunk each. `acls` are dicts `{"allow": [...], "deny": [...]}`; a
     /// document without is visible to nobody. Vectors are copied once.
     ///
@@ -88,10 +88,10 @@ impl Index {
 /// The rows of one matrix, sharing it.
 fn shared(vectors: &Bound<'_, PyAny>, n: usize) -> PyResult<Vec<SharedVectors>> {
     let matrix = arrays::matrix("add", "vectors", vectors)?;
-    if matrix.rows != n {
-        return Err(invalid("add", format!("`vectors` has {} rows for {n} ids", matrix.rows)));
+    if matrix.rows() != n {
+        return Err(invalid("add", format!("`vectors` has {} rows for {n} ids", matrix.rows())));
     }
-    let (block, dim) = (Arc::new(matrix.values), matrix.columns);
+    let (block, dim) = (Arc::new(matrix.to_vec()), matrix.columns());
     let row = |i: usize| SharedVectors::part_of(&block, i * dim..(i + 1) * dim);
     (0..n).map(row).collect::<safepassage::Result<_>>().map_err(|error| raise(&error))
 }

@@ -59,7 +59,8 @@ impl Session {
     ) -> PyResult<Results> {
         let k = checked(k, filter)?;
         let vector = arrays::vector(OPERATION, "vector", vector)?;
-        run(py, || self.0.search_vector(&vector, k, Some(recall))).map(Results::new)
+        let values = &*vector;
+        run(py, || self.0.search_vector(values, k, Some(recall))).map(Results::new)
     }
 
     /// As `search_vector`, awaited.
@@ -85,13 +86,14 @@ impl Session {
     ) -> PyResult<Vec<Results>> {
         let k = checked(k, filter)?;
         let matrix = arrays::matrix(OPERATION, "vectors", vectors)?;
+        let (values, columns) = (&*matrix, matrix.columns());
         let found = run(py, || {
             let dim = self.0.engine().dim()?;
-            if matrix.columns != dim {
-                let message = format!("the queries have {} dimensions and the index {dim}", matrix.columns);
+            if columns != dim {
+                let message = format!("the queries have {columns} dimensions and the index {dim}");
                 return Err(safepassage::Error::invalid(OPERATION, message));
             }
-            self.0.search_vectors(&matrix.values, k, Some(recall))
+            self.0.search_vectors(values, k, Some(recall))
         })?;
         Ok(found.into_iter().map(Results::new).collect())
     }

@@ -43,6 +43,16 @@ def test_float16_is_converted(index: Index, vectors: Make) -> None:
     assert session_of(index, "alice").search_vector(vectors(2, 4)[1], k=1).ids == ["b"]
 
 
+def test_rows_of_arrow_are_added(index: Index, vectors: Make) -> None:
+    pa = pytest.importorskip("pyarrow")
+    rows = vectors(9, 4)
+    array = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), 4)
+    index.add(pa.array([f"d{i}" for i in range(9)]).to_pylist(), vectors=array, acls=[EVERYONE] * 9)
+    index.commit()
+    results = session_of(index, "alice").search_vector(rows[5], k=9, recall=1.0)
+    assert results.ids == [f"d{i}" for i in np.argsort(-(rows @ rows[5]), kind="stable")]
+
+
 def test_the_array_may_change_after_add(index: Index, vectors: Make) -> None:
     rows = vectors(2, 4)
     index.add(["a", "b"], vectors=rows, acls=[EVERYONE] * 2)

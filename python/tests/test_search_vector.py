@@ -97,3 +97,66 @@ def test_rows_of_another_length_are_refused(filled: Index) -> None:
     with pytest.raises(InvalidError, match="8 dimensions and the index 4"):
         session_of(filled, "alice").search_vectors(np.ones((3, 8), dtype=np.float32))
     assert session_of(filled, "alice").search_vectors(np.ones((0, 4), dtype=np.float32)) == []
+
+
+@pytest.mark.parametrize("width", [np.float16, np.float32, np.float64])
+def test_every_width_of_floats_is_taken(filled: Index, width: type) -> None:
+    session = session_of(filled, "alice")
+    want = session.search_vector([1, 0, 0, 0]).ids
+    assert session.search_vector(np.array([1, 0, 0, 0], dtype=width)).ids == want
+    assert session.search_vectors(np.array([[1, 0, 0, 0]] * 2, dtype=width))[1].ids == want
+
+
+def test_where_the_numbers_lie_does_not_matter(filled: Index) -> None:
+    session = session_of(filled, "alice")
+    wide = np.zeros((4, 6), dtype=np.float32)
+    wide[0, 0] = 1
+    want = session.search_vector([1, 0, 0, 0]).ids
+    unaligned = np.frombuffer(b"x" + wide[:4, 0].tobytes(), dtype=np.float32, offset=1)
+    assert not unaligned.flags.aligned
+    for vector in (wide[:, 0], wide[0, :4], wide[:4, 0][::1], unaligned, np.asfortranarray(wide)[0, :4]):
+        assert session.search_vector(vector).ids == want
+    read_only = wide[0, :4].copy()
+    read_only.flags.writeable = False
+    assert session.search_vector(read_only).ids == want
+    matrix = np.asfortranarray(np.vstack([wide[0, :4], np.eye(4, dtype=np.float32)]))
+    assert session.search_vectors(matrix)[0].ids == want
+    assert session.search_vectors(matrix[:, ::-1])[1].ids == session.search_vector([0, 0, 0, 1]).ids
+
+
+def test_rows_of_arrow_are_taken(filled: Index, vectors: Make) -> None:
+    pa = pytest.importorskip("pyarrow")
+    rows = vectors(5, 4)
+    session = session_of(filled, "alice")
+    want = [answer.ids for answer in session.search_vectors(rows)]
+    array = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), 4)
+    chunked = pa.chunked_array([array[:2], array[2:]])
+    for given in (array, chunked, Speaks(array)):
+        assert [answer.ids for answer in session.search_vectors(given)] == want
+    assert [answer.ids for answer in session.search_vectors(array[3:])] == want[3:]
+    halves = pa.FixedSizeListArray.from_arrays(pa.array(rows.astype(np.float16).ravel()), 4)
+    assert len(session.search_vectors(halves)) == 5
+    assert session.search_vector(pa.array(rows[0])).ids == want[0]
+
+
+def test_rows_of_arrow_without_numbers_are_refused(filled: Index) -> None:
+    pa = pytest.importorskip("pyarrow")
+    session = session_of(filled, "alice")
+    fixed = pa.list_(pa.float32(), 4)
+    for rows in ([[1.0] * 4, None], [[1.0, 2.0, 3.0, None]]):
+        with pytest.raises(InvalidError, match="`vectors` is no array of vectors"):
+            session.search_vectors(pa.array(rows, type=fixed))
+    with pytest.raises(InvalidError):
+        session.search_vectors(pa.array([["a", "b", "c", "d"]], type=pa.list_(pa.string(), 4)))
+    with pytest.raises(InvalidError):
+        session.search_vectors(pa.array([1.0, 2.0]))
+
+
+class Speaks:
+    """Something that gives itself as an Arrow array."""
+
+    def __init__(self, array: object) -> None:
+        self.array = array
+
+    def __arrow_array__(self, type: object = None) -> object:
+        return self.array

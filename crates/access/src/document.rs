@@ -133,6 +133,9 @@ impl Column {
         if row >= self.rows() {
             return None;
         }
+        if self.one_row_each {
+            return Some(row as usize);
+        }
         Some(self.first_row.partition_point(|&first| first <= row) - 1)
     }
 }

@@ -11,6 +11,7 @@ use safepassage_error::{Error, Kind, Result};
 use serde::Serialize;
 
 use crate::access_log::AccessLog;
+use crate::asker::Asker;
 use crate::graph::GraphSettings;
 use crate::manifest::{Manifest, Settings};
 use crate::snapshot::{Snapshot, VisibleRows};
@@ -154,6 +155,11 @@ impl Index {
         use_plane(&self.access.plane())
     }
 
+    /// Calls `use_plane` with the plane at the epoch of the last look: for what goes with an answer already made.
+    pub fn with_known_plane<T>(&self, use_plane: impl FnOnce(&AccessPlane) -> T) -> T {
+        use_plane(&self.access.plane())
+    }
+
     /// What `identity` may see now: the newest generation and its rows at the newest epoch.
     ///
     /// # Errors
@@ -161,6 +167,24 @@ impl Index {
     pub fn visible(&self, identity: &Identity) -> Result<(Arc<Snapshot>, VisibleRows)> {
         let snapshot = self.snapshot()?;
         let rows = self.with_plane(|plane| snapshot.visible(plane, &plane.permitted(identity, self.clock.now())?))?;
+        Ok((snapshot, rows))
+    }
+
+    /// As [`Index::visible`], for somebody who asks again: looks for a newer generation and a newer epoch (three
+    /// look-ups) and at the clock, and only works anew if there is one.
+    ///
+    /// # Errors
+    /// As [`Index::visible`].
+    pub fn visible_to(&self, asker: &Asker) -> Result<(Arc<Snapshot>, Arc<VisibleRows>)> {
+        asker.identity().check_expiry(self.clock.now())?;
+        let snapshot = self.snapshot()?;
+        let epoch = self.access.refresh(&*self.storage)?;
+        if let Some(rows) = asker.seen(&snapshot, epoch) {
+            return Ok((snapshot, rows));
+        }
+        let plane = self.access.plane();
+        let rows = Arc::new(snapshot.visible(&plane, &plane.permitted(asker.identity(), self.clock.now())?)?);
+        asker.saw(&snapshot, &rows);
         Ok((snapshot, rows))
     }
 

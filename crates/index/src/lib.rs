@@ -7,6 +7,7 @@
 // `unsafe` lives in `storage::local` (mapping files) and `kernel` (SIMD) and nowhere else.
 
 mod access_log;
+mod asker;
 mod blocks;
 mod code;
 mod graph;
@@ -21,11 +22,12 @@ pub mod storage;
 mod verify;
 mod write;
 
+pub use asker::Asker;
 pub use graph::{Builder, GraphSettings};
 pub use index::{Index, Stats};
 pub use manifest::{Manifest, Metric, Precision, SegmentEntry, Settings, Tombstones};
 pub use search::Plan;
 pub use segment::{ChunkRow, NewChunk, NewDocument, SharedVectors};
-pub use snapshot::{Answer, Hit, LiveDocument, Snapshot, VisibleRows};
+pub use snapshot::{Answer, Hit, HitLabels, LiveDocument, Snapshot, VisibleRows};
 pub use verify::Verified;
 pub use write::Writer;

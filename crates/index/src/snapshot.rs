@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
-use safepassage_access::{AccessPlane, DocumentNumber, Permitted, Tenant, Version, Visible};
+use safepassage_access::{AccessPlane, DocumentNumber, LabelRank, Labels, Permitted, Tenant, Version, Visible};
 use safepassage_error::{Error, Result};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::graph::Rows;
 use crate::manifest::{Manifest, SegmentEntry};
@@ -23,6 +24,8 @@ pub(crate) struct LiveSegment {
     /// Dead documents, by ordinal.
     pub dead: RoaringBitmap,
     dead_rows: RoaringBitmap,
+    /// Unlike that of any other segment of any index: what its hits carry.
+    key: u64,
 }
 
 impl LiveSegment {
@@ -85,17 +88,14 @@ impl VisibleRows {
     }
 }
 
-/// One visible row with its score.
-#[derive(Debug, Clone, PartialEq)]
+/// One visible row with its score; the snapshot it was found in knows the rest of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hit {
     /// Cosine of query and passage; higher is better.
     pub score: f32,
-    /// Id of the document.
-    pub document: String,
-    /// Its place within the document.
-    pub chunk: u32,
-    segment: usize,
     row: u32,
+    segment: usize,
+    key: u64,
 }
 
 /// What a search gives.
@@ -115,6 +115,20 @@ pub struct Answer {
     pub generation: u64,
 }
 
+/// The labels of the documents of some hits, in their order.
+#[derive(Debug, Clone)]
+pub struct HitLabels {
+    labels: Arc<Labels>,
+    ranks: Box<[Option<LabelRank>]>,
+}
+
+impl HitLabels {
+    /// Their names; empty for a document of which nothing was ever stated.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.ranks.iter().map(|rank| rank.map_or("", |rank| self.labels.name(rank)))
+    }
+}
+
 impl Snapshot {
     /// Opens `manifest`, sharing segments with `previous`.
     pub(crate) fn open(storage: &dyn Storage, manifest: Manifest, previous: Option<&Self>) -> Result<Self> {
@@ -128,7 +142,8 @@ impl Snapshot {
             let dead = read_tombstones(storage, entry)?;
             let column = segment.access.column();
             let dead_rows = dead.iter().flat_map(|i| column.rows_of(i as usize)).collect();
-            segments.push(LiveSegment { segment, entry: entry.clone(), dead, dead_rows });
+            let key = xxh3_64(format!("{} {}", entry.id, entry.digest).as_bytes());
+            segments.push(LiveSegment { segment, entry: entry.clone(), dead, dead_rows, key });
         }
         Ok(Self { manifest, segments })
     }
@@ -284,7 +299,8 @@ impl Snapshot {
             hits.extend(found.hits.into_iter().map(|(score, row)| self.hit(*s, row, score)));
         }
         hits.sort_by(|a, b| {
-            b.score.total_cmp(&a.score).then_with(|| a.document.cmp(&b.document)).then_with(|| a.chunk.cmp(&b.chunk))
+            let ids = || self.document_of(a).cmp(self.document_of(b));
+            b.score.total_cmp(&a.score).then_with(ids).then_with(|| a.row.cmp(&b.row))
         });
         hits.truncate(k);
         let complete = hits.len() as u64 == visible.len().min(k as u64);
@@ -292,11 +308,29 @@ impl Snapshot {
     }
 
     fn hit(&self, segment: usize, row: u32, score: f32) -> Hit {
-        let live = &self.segments[segment].segment;
-        let column = live.access.column();
-        let document = column.document_of(row).unwrap_or_default();
-        let chunk = row - column.rows_of(document).start;
-        Hit { score, document: live.documents.id(document).to_owned(), chunk, segment, row }
+        Hit { score, row, segment, key: self.segments[segment].key }
+    }
+
+    /// The segment of a hit and the ordinal of its document; `None` for a hit of another snapshot's segment.
+    fn place(&self, hit: &Hit) -> Option<(&LiveSegment, usize)> {
+        let live = self.segments.get(hit.segment).filter(|live| live.key == hit.key)?;
+        Some((live, live.segment.access.column().document_of(hit.row)?))
+    }
+
+    /// The id of the document of a hit; empty for a hit of another snapshot.
+    #[must_use]
+    pub fn document_of(&self, hit: &Hit) -> &str {
+        self.place(hit).map_or("", |(live, document)| live.segment.documents.id(document))
+    }
+
+    /// The labels of the documents of `hits` by what `plane` says now; `None` if it never said anything.
+    #[must_use]
+    pub fn labels_of(&self, plane: &AccessPlane, hits: &[Hit]) -> HitLabels {
+        let rank = |hit: &Hit| {
+            let (live, document) = self.place(hit)?;
+            plane.label(live.segment.access.column().document(document).0)
+        };
+        HitLabels { labels: plane.shared_labels(), ranks: hits.iter().map(rank).collect() }
     }
 
     /// The passages of `hits`, in their order. A hit is proof enough: only [`Snapshot::search`] makes one.
@@ -304,6 +338,9 @@ impl Snapshot {
     /// # Errors
     /// `Corrupted`; `Invalid` if a hit is of another snapshot.
     pub fn passages(&self, hits: &[Hit]) -> Result<Vec<ChunkRow>> {
+        if hits.iter().any(|hit| self.place(hit).is_none()) {
+            return Err(Error::invalid("read passages", "the hits are of another generation"));
+        }
         let mut passages: Vec<Option<ChunkRow>> = vec![None; hits.len()];
         for (s, live) in self.segments.iter().enumerate() {
             let (places, rows): (Vec<usize>, Vec<u32>) =
@@ -313,9 +350,10 @@ impl Snapshot {
                 places.into_iter().zip(chunks).for_each(|(place, chunk)| passages[place] = Some(chunk));
             }
         }
-        let fits = passages.iter().zip(hits).all(|(p, h)| p.as_ref().is_some_and(|p| p.document == h.document));
+        let fits =
+            passages.iter().zip(hits).all(|(p, h)| p.as_ref().is_some_and(|p| p.document == self.document_of(h)));
         if !fits {
-            return Err(Error::invalid("read passages", "the hits are of another generation"));
+            return Err(Error::corrupted("read passages", "a passage is of another document"));
         }
         Ok(passages.into_iter().flatten().collect())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use safepassage_access::{Explanation, Identity};
 use safepassage_error::{Error, Result};
-use safepassage_index::{self as index, Answer, Plan, Snapshot};
+use safepassage_index::{Answer, Asker, HitLabels, Plan, Snapshot};
 use safepassage_models::Purpose;
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ const DEFAULT_RECALL: f32 = 0.95;
 #[derive(Debug, Clone)]
 pub struct Session {
     engine: Engine,
-    identity: Arc<Identity>,
+    asker: Arc<Asker>,
 }
 
 /// A passage that the asker may read.
@@ -80,18 +80,18 @@ pub struct VectorHits {
     engine: Engine,
     snapshot: Arc<Snapshot>,
     answer: Answer,
-    labels: Vec<String>,
+    labels: HitLabels,
 }
 
 impl Session {
     pub(crate) fn new(engine: Engine, identity: Identity) -> Self {
-        Self { engine, identity: Arc::new(identity) }
+        Self { engine, asker: Arc::new(Asker::new(identity)) }
     }
 
     /// Who asks.
     #[must_use]
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        self.asker.identity()
     }
 
     /// The engine that is asked.
@@ -112,7 +112,7 @@ impl Session {
     /// `Invalid` for another dimension, a vector that is zero or not finite, or a recall outside 0 to 1; `Denied` if
     /// the identity has expired; `Corrupted`, `Unavailable`.
     pub fn search_vector(&self, vector: &[f32], k: usize, recall: Option<f32>) -> Result<VectorHits> {
-        let (snapshot, visible) = self.engine.index().visible(&self.identity)?;
+        let (snapshot, visible) = self.engine.index().visible_to(&self.asker)?;
         let answer = snapshot.search(&visible, vector, k, recall.unwrap_or(DEFAULT_RECALL))?;
         self.vector_hits(snapshot, answer)
     }
@@ -123,7 +123,7 @@ impl Session {
     /// # Errors
     /// As [`Session::search_vector`]; one bad question fails all.
     pub fn search_vectors(&self, vectors: &[f32], k: usize, recall: Option<f32>) -> Result<Vec<VectorHits>> {
-        let (snapshot, visible) = self.engine.index().visible(&self.identity)?;
+        let (snapshot, visible) = self.engine.index().visible_to(&self.asker)?;
         let dim = snapshot.manifest().settings.dim;
         if !vectors.len().is_multiple_of(dim) {
             return Err(Error::invalid("search", format!("the questions are not rows of {dim} numbers")));
@@ -136,20 +136,13 @@ impl Session {
     }
 
     fn vector_hits(&self, snapshot: Arc<Snapshot>, answer: Answer) -> Result<VectorHits> {
-        let labels = self.labels(&snapshot, &answer.hits)?;
+        let labels = self.engine.index().with_known_plane(|plane| {
+            if plane.epoch() < answer.acl_epoch {
+                return Err(Error::corrupted("search", "the access log was found damaged meanwhile"));
+            }
+            Ok(snapshot.labels_of(plane, &answer.hits))
+        })?;
         Ok(VectorHits { engine: self.engine.clone(), snapshot, answer, labels })
-    }
-
-    fn labels(&self, snapshot: &Snapshot, hits: &[index::Hit]) -> Result<Vec<String>> {
-        let tenant = self.identity.tenant();
-        self.engine.index().with_plane(|plane| {
-            let label = |hit: &index::Hit| {
-                let number = snapshot.find(tenant, &hit.document).map(|document| document.number);
-                let access = number.and_then(|number| plane.document(number));
-                access.map(|access| plane.labels().name(access.current().label).to_owned()).unwrap_or_default()
-            };
-            Ok(hits.iter().map(label).collect())
-        })
     }
 
     /// The ids of all documents the asker may see.
@@ -157,7 +150,7 @@ impl Session {
     /// # Errors
     /// `Denied` if the identity has expired; `Invalid` for an unknown clearance; `Corrupted`, `Unavailable`.
     pub fn visible(&self) -> Result<Visible> {
-        let documents = self.engine.index().visible_documents(&self.identity)?;
+        let documents = self.engine.index().visible_documents(self.identity())?;
         Ok(Visible { count: documents.len(), documents })
     }
 
@@ -171,7 +164,7 @@ impl Session {
         if !live {
             return Ok(Explanation { visible: false, reasons: Vec::new() });
         }
-        let explanation = self.engine.explain(&self.identity, id)?;
+        let explanation = self.engine.explain(self.identity(), id)?;
         Ok(if explanation.visible { explanation } else { Explanation { visible: false, reasons: Vec::new() } })
     }
 }
@@ -216,7 +209,7 @@ impl Search<'_> {
         if self.text.trim().is_empty() {
             return Err(Error::invalid("search", "the question is empty"));
         }
-        self.session.identity.check_expiry(self.session.engine.clock().now())?;
+        self.session.identity().check_expiry(self.session.engine.clock().now())?;
         let embeddings = self.session.engine.embedder()?.embed(&[self.text], Purpose::Query)?;
         self.session.search_vector(&embeddings.values, self.k, Some(self.recall))
     }
@@ -225,7 +218,7 @@ impl Search<'_> {
 impl VectorHits {
     /// Ids of the documents, best first.
     pub fn ids(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.answer.hits.iter().map(|hit| hit.document.as_str())
+        self.answer.hits.iter().map(|hit| self.snapshot.document_of(hit))
     }
 
     /// Cosines, in the same order.
@@ -269,7 +262,7 @@ impl VectorHits {
     /// `Corrupted`.
     pub fn results(&self) -> Result<Results> {
         let passages = self.snapshot.passages(&self.answer.hits)?;
-        let hits = passages.into_iter().zip(&self.answer.hits).zip(&self.labels).zip(1..).map(
+        let hits = passages.into_iter().zip(&self.answer.hits).zip(self.labels.names()).zip(1..).map(
             |(((passage, hit), label), rank)| {
                 let metadata = passage.metadata.as_deref().map(serde_json::from_str);
                 let metadata = metadata.unwrap_or(Ok(serde_json::Value::Object(serde_json::Map::new())));
@@ -283,7 +276,7 @@ impl VectorHits {
                     text: passage.text,
                     span: passage.span,
                     heading: passage.heading,
-                    label: label.clone(),
+                    label: label.to_owned(),
                     metadata: metadata
                         .map_err(|e| Error::corrupted("read passages", "metadata is no JSON").because(e))?,
                 })

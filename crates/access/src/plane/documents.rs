@@ -7,6 +7,7 @@ use safepassage_error::{Error, Result};
 use super::{Effective, EffectiveTable, NOBODY, with_revocations};
 use crate::document::{DocumentNumber, Tenant, Version};
 use crate::event::Binding;
+use crate::label::LabelRank;
 use crate::principal::Principal;
 
 /// One document: never removed, so that a rollback or a re-used id finds what was said before.
@@ -50,11 +51,17 @@ pub(crate) enum RowPermission {
     Own(Effective),
 }
 
-/// The newest version of a document and the number of the effective ACL of its rows, or [`NOBODY`].
+/// The newest version of a document, and of its rows the number of the effective ACL, or [`NOBODY`], and the label.
 #[derive(Debug, Clone, Copy)]
 struct Newest {
     version: Version,
     effective: u32,
+    label: LabelRank,
+}
+
+impl Newest {
+    /// Of a document of which nothing was ever stated.
+    const NOTHING: Self = Self { version: Version(0), effective: NOBODY, label: LabelRank(u8::MAX) };
 }
 
 /// All documents by number, by (tenant, id), and in the order of their last change.
@@ -95,7 +102,7 @@ impl Documents {
             bases: Vec::new(),
             revoked: BTreeSet::new(),
         });
-        self.newest.push(Newest { version: Version(0), effective: NOBODY });
+        self.newest.push(Newest::NOTHING);
         Ok(())
     }
 
@@ -144,11 +151,19 @@ impl Documents {
             false => table.intern_base(&with_revocations(&binding.acl, &entry.revoked)),
         };
         entry.bases = entry.bindings.iter().map(base).collect();
-        let effective = entry.effective_of(None).map_or(NOBODY, |effective| table.intern(effective));
-        let version = entry.bindings.last().map_or(Version(0), |binding| binding.version);
-        self.newest[number.0 as usize] = Newest { version, effective };
+        let newest = entry.effective_of(None).zip(entry.bindings.last()).map(|(effective, binding)| {
+            let (version, label) = (binding.version, binding.label);
+            Newest { version, effective: table.intern(effective), label }
+        });
+        self.newest[number.0 as usize] = newest.unwrap_or(Newest::NOTHING);
         self.changes.push((epoch, number));
         Ok(())
+    }
+
+    /// The label of the newest version of a document.
+    pub fn label(&self, number: DocumentNumber) -> Option<LabelRank> {
+        let newest = self.newest.get(number.0 as usize)?;
+        (newest.effective != NOBODY).then_some(newest.label)
     }
 
     /// What rows of `version` of a document need.

@@ -8,7 +8,7 @@ mod documents;
 mod effective;
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use safepassage_error::system::Timestamp;
 use safepassage_error::{Error, Kind, Result};
@@ -35,7 +35,7 @@ const REMEMBERED_BYTES: usize = 16 << 20;
 #[derive(Debug)]
 pub struct AccessPlane {
     epoch: u64,
-    labels: Labels,
+    labels: Arc<Labels>,
     documents: Documents,
     effective: EffectiveTable,
     remembered: Mutex<Remembered<Permitted>>,
@@ -46,7 +46,7 @@ impl Default for AccessPlane {
     fn default() -> Self {
         Self {
             epoch: 0,
-            labels: Labels::default(),
+            labels: Arc::default(),
             documents: Documents::default(),
             effective: EffectiveTable::default(),
             remembered: Mutex::new(Remembered::within(REMEMBERED_BYTES)),
@@ -86,6 +86,12 @@ impl AccessPlane {
         &self.labels
     }
 
+    /// The labels of the index, to be kept beside an answer.
+    #[must_use]
+    pub fn shared_labels(&self) -> Arc<Labels> {
+        Arc::clone(&self.labels)
+    }
+
     /// How many documents have ever had a number; the next number to give.
     #[must_use]
     pub fn next_number(&self) -> u32 {
@@ -118,7 +124,7 @@ impl AccessPlane {
     fn apply_one(&mut self, event: &AccessEvent) -> Result<()> {
         let number = match event {
             AccessEvent::Created { labels } => {
-                self.labels = labels.clone();
+                self.labels = Arc::new(labels.clone());
                 return Ok(());
             }
             AccessEvent::Numbered { tenant, id, number } => return self.documents.add(tenant, id, *number),
@@ -158,6 +164,12 @@ impl AccessPlane {
     pub fn document(&self, number: DocumentNumber) -> Option<DocumentAccess> {
         let entry = self.documents.get(number).filter(|entry| !entry.bindings.is_empty())?;
         Some(DocumentAccess { number, bindings: entry.bindings.clone(), revoked: entry.revoked.clone() })
+    }
+
+    /// The label of the newest version of a document; `None` if no ACL was ever stated.
+    #[must_use]
+    pub fn label(&self, number: DocumentNumber) -> Option<LabelRank> {
+        self.documents.label(number)
     }
 
     /// Which effective ACLs let `identity` pass. Remembered by (identity digest, epoch); cold it costs
@@ -230,7 +242,7 @@ impl AccessPlane {
     /// Everything the plane knows as one batch of events, for a snapshot of the log.
     #[must_use]
     pub fn export(&self) -> Vec<AccessEvent> {
-        let mut events = vec![AccessEvent::Created { labels: self.labels.clone() }];
+        let mut events = vec![AccessEvent::Created { labels: Labels::clone(&self.labels) }];
         for (number, tenant, entry) in self.documents.iter() {
             events.push(AccessEvent::Numbered { tenant: tenant.clone(), id: entry.id.clone(), number });
             let bound = entry.bindings.iter().map(|b| AccessEvent::Bound { number, binding: b.clone() });

@@ -44,12 +44,12 @@ fn a_newer_format_is_named_and_not_guessed_at() {
         let kind = if path.starts_with("manifest") { "manifest" } else { "access" };
         assert!(line.contains(&format!("\"{kind}\"")));
         let sum = xxh3_64_with_seed(body.as_bytes(), 2);
-        let newer = format!("{{\"safepassage\":\"{kind}\",\"format\":2,\"xxh3\":\"{sum:016x}\"}}\n{body}");
+        let newer = format!("{{\"safepassage\":\"{kind}\",\"format\":3,\"xxh3\":\"{sum:016x}\"}}\n{body}");
         fs::remove_file(&file).unwrap();
         fs::write(&file, newer).unwrap();
         for command in ["verify", "stats", "generations"] {
             let (kind, message) = scratch.run(&[command, "--index", "index"]).error();
-            assert!(kind == "Invalid" && message.contains("format 2 is newer"), "{command}: {message}");
+            assert!(kind == "Invalid" && message.contains("format 3 is newer"), "{command}: {message}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One binary for all integration tests of the index.
 
+mod asker;
 mod crash;
 mod damage;
 mod format;
