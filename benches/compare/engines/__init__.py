@@ -10,7 +10,7 @@ import importlib
 
 from engines.base import Engine
 
-__all__ = ["ENGINES", "OURS", "Engine", "engine_class"]
+__all__ = ["ENGINES", "MORE", "OURS", "Engine", "engine_class"]
 
 OURS = "safepassage"
 ENGINES = {
@@ -31,9 +31,14 @@ ENGINES = {
     "brute-faiss-flat": "brute:BruteFaiss",
     "brute-numpy": "brute:BruteNumpy",
 }
+# Not in the comparison: the same with other settings, for build_memory.py.
+MORE = {
+    "hnswlib-efc100": "hnsw:HnswlibQuick",
+    "hnswlib-efc400": "hnsw:HnswlibThorough",
+}
 
 
 def engine_class(name: str) -> type[Engine]:
     """The adapter of an engine."""
-    module, _, cls = ENGINES[name].partition(":")
+    module, _, cls = {**ENGINES, **MORE}[name].partition(":")
     return getattr(importlib.import_module(f"engines.{module}"), cls)

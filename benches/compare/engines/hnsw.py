@@ -22,3 +22,15 @@ class Hnswlib(Native):
 
     def search(self, who: int | None, question: int, parameter: int) -> list[int]:
         return self.out[: self.lib.hnsw_search(self.handle, who, question, K, parameter, self.out)]
+
+
+class HnswlibQuick(Hnswlib):
+    """A build that costs half."""
+
+    ef_construction = EF_CONSTRUCTION // 2
+
+
+class HnswlibThorough(Hnswlib):
+    """A build that costs double."""
+
+    ef_construction = EF_CONSTRUCTION * 2

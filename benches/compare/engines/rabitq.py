@@ -16,7 +16,7 @@ class SymphonyQg(Engine):
     def build(self, base: np.ndarray) -> None:
         import rabitqlib
 
-        index = rabitqlib.SymqgIndex(base.shape[1], 32, "ip")
+        index = rabitqlib.SymqgIndex(base.shape[1], 32, "l2")
         index.build(base, 200, self.threads)
         index.save(str(self.folder / "symqg.bin"))
 

@@ -30,7 +30,8 @@ class VsagHgraph(Native):
             "metric_type": "ip",
             "dim": self.work.dim,
             "index_param": {
-                "base_quantization_type": "sq8",
+                # The fastest of fp32, sq8 and sq8_uniform on real vectors, with the same recall.
+                "base_quantization_type": "sq8_uniform",
                 "use_reorder": True,
                 "precise_quantization_type": "fp32",
                 "max_degree": 32,
