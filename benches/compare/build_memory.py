@@ -2,8 +2,8 @@
 
     WORK/venv/bin/python benches/compare/build_memory.py --work WORK [--data synth] [--threads 1]
 
-Uses what run.py left in WORK: its environment, its workload, and the indexes that are built already. hnswlib builds with
-ef_construction 100, 200 and 400; the row `unf` then tells what each graph is worth, as QPS at equal recall.
+Uses what run.py left in WORK: its environment, its workload, and the indexes that are built already. hnswlib builds
+with ef_construction 100, 200 and 400; the row `unf` then tells what each graph is worth, as QPS at equal recall.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main() -> None:
     given = parser.parse_args()
     work = given.work.resolve()
     headers = next((work / "source").glob("hnswlib-*/"))
-    os.environ.update(environment.one_thread(), HNSWLIB_HEADERS=str(headers))
+    os.environ.update(environment.with_threads(1), HNSWLIB_HEADERS=str(headers))
     out = work / f"build-{given.data}.json"
     out.unlink(missing_ok=True)
     settings = Settings(rounds=3, threads=given.threads)
@@ -46,7 +46,8 @@ def main() -> None:
         top = f"{max(p['recall'] for p in points):.4f}" if points else "–"
         lines.append([name, *cost, loaded, *(number(speed(points, target)) for target in TARGETS), top])
     vectors = results["n"] * results["dim"] * 4 / 1e6
-    print(f"\n{results['name']}, {results['n']:,} x {results['dim']}, {vectors:.0f} MB of vectors, {given.threads} thread(s)\n")
+    size = f"{results['n']:,} x {results['dim']}, {vectors:.0f} MB of vectors"
+    print(f"\n{results['name']}, {size}, {given.threads} thread(s)\n")
     head = ["", "build CPU s", "wall s", "peak MB over the vectors", "disk MB", "MB loaded"]
     print("\n".join(table([*head, *(f"QPS @{target}" for target in TARGETS), "highest recall"], lines)))
 

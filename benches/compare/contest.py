@@ -1,9 +1,9 @@
 """Here are engines and a workload: build every index, then let them answer in turns.
 
 Each engine is a process of its own on the same core, and only one works at a time. A point is an engine with one value
-of its accuracy parameter in one row of the table: first a pass over all questions tells what its answers are worth, then
-short windows of all points, in an order shuffled anew each round, time it. A disturbance by the machine's other users
-meets all engines alike, and a point's speed is the median of its windows.
+of its accuracy parameter in one row of the table: first a pass over all questions tells what its answers are worth,
+then short windows of all points, in an order shuffled anew each round, time it. A disturbance by the machine's other
+users meets all engines alike, and a point's speed is the median of its windows.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -20,19 +21,20 @@ from pathlib import Path
 from typing import Any
 
 from engines import engine_class
+from environment import with_threads
 from workloads import Workload
 
 WORKER = Path(__file__).with_name("worker.py")
-# From this recall on a larger parameter buys nothing.
-FULL = 0.9995
+# From this recall on a larger parameter buys nothing; below that one the speed of the pass is good enough.
+FULL, USEFUL = 0.9995, 0.8
 
 
 @dataclass(frozen=True)
 class Settings:
     """How long to measure."""
 
-    rounds: int = 5
-    window_s: float = 0.2
+    rounds: int = 3
+    window_s: float = 0.15
     pass_s: float = 8.0
     threads: int = 1
     build_timeout_s: int = 3_600
@@ -87,6 +89,13 @@ def version(name: str, ours: str) -> str | None:
 
 def build(name: str, workload: Path, index: Path, settings: Settings, stamp: str) -> dict[str, Any]:
     """Builds an engine's index, or tells what an earlier run measured while it built the same."""
+    twin = engine_class(name).same_index_as
+    if twin:
+        report = build(twin, workload, index.with_name(twin), settings, stamp)
+        # A copy, because some lock what they have open.
+        shutil.rmtree(index, ignore_errors=True)
+        shutil.copytree(index.with_name(twin), index)
+        return report
     file = index.parent / f"{name}.build.json"
     if file.exists() and index.exists():
         before = json.loads(file.read_text())
@@ -95,9 +104,8 @@ def build(name: str, workload: Path, index: Path, settings: Settings, stamp: str
     command = [sys.executable, str(WORKER), "build", name, str(workload), str(index), str(settings.threads)]
     with (index.parent / f"{name}.log").open("w") as log:
         try:
-            done = subprocess.run(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, timeout=settings.build_timeout_s
-            )
+            env, limit = with_threads(settings.threads), settings.build_timeout_s
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, text=True, env=env, timeout=limit)
             report = json.loads(done.stdout) if done.returncode == 0 else {"error": f"ended with {done.returncode}"}
         except subprocess.TimeoutExpired:
             report = {"error": f"not built in {settings.build_timeout_s} s"}
@@ -135,7 +143,8 @@ def measure(players: dict[str, Player], row: str, settings: Settings, say: Any) 
         random.Random(number).shuffle(turn)
         for point in turn:
             # One window of a very slow point takes as long as all of another's.
-            if number and point["qps"] < 20 / settings.window_s / settings.rounds:
+            slow = point["qps"] < 20 / settings.window_s / settings.rounds
+            if point["recall"] < USEFUL or (number and slow):
                 continue
             command = {"row": row, "parameter": point["parameter"], "seconds": settings.window_s, "at": 7 * number}
             reply = players[point["engine"]].ask(do="window", **command)

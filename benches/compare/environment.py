@@ -106,7 +106,7 @@ def wink(folder: Path) -> Path | None:
     return package
 
 
-def one_thread() -> dict[str, str]:
-    """The environment in which nothing makes threads of its own accord."""
+def with_threads(count: int) -> dict[str, str]:
+    """The environment in which nothing makes more threads than `count` of its own accord."""
     names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS"]
-    return {**os.environ, **{name: "1" for name in names}, "PYTHONHASHSEED": "0"}
+    return {**os.environ, **{name: str(count) for name in names}, "PYTHONHASHSEED": "0"}

@@ -44,7 +44,8 @@ class Usage:
 
     def report(self) -> dict[str, float]:
         """Seconds of processor and wall, the peak over what was resident before, what stayed, in MB."""
-        grown = {f"{name}_mb": round(self.after[name] - self.before[name], 1) for name in ("rss", "anonymous", "mapped")}
+        kinds = ("rss", "anonymous", "mapped")
+        grown = {f"{kind}_mb": round(self.after[kind] - self.before[kind], 1) for kind in kinds}
         peak = round(self.after["peak"] - self.before["rss"], 1)
         seconds = {"cpu_s": round(self.cpu, 3), "wall_s": round(self.wall, 3)}
         return {**seconds, "before_mb": round(self.before["rss"], 1), "peak_mb": peak, **grown}

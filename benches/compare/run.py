@@ -38,8 +38,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--installed", action="store_true", help="use the environment in WORK as it is")
     parser.add_argument("--fresh", action="store_true", help="make the environment anew")
     parser.add_argument("--threads", type=int, default=1, help="threads of a build (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="windows of each point (default: %(default)s)")
-    parser.add_argument("--window", type=float, default=0.2, help="processor seconds of a window (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="windows of each point (default: %(default)s)")
+    parser.add_argument("--window", type=float, default=0.15, help="processor seconds of each (default: %(default)s)")
     parser.add_argument("--keep", action="store_true", help="go on with the results that are in --out")
     parser.add_argument("--quick", action="store_true", help="measure briefly and check what must be true")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
@@ -56,7 +56,7 @@ def outside(given: argparse.Namespace) -> int:
         python = environment.python_with_peers(work, given.fresh)
         ours = environment.install_ours(work, python, given.wheel)
         (work / "ours").write_text(ours)
-    env = environment.one_thread()
+    env = environment.with_threads(1)
     headers = environment.hnswlib_headers(work, python)
     if headers is not None:
         env["HNSWLIB_HEADERS"] = str(headers)
@@ -94,8 +94,9 @@ def machine() -> dict[str, str]:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             model = line.split(":", 1)[1].strip()
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=environment.ROOT, capture_output=True, text=True)
-    return {"cpu": model, "cores": str(os.cpu_count()), "python": platform.python_version(), "commit": commit.stdout.strip()}
+    git = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(git, cwd=environment.ROOT, capture_output=True, text=True).stdout.strip()
+    return {"cpu": model, "cores": str(os.cpu_count()), "python": platform.python_version(), "commit": commit}
 
 
 def inside(given: argparse.Namespace) -> int:

@@ -24,7 +24,14 @@ BATCH = 10_000
 SAMPLE = 20
 # How many groups somebody of each kind is in; `department` has one topic only, `personal` three rows of their own,
 # fewer than k, and `stranger` nothing at all.
-KINDS = {"narrow": (1, 3), "usual": (15, 25), "wide": (100, 200), "department": (0, 0), "personal": (0, 0), "stranger": (0, 0)}
+KINDS = {
+    "narrow": (1, 3),
+    "usual": (15, 25),
+    "wide": (100, 200),
+    "department": (0, 0),
+    "personal": (0, 0),
+    "stranger": (0, 0),
+}
 DENIED = 0.03
 
 
@@ -75,7 +82,9 @@ def world(rows: int, rng: np.random.Generator) -> World:
 def build(folder: Path, made: World, own: dict[int, list[str]]) -> None:
     """Writes the index; `own` names the users who may read a row by name."""
     index = safepassage.Index.create(folder, dim=made.base.shape[1])
-    allow: list[list[str]] = [[f"group:d{d}", *(f"user:{u}" for u in own.get(i, []))] for i, d in enumerate(made.department)]
+    allow: list[list[str]] = [[f"group:d{department}"] for department in made.department]
+    for row, users in own.items():
+        allow[row] += [f"user:{user}" for user in users]
     deny: list[list[str]] = [[] for _ in allow]
     for pairs, lists in ((made.allow, allow), (made.deny, deny)):
         for row, group in pairs.tolist():
@@ -122,7 +131,8 @@ def main() -> int:
     rng = np.random.default_rng(SEED)
     made = world(given.rows, rng)
     pool = Manifold().questions(Manifold.BLOCK)
-    people, own = [], {}
+    people: list[tuple[str, list[int], int | None, np.ndarray]] = []
+    own: dict[int, list[str]] = {}
     for p in range(given.people):
         kind = list(KINDS)[p % len(KINDS)]
         low, high = KINDS[kind]
@@ -147,8 +157,11 @@ def main() -> int:
         ask(index, who, mask, made, questions, given.recall, tallies[kind])
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     print(f"{given.rows} rows, recall asked for {given.recall}, seed {SEED}, {wall:.0f} s, {cpu:.0f} s of processor\n")
-    print("| people | may see, % | searches | leaks | twice | not filled | said incomplete | recall | worst person | plans |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    head = (
+        "people | may see, % | searches | leaks | twice | not filled | said incomplete | recall | worst person | plans"
+    )
+    print(f"| {head} |")
+    print("|---" * 10 + "|")
     broken = 0
     for kind, t in tallies.items():
         broken += t.leaks + t.twice + t.short + t.incomplete

@@ -103,7 +103,7 @@ def promises(results: dict[str, Any]) -> list[str]:
                 worst.append((point["recall_worst_person"], row))
         low = f"{min(worst)[0]:.3f} ({min(worst)[1]})" if worst else "–"
         lines.append([name, results["engines"][name]["how"], str(leaks), "; ".join(starved) or "–", low])
-    head = ["engine", "permission", "leaks", "not filled at its best, and recall there", "worst person where the mean is ≥ 0.95"]
+    head = ["engine", "permission", "leaks", "not filled at its best (recall)", "worst person at ≥ 0.95"]
     return table(head, lines)
 
 
@@ -132,15 +132,17 @@ def costs(results: dict[str, Any]) -> list[str]:
         build, load, after = about["build"], about["load"], about.get("after", {})
         ready = [p["person_us"] for p in results["points"] if p["engine"] == name and p["row"] != "unf"]
         serving = f"{after['rss'] - load['before_mb']:.0f}" if "rss" in after else "–"
-        times = [f"{build['cpu_s']:.1f}", f"{build['wall_s']:.1f}", f"{build['peak_mb']:.0f}", f"{build['disk_mb']:.0f}"]
+        times = [f"{build['cpu_s']:.1f}", f"{build['wall_s']:.1f}"]
+        times += [f"{build['peak_mb']:.0f}", f"{build['disk_mb']:.0f}"]
         memory = [f"{load['wall_s']:.2f}", f"{load['rss_mb']:.0f}", serving]
         person = f"{statistics.median(ready):.0f}" if ready else "–"
         lines.append([name, about["version"], *times, *memory, person])
-    head = ["engine", "version", "build CPU s", "wall s", "peak MB", "disk MB", "load s", "MB loaded", "MB serving", "a person, µs"]
+    head = ["engine", "version", "build CPU s", "wall s", "peak MB", "disk MB"]
+    head += ["load s", "MB loaded", "MB serving", "a person, µs"]
     note = (
-        f"The vectors are {vectors:.0f} MB as float32; the peak is what a build needed beyond them. MB loaded and serving are "
-        "growth of the resident memory, after loading and at the end. A person is what it takes to make their permission "
-        "ready once (bitmap, filter object, session), which is not in the QPS."
+        f"The vectors are {vectors:.0f} MB as float32; the peak is what a build needed beyond them. MB loaded and "
+        "serving are growth of the resident memory, after loading and at the end. A person is what it takes to make "
+        "their permission ready once (bitmap, filter object, session), which is not in the QPS."
     )
     return [*table(head, lines), note, ""]
 
@@ -160,9 +162,8 @@ def markdown(results: dict[str, Any]) -> str:
     return "\n".join(out)
 
 
-COLUMNS = [
-    "row", "engine", "parameter", "recall", "recall_worst_person", "qps", "pass_qps", "leaks", "short", "asked", "person_us"
-]  # fmt: skip
+COLUMNS = ["row", "engine", "parameter", "recall", "recall_worst_person", "qps", "pass_qps"]
+COLUMNS += ["leaks", "short", "asked", "person_us"]
 
 
 def write(results: dict[str, Any], page: Path, points: Path) -> None:

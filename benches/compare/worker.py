@@ -1,7 +1,7 @@
 """The process of one engine: build its index, or answer and be timed.
 
     python worker.py build ENGINE WORKLOAD INDEX THREADS     prints one JSON line with seconds and memory
-    python worker.py serve ENGINE WORKLOAD INDEX             one JSON line for each JSON line it reads, until there is none
+    python worker.py serve ENGINE WORKLOAD INDEX             answers each JSON line it reads with one
 
 `{"do": "pass", "row": R, "parameter": P, "seconds": S}` answers every question of a row once (fewer if S processor
 seconds are over, never fewer than 100) and judges the answers; `"window"` answers as many as go into S seconds and
@@ -81,7 +81,8 @@ def one_pass(engine: Engine, asked: Asked, parameter: Any, seconds: float) -> di
         plan = engine.plan(who, question, parameter)
         if plan:
             plans[plan] = plans.get(plan, 0) + 1
-    times = {"qps": round(len(found) / max(spent, 1e-9), 1), "cpu_s": round(spent, 4), "person_us": round(asked.person_us, 1)}
+    qps = round(len(found) / max(spent, 1e-9), 1)
+    times = {"qps": qps, "cpu_s": round(spent, 4), "person_us": round(asked.person_us, 1)}
     return {**judged(engine, asked, found), **times, **({"plans": plans} if plans else {})}
 
 

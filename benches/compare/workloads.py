@@ -24,7 +24,8 @@ GROUPS, GROUPS_OF_PERSON = 500, 20
 DEPARTMENTS, DEPARTMENT_SAMPLE = 64, 60_000
 # The share of all rows that a person may see: at random (r), or by department, half of the questions being about
 # departments they may not see (d).
-SHARES = {"r50": 0.5, "r10": 0.1, "r1": 0.01, "r01": 0.001, "r001": 0.0001, "d50": 0.5, "d10": 0.1, "d1": 0.01, "d01": 0.001}
+SHARES = {"r50": 0.5, "r10": 0.1, "r1": 0.01, "r01": 0.001, "r001": 0.0001}
+SHARES |= {"d50": 0.5, "d10": 0.1, "d1": 0.01, "d01": 0.001}
 ROWS = ("unf", *SHARES, "grp")
 
 
@@ -174,7 +175,8 @@ def make(name: str, folder: Path, source: Path | None, limit: int | None) -> Non
             else:
                 seen, topics = may_see(row, base, department, rng)
             questions = asks(topics, asked_department, rng)
-            person.append(np.full(len(questions), p)), asked.append(questions)
+            person.append(np.full(len(questions), p))
+            asked.append(questions)
             top.append(nearest(base, query[questions], seen))
             seen_rows.append(len(base) if seen is None else len(seen))
             if seen is not None:

@@ -16,7 +16,7 @@ from workloads import K, Row, Workload
 
 __all__ = ["EF", "Engine", "K"]
 
-EF = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
+EF = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 2048)
 
 
 class Engine(ABC):
@@ -34,6 +34,8 @@ class Engine(ABC):
     """Whether it takes a permission at all."""
     whole_sweep: ClassVar[bool] = False
     """Whether to go on when the recall cannot rise any more."""
+    same_index_as: ClassVar[str | None] = None
+    """Another engine's name, if only the searching is different."""
     how: ClassVar[str] = "native"
     """How the permission arrives: native, payload, post, mask, session."""
 

@@ -1,4 +1,4 @@
-"""The plain scans of the visible rows: the yardstick, exact by nature. Each person's visible rows are known as a list."""
+"""The plain scans of the visible rows: the yardstick, exact by nature. A person's visible rows are a list."""
 
 from __future__ import annotations
 

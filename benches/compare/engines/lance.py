@@ -1,4 +1,4 @@
-"""LanceDB: HNSW over 8-bit rows inside inverted lists, a label index over the groups, the permission as a pre-filter."""
+"""LanceDB: HNSW over 8-bit rows inside inverted lists, a label index over the groups, the permission a pre-filter."""
 
 from __future__ import annotations
 

@@ -20,21 +20,21 @@ from workloads import Row
 
 SOURCE = Path(__file__).resolve().parent.parent / "native" / "native.cpp"
 FLAGS = ["-O3", "-march=native", "-std=c++17", "-fPIC", "-shared", "-w"]
-P, N, I, S = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_char_p
+P, N, C, S = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_char_p
 SIGNATURES = {
     "permission_new": (P, [P, N, N]),
     "scan_new": (P, [P, N, N]),
-    "scan_search": (I, [P, P, P, N, P]),
+    "scan_search": (C, [P, P, P, N, P]),
     "hnsw_build": (P, [P, N, N, N, N, N]),
     "hnsw_save": (None, [P, S]),
     "hnsw_load": (P, [N, S]),
-    "hnsw_search": (I, [P, P, P, N, N, P]),
+    "hnsw_search": (C, [P, P, P, N, N, P]),
     "vsag_open": (S, [S]),
     "vsag_new": (P, [S, S]),
-    "vsag_build": (I, [P, P, P, N, N]),
-    "vsag_save": (I, [P, S]),
-    "vsag_load": (I, [P, S]),
-    "vsag_search": (I, [P, P, P, N, N, S, P]),
+    "vsag_build": (C, [P, P, P, N, N]),
+    "vsag_save": (C, [P, S]),
+    "vsag_load": (C, [P, S]),
+    "vsag_search": (C, [P, P, P, N, N, S, P]),
 }
 
 
@@ -46,8 +46,9 @@ def compiled(folder: Path, headers: Path) -> Path:
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
         part = target.with_suffix(f".{os.getpid()}")
-        command = [os.environ.get("CXX", "g++"), *FLAGS, "-I", str(headers), str(SOURCE), "-o", str(part), "-ldl", "-pthread"]
-        subprocess.run(command, check=True)
+        compiler = os.environ.get("CXX", "g++")
+        files = ["-I", str(headers), str(SOURCE), "-o", str(part)]
+        subprocess.run([compiler, *FLAGS, *files, "-ldl", "-pthread"], check=True)
         part.rename(target)
     return target
 

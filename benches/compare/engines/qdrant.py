@@ -71,5 +71,7 @@ class QdrantEdge(Engine):
 class QdrantEdgeAcorn(QdrantEdge):
     """The same index searched with its ACORN switch."""
 
+    same_index_as = "qdrant-edge"
+
     def more(self) -> dict[str, Any]:
         return {"acorn": self.q.AcornSearchParams(enable=True)}

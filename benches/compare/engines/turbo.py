@@ -1,4 +1,4 @@
-"""turbovec: a scan of 4-bit codes with a mask over all rows; we rank the best candidates again with the true vectors."""
+"""turbovec: a scan of 4-bit codes with a mask over all rows; the best candidates are ranked again with the vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""usearch: its Python package takes no permission, so as many candidates as `ef` are fetched and the forbidden dropped."""
+"""usearch: its Python package takes no permission, so `ef` candidates are fetched and the forbidden dropped."""
 
 from __future__ import annotations
 
