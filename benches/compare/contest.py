@@ -126,8 +126,10 @@ def sweep(player: Player, row: str, settings: Settings, say: Any) -> list[dict[s
             say(f"{player.name} {row} {parameter}: {reply['error']}")
             break
         points.append({"engine": player.name, "row": row, "parameter": parameter, **reply, "windows": []})
+        plans = reply.get("plans", {})
+        exact = bool(plans) and all(plan.endswith("exact") for plan in plans)
         slow = reply["cpu_s"] > settings.pass_s
-        if slow or (reply["recall"] >= FULL and not player.hello["whole_sweep"]):
+        if slow or exact or (reply["recall"] >= FULL and not player.hello["whole_sweep"]):
             break
     return points
 

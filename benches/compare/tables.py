@@ -108,7 +108,7 @@ def promises(results: dict[str, Any]) -> list[str]:
 
 
 def asked(results: dict[str, Any]) -> list[str]:
-    """The recall ours was asked for and what it gave: mean, worst person, how."""
+    """The recall ours was asked for and what it gave: mean, worst person, how. A row ends where all is exact."""
     rows = rows_in(results)
     parameters = list(dict.fromkeys(p["parameter"] for p in results["points"] if p["engine"] == OURS))
     lines = []
@@ -154,7 +154,11 @@ def markdown(results: dict[str, Any]) -> str:
     for target in TARGETS:
         out += race(results, target)
     out += ["### What was promised", "", *promises(results)]
-    out += ["### Recall asked of ours and given: mean (worst person), plan", "", *asked(results)]
+    out += [
+        "### Recall asked of ours and given: mean (worst person), plan; a line ends where all answers are exact",
+        "",
+        *asked(results),
+    ]
     out += ["### Costs", "", *costs(results)]
     left = [f"{name}: {about['left_out']}" for name, about in results["engines"].items() if "left_out" in about]
     if left:

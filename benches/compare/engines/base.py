@@ -72,5 +72,5 @@ class Engine(ABC):
         return list(found)
 
     def plan(self, who: Any, question: Any, parameter: Any) -> str | None:
-        """How the engine says it would go about a question, if it says so."""
+        """How the engine says it would go about a question, ending in `exact` if no better answer can exist."""
         return None

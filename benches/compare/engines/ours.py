@@ -55,4 +55,4 @@ class Safepassage(Engine):
 
     def plan(self, who: Any, question: np.ndarray, parameter: float) -> str:
         found = who.search_vector(question, k=K, recall=parameter)
-        return f"{found.plan}{'' if found.complete else ', incomplete'}"
+        return f"{found.plan}{', exact' if found.exact else ''}{'' if found.complete else ', incomplete'}"
