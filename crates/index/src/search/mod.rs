@@ -13,5 +13,5 @@ pub(crate) use top::TopK;
 
 /// How many of the best rows by codes are scored exactly at most, for the best `k` of them.
 pub(crate) fn wanted(k: usize) -> usize {
-    (k + 24).max(k.saturating_mul(3).min(k + 200))
+    k.saturating_add(24).max(k.saturating_mul(3).min(k.saturating_add(200)))
 }

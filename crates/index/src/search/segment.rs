@@ -37,6 +37,7 @@ pub(crate) fn search_segment(
     if visible.is_empty() || k == 0 {
         return Ok(Found { hits: Vec::new(), plan: Plan::Empty, exact: true });
     }
+    let k = k.min(usize::try_from(visible.len()).unwrap_or(usize::MAX));
     // Equal scores: the lower document id first, as in the order of the whole answer.
     let tie = |row: u32| {
         let document = segment.access.column().document_of(row).unwrap_or_default();
