@@ -374,6 +374,10 @@ class Results:
         """Whether no better passage can exist."""
 
     @property
+    def recall(self) -> float:
+        """The recall that was promised: 1 for an exact answer, else what was asked for."""
+
+    @property
     def acl_epoch(self) -> int:
         """The epoch of the permissions it was made under: for operators."""
 

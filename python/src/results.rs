@@ -74,6 +74,12 @@ impl Results {
         self.found.exact()
     }
 
+    /// The recall that was promised: 1 for an exact answer, else what was asked for.
+    #[getter]
+    fn recall(&self) -> f32 {
+        self.found.recall()
+    }
+
     /// The epoch of the permissions it was made under: for operators.
     #[getter]
     fn acl_epoch(&self) -> u64 {

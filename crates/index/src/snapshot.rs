@@ -107,6 +107,8 @@ pub struct Answer {
     pub complete: bool,
     /// Whether no better passage can exist.
     pub exact: bool,
+    /// The recall that was promised: 1 for an exact answer, else what was asked for.
+    pub recall: f32,
     /// For operators.
     pub plan: Plan,
     /// For operators.
@@ -295,7 +297,7 @@ impl Snapshot {
         for (s, part) in &visible.parts {
             let segment = &self.segments[*s].segment;
             let found = search_segment(segment, part, &query, k, recall)?;
-            (plan, exact) = (plan.max(found.plan), exact && found.exact);
+            (plan, exact) = (plan.max(found.plan), exact && found.exact());
             hits.extend(found.hits.into_iter().map(|(score, row)| self.hit(*s, row, score)));
         }
         hits.sort_by(|a, b| {
@@ -304,7 +306,8 @@ impl Snapshot {
         });
         hits.truncate(k);
         let complete = hits.len() as u64 == visible.len().min(k as u64);
-        Ok(Answer { hits, complete, exact, plan, acl_epoch: visible.epoch, generation: visible.generation })
+        let recall = if exact { 1.0 } else { recall };
+        Ok(Answer { hits, complete, exact, recall, plan, acl_epoch: visible.epoch, generation: visible.generation })
     }
 
     fn hit(&self, segment: usize, row: u32, score: f32) -> Hit {

@@ -238,6 +238,12 @@ impl VectorHits {
         self.answer.exact
     }
 
+    /// The recall that was promised: 1 for an exact answer, else what was asked for.
+    #[must_use]
+    pub fn recall(&self) -> f32 {
+        self.answer.recall
+    }
+
     /// The epoch it was made under.
     #[must_use]
     pub fn acl_epoch(&self) -> u64 {

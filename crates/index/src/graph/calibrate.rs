@@ -11,7 +11,6 @@ use safepassage_error::system::Stopwatch;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::curve::{Curve, Kind, Point};
-use super::flat::Costs;
 use super::walk::{Bits, Filter, Goal, walk};
 use super::{Graph, Rows};
 use crate::code::{Asked, Between, Int8};
@@ -116,26 +115,18 @@ fn visible(i: u32, kind: Kind, topics: &[u8], own: u8) -> Vec<u64> {
     words
 }
 
-/// What a row costs on a scan and on a walk: the best of a few turns of one thread.
-fn costs(graph: &Graph, codes: &Int8, questions: &[Question]) -> Result<Costs> {
-    let (mut costs, mut scores) = (Costs { scan_ns: f32::MAX, walk_ns: f32::MAX }, Vec::new());
+/// What a row costs on a scan, on average over a few turns of one thread.
+fn scan_ns(graph: &Graph, codes: &Int8, questions: &[Question]) -> Result<f32> {
     let step = (graph.rows() / 16_384).max(1);
     let some: Vec<u32> = (0..graph.rows()).step_by(step as usize).collect();
-    for question in questions.iter().cycle().take(8) {
+    let (watch, mut scores) = (Stopwatch::start(), Vec::new());
+    let turns = questions.iter().take(8);
+    let count = turns.len() * some.len();
+    for question in turns {
         let asked = codes.ask(&question.vector);
-        let watch = Stopwatch::start();
         some.chunks(256).try_for_each(|rows| asked.scores(rows, &mut scores))?;
-        costs.scan_ns = costs.scan_ns.min(watch.seconds() as f32 * 1e9 / some.len() as f32);
     }
-    for turn in questions.chunks(8) {
-        let (watch, mut scored) = (Stopwatch::start(), 0);
-        for question in turn {
-            let goal = Goal { ef: 64, most_scored: u32::MAX, wanted: wanted(K) };
-            scored += walk(graph, &codes.ask(&question.vector), Filter::Nothing, goal)?.scored;
-        }
-        costs.walk_ns = costs.walk_ns.min(watch.seconds() as f32 * 1e9 / scored.max(1) as f32);
-    }
-    Ok(Costs { scan_ns: costs.scan_ns.max(0.1), walk_ns: costs.walk_ns.max(0.1) })
+    Ok((watch.seconds() as f32 * 1e9 / count.max(1) as f32).max(0.1))
 }
 
 /// Measures every kind of walk.
@@ -145,7 +136,7 @@ pub(super) fn measure(
     between: &Between<'_>,
     rows: &impl Rows,
     unit: bool,
-) -> Result<(Vec<Curve>, Costs)> {
+) -> Result<(Vec<Curve>, f32)> {
     let n = graph.rows();
     let questions: Vec<Question> =
         (0..QUESTIONS).into_par_iter().map(|i| Question::new(i, rows, n, unit)).collect::<Result<_>>()?;
@@ -156,9 +147,9 @@ pub(super) fn measure(
             kinds.push(Kind { share, bridging, own_topic });
         }
     }
-    let costs = costs(graph, codes, &questions)?;
+    let scan_ns = scan_ns(graph, codes, &questions)?;
     let curves = kinds.into_iter().map(|kind| curve(kind, graph, codes, rows, &questions, &topics));
-    Ok((curves.collect::<Result<_>>()?, costs))
+    Ok((curves.collect::<Result<_>>()?, scan_ns))
 }
 
 fn curve(
@@ -177,7 +168,7 @@ fn curve(
         (words, len, truth)
     });
     let seen: Vec<(Vec<u64>, u64, (usize, f32))> = seen.collect();
-    let mut points = Vec::new();
+    let (mut points, mut all_scored, mut all_seconds) = (Vec::new(), 0, 0.0);
     for ef in EFS {
         let found = questions.par_iter().zip(&seen).map(|(question, (words, len, (_, least)))| {
             let bits = Bits { words, len: *len };
@@ -188,15 +179,20 @@ fn curve(
             };
             let asked = Without { asked: codes.ask(&question.vector), absent: question.absent };
             let goal = Goal { ef: ef as usize, most_scored: u32::MAX, wanted: wanted(K) };
+            let watch = Stopwatch::start();
             let outcome = walk(graph, &asked, filter, goal)?;
+            let seconds = watch.seconds();
             let (mut top, mut best) = (TopK::new(K), outcome.best);
             best.retain(|(_, row)| !question.absent.contains(row));
-            rescore(rows, &asked.asked, &question.vector, &best, &mut top)?;
+            rescore(rows, &question.vector, &best, &mut top, |bar| asked.asked.hardly_less(bar))?;
             let good = top.into_sorted().iter().filter(|(score, _)| score >= least).count();
-            Ok((good, u64::from(outcome.scored)))
+            Ok((good, u64::from(outcome.scored), seconds))
         });
-        let found: Vec<(usize, u64)> = found.collect::<Result<_>>()?;
-        let (good, scored) = found.iter().fold((0, 0), |(a, b), (good, scored)| (a + good, b + scored));
+        let found: Vec<(usize, u64, f64)> = found.collect::<Result<_>>()?;
+        let good: usize = found.iter().map(|(good, ..)| good).sum();
+        let scored: u64 = found.iter().map(|(_, scored, _)| scored).sum();
+        all_scored += scored;
+        all_seconds += found.iter().map(|(.., seconds)| seconds).sum::<f64>();
         let there: usize = seen.iter().map(|(.., (count, _))| count).sum();
         let recall = good as f32 / there.max(1) as f32;
         points.push(Point { ef, recall, scored: scored as f32 / questions.len() as f32 });
@@ -204,5 +200,6 @@ fn curve(
             break;
         }
     }
-    Ok(Curve { kind, points })
+    let ns = (all_seconds * 1e9 / all_scored.max(1) as f64) as f32;
+    Ok(Curve { kind, ns: ns.max(0.1), points })
 }

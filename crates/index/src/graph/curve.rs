@@ -25,6 +25,8 @@ pub(crate) struct Kind {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Curve {
     pub kind: Kind,
+    /// What a scored row cost, all that goes with it included: nanoseconds of one core.
+    pub ns: f32,
     pub points: Vec<Point>,
 }
 
@@ -49,15 +51,15 @@ impl Curve {
     /// As numbers for [`Curve::read`].
     pub fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
         let Kind { share, bridging, own_topic } = self.kind;
-        let head = [share.to_bits(), bridging.into(), own_topic.into(), self.points.len() as u32];
+        let head = [share.to_bits(), bridging.into(), own_topic.into(), self.ns.to_bits(), self.points.len() as u32];
         head.into_iter().chain(self.points.iter().flat_map(|p| [p.ef, p.recall.to_bits(), p.scored.to_bits()]))
     }
 
     pub fn read(take: &mut impl FnMut(u64) -> Result<Vec<u32>>) -> Result<Self> {
-        let head = take(4)?;
+        let head = take(5)?;
         let kind = Kind { share: f32::from_bits(head[0]), bridging: head[1] == 1, own_topic: head[2] == 1 };
-        let numbers = take(u64::from(head[3]) * 3)?;
+        let numbers = take(u64::from(head[4]) * 3)?;
         let point = |n: &[u32]| Point { ef: n[0], recall: f32::from_bits(n[1]), scored: f32::from_bits(n[2]) };
-        Ok(Self { kind, points: numbers.chunks_exact(3).map(point).collect() })
+        Ok(Self { kind, ns: f32::from_bits(head[3]), points: numbers.chunks_exact(3).map(point).collect() })
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use safepassage_error::{Error, Result};
 
 use super::builder::{Links, NONE, Upper};
-use super::curve::{Curve, Point};
+use super::curve::Curve;
 use super::pool::MOST_ROWS;
 use crate::blocks::CheckedBytes;
 
@@ -25,16 +25,8 @@ pub(crate) struct Graph {
     entry: u32,
     /// What was measured on it, for each kind of filter.
     pub(super) curves: Vec<Curve>,
-    pub(super) costs: Costs,
-}
-
-/// What a row costs, in nanoseconds of one core, measured when the graph was built.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Costs {
-    /// Of a scan by codes.
-    pub scan_ns: f32,
-    /// Scored on a walk, all that goes with it included.
-    pub walk_ns: f32,
+    /// What a row costs on a scan by codes: nanoseconds of one core, measured when the graph was built.
+    pub(super) scan_ns: f32,
 }
 
 struct Owned(Vec<u32>);
@@ -59,19 +51,19 @@ impl Graph {
         }
     }
 
-    pub fn costs(&self) -> Costs {
-        self.costs
+    /// What a row costs on a scan by codes: nanoseconds of one core.
+    pub fn scan_ns(&self) -> f32 {
+        self.scan_ns
     }
 
-    /// What was measured for a share of visible rows near `share` at `recall`, and for which share.
-    pub fn measured(&self, share: f64, bridging: bool, own_topic: bool, recall: f32) -> Option<(Point, f32)> {
+    /// What was measured for a share of visible rows near `share`.
+    pub fn measured(&self, share: f64, bridging: bool, own_topic: bool) -> Option<&Curve> {
         let far = |curve: &Curve| (f64::from(curve.kind.share) / share).ln().abs();
         let fits = |curve: &&Curve| match curve.kind.share < 1.0 {
             true => curve.kind.bridging == bridging && curve.kind.own_topic == own_topic && share < 1.0,
             false => share >= 1.0 && !bridging,
         };
-        let nearest = self.curves.iter().filter(fits).min_by(|a, b| far(a).total_cmp(&far(b)))?;
-        Some((nearest.at(recall)?, nearest.kind.share))
+        self.curves.iter().filter(fits).min_by(|a, b| far(a).total_cmp(&far(b)))
     }
 
     pub fn rows(&self) -> u32 {
@@ -146,7 +138,7 @@ impl Graph {
         let mut put = |n: u32| out.extend_from_slice(&n.to_le_bytes());
         let counts = [self.rows, self.width as u32, self.entry, self.curves.len() as u32, self.upper.len() as u32];
         counts.into_iter().for_each(&mut put);
-        [self.costs.scan_ns, self.costs.walk_ns].into_iter().for_each(|ns| put(ns.to_bits()));
+        put(self.scan_ns.to_bits());
         self.curves.iter().flat_map(Curve::numbers).for_each(&mut put);
         for layer in &self.upper {
             [layer.rows.len() as u32, layer.width as u32].into_iter().for_each(&mut put);
@@ -178,12 +170,11 @@ impl Graph {
         if !fits {
             return Err(corrupted("counts do not match the segment"));
         }
-        let costs = take(2)?;
-        let costs = Costs { scan_ns: f32::from_bits(costs[0]), walk_ns: f32::from_bits(costs[1]) };
-        if !(costs.scan_ns > 0.0 && costs.walk_ns > 0.0) {
-            return Err(corrupted("the costs are not above zero"));
+        let scan_ns = f32::from_bits(take(1)?[0]);
+        let curves: Vec<Curve> = (0..counts[3]).map(|_| Curve::read(&mut take)).collect::<Result<_>>()?;
+        if !curves.iter().map(|curve| curve.ns).chain([scan_ns]).all(|ns| ns > 0.0) {
+            return Err(corrupted("a cost is not above zero"));
         }
-        let curves = (0..counts[3]).map(|_| Curve::read(&mut take)).collect::<Result<_>>()?;
         let mut upper: Vec<Upper> = Vec::new();
         for _ in 0..counts[4] {
             let sizes = take(2)?;
@@ -208,6 +199,6 @@ impl Graph {
         if numbers.next().is_some() || entry as usize >= nodes {
             return Err(corrupted("its end or its entry does not fit"));
         }
-        Ok(Self { lowest, rows, width, upper, entry, curves, costs })
+        Ok(Self { lowest, rows, width, upper, entry, curves, scan_ns })
     }
 }

@@ -47,7 +47,7 @@ pub struct GraphSettings {
 
 impl Default for GraphSettings {
     fn default() -> Self {
-        Self { m: 16, ef_construction: 200, from_rows: 20_000, seed: 1, builder: Builder::default() }
+        Self { m: 16, ef_construction: 200, from_rows: 10_000, seed: 1, builder: Builder::default() }
     }
 }
 
@@ -104,7 +104,7 @@ impl Built {
         let mut graph = Graph::made_here(self.links, codes.rows);
         let made = Int8::made_here(Arc::clone(codes), metric)?;
         let unit = metric == Metric::Cosine;
-        (graph.curves, graph.costs) = calibrate::measure(&graph, &made, &codes.between(metric), rows, unit)?;
+        (graph.curves, graph.scan_ns) = calibrate::measure(&graph, &made, &codes.between(metric), rows, unit)?;
         Ok(graph)
     }
 }

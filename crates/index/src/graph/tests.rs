@@ -131,7 +131,7 @@ fn recall(values: &[f32], questions: &[f32], settings: &GraphSettings, ef: usize
         let goal = Goal { ef, most_scored: u32::MAX, wanted: wanted(10) };
         let outcome = walk(&graph, &asked, Filter::Nothing, goal).unwrap();
         let mut top = TopK::new(10);
-        rescore(&rows, &asked, question, &outcome.best, &mut top).unwrap();
+        rescore(&rows, question, &outcome.best, &mut top, |bar| asked.hardly_less(bar)).unwrap();
         found += top.into_sorted().iter().filter(|hit| exact.contains(hit)).count();
         scored += u64::from(outcome.scored);
     }

@@ -11,6 +11,8 @@ use crate::graph::Graph;
 
 /// Below this share of visible rows no walk was measured.
 const WALK_FROM: f64 = 0.03;
+/// No walk is cheaper than this: it goes down the layers and through some lists of links.
+const LEAST_NS: f32 = 10_000.0;
 
 /// How an answer was found: the operator's field, not the asker's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -43,24 +45,19 @@ pub(super) fn walk(
     local_share: impl FnOnce() -> safepassage_error::Result<f64>,
 ) -> safepassage_error::Result<Option<Walk>> {
     let share = visible as f64 / f64::from(graph.rows().max(1));
-    let costs = graph.costs();
-    let scan = visible as f32 * costs.scan_ns;
-    if share < WALK_FROM || recall >= 1.0 {
+    let scan = visible as f32 * graph.scan_ns();
+    if share < WALK_FROM || recall >= 1.0 || scan < LEAST_NS {
         return Ok(None);
     }
-    let everything = visible == u64::from(graph.rows());
-    // The cheapest walk there is still costs the descent and a few lists of links.
-    if scan < 400.0 * costs.walk_ns {
-        return Ok(None);
-    }
-    let own_topic = !everything && local_share()? < share / 2.0;
+    let own_topic = visible < u64::from(graph.rows()) && local_share()? < share / 2.0;
     let mut best: Option<(f32, Walk)> = None;
     for bridging in [false, true] {
-        let Some((point, measured)) = graph.measured(share, bridging, own_topic, recall) else { continue };
+        let Some(curve) = graph.measured(share, bridging, own_topic) else { continue };
+        let Some(point) = curve.at(recall) else { continue };
         // Fewer visible rows than when it was measured make it longer in proportion.
-        let cost = point.scored * costs.walk_ns * (measured / share as f32).max(1.0);
-        let most_scored = (scan / costs.walk_ns).min(u32::MAX as f32) as u32;
+        let cost = point.scored * curve.ns * (curve.kind.share / share as f32).max(1.0);
         if cost < scan && best.is_none_or(|(least, _)| cost < least) {
+            let most_scored = (scan / curve.ns).min(u32::MAX as f32) as u32;
             best = Some((cost, Walk { bridging, ef: point.ef as usize, most_scored }));
         }
     }

@@ -3,7 +3,6 @@
 use safepassage_error::Result;
 
 use super::TopK;
-use crate::code::Int8Asked;
 use crate::graph::Rows;
 
 /// How many rows ahead exact vectors are asked for.
@@ -26,26 +25,24 @@ pub(super) fn score_all<T: Fn(u32) -> u64>(
     Ok(())
 }
 
-/// Pushes the exact scores of `best`, which are in the order of their scores by codes, until the rest would hardly
-/// change the best of them any more; returns how many were pushed.
+/// Pushes the exact scores of `best`, which are in the order of their scores by codes, until the rest cannot change the
+/// best of them any more: until their score by codes is below what `least` says that an exact score needs.
 pub(crate) fn rescore<T: Fn(u32) -> u64>(
     vectors: &impl Rows,
-    asked: &Int8Asked<'_>,
     question: &[f32],
     best: &[(i32, u32)],
     top: &mut TopK<T>,
-) -> Result<usize> {
+    least: impl Fn(f32) -> i32,
+) -> Result<()> {
     best.iter().take(AHEAD).for_each(|&(_, row)| vectors.prefetch(row));
-    let mut needed = i32::MIN;
     for (i, &(score, row)) in best.iter().enumerate() {
-        if score < needed {
-            return Ok(i);
+        if top.bar().is_some_and(|bar| score < least(bar)) {
+            return Ok(());
         }
         if let Some(&(_, later)) = best.get(i + AHEAD) {
             vectors.prefetch(later);
         }
         top.push(vectors.score(row, question)?, row);
-        needed = top.bar().map_or(i32::MIN, |bar| asked.hardly_less(bar));
     }
-    Ok(best.len())
+    Ok(())
 }

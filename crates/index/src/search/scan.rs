@@ -1,14 +1,14 @@
 //! Looks at every visible row: by exact vectors when they are few, else by codes, and then exactly at the best.
 //!
-//! The codes tell how far off they can be at most. When no row that was left out can still belong among the best, the
-//! answer is exact and says so; when exactness was asked for, the rows that still could are scored exactly too.
+//! The answer is exact either way. Codes tell how far off they can be at most, so every row that could still belong
+//! among the best is scored exactly; on real vectors that is three or so for each one wanted.
 
 use safepassage_access::Visible;
 use safepassage_error::Result;
 
+use super::TopK;
 use super::rescore::{rescore, score_all};
-use super::{TopK, wanted};
-use crate::code::{Asked, Int8, Int8Asked};
+use crate::code::{Asked, Int8};
 use crate::graph::Pool;
 use crate::segment::Vectors;
 
@@ -16,7 +16,8 @@ use crate::segment::Vectors;
 const EXACT_UP_TO: u64 = 96;
 /// Rows scored by codes at a time.
 const BATCH: usize = 256;
-/// Calls `each` with the visible rows, some hundreds at a time.
+
+/// Calls `each` with the visible rows, some hundreds at a time, always in the same parts.
 fn batches(visible: &Visible, mut each: impl FnMut(&[u32]) -> Result<()>) -> Result<()> {
     if visible.len() <= u64::from(visible.segment_rows() / 16) {
         return visible.list().chunks(BATCH).try_for_each(each);
@@ -36,58 +37,49 @@ fn batches(visible: &Visible, mut each: impl FnMut(&[u32]) -> Result<()>) -> Res
     each(&batch)
 }
 
-/// Puts the best visible rows into `top`; whether it is certain that no better one exists.
+/// Puts the `k` best visible rows into `top`; no better ones exist.
 pub(super) fn scan<T: Fn(u32) -> u64>(
     codes: Option<&Int8>,
     vectors: &Vectors,
     visible: &Visible,
     question: &[f32],
     k: usize,
-    exactly: bool,
     top: &mut TopK<T>,
-) -> Result<bool> {
-    let Some(codes) = codes.filter(|_| visible.len() > EXACT_UP_TO.max(2 * wanted(k) as u64)) else {
-        batches(visible, |rows| score_all(vectors, question, rows, top))?;
-        return Ok(true);
+) -> Result<()> {
+    let few = EXACT_UP_TO.max((k as u64).saturating_mul(4));
+    let Some(codes) = codes.filter(|_| visible.len() > few) else {
+        return batches(visible, |rows| score_all(vectors, question, rows, top));
     };
     let asked = codes.ask(question);
-    let best = best_by_codes(&asked, visible, wanted(k))?;
-    let scored = rescore(vectors, &asked, question, &best, top)?;
-    let left_out = best.get(scored).or(best.last()).map_or(i32::MIN, |(score, _)| *score);
-    let Some(needed) = top.bar().map(|bar| asked.at_least(bar)) else { return Ok(false) };
-    if left_out < needed {
-        return Ok(true);
-    }
-    if !exactly {
-        return Ok(false);
-    }
-    let mut scores = Vec::new();
-    batches(visible, |batch| {
-        asked.scores(batch, &mut scores)?;
-        let possible = scores
-            .iter()
-            .zip(batch)
-            .filter(|(score, row)| **score >= needed && !best[..scored].iter().any(|(_, known)| known == *row));
-        let possible: Vec<u32> = possible.map(|(_, row)| *row).collect();
-        score_all(vectors, question, &possible, top)
-    })?;
-    Ok(true)
-}
-
-fn best_by_codes(asked: &Int8Asked<'_>, visible: &Visible, most: usize) -> Result<Vec<(i32, u32)>> {
     let mut pool = Pool::default();
-    pool.start(most);
-    let mut scores = Vec::with_capacity(BATCH + 64);
+    pool.start(k);
+    let (mut scores, mut part) = (Vec::with_capacity(visible.len() as usize), Vec::with_capacity(BATCH + 64));
     batches(visible, |rows| {
-        asked.scores(rows, &mut scores)?;
+        asked.scores(rows, &mut part)?;
         let mut bar = pool.bar();
-        for (&score, &row) in scores.iter().zip(rows) {
+        for (&score, &row) in part.iter().zip(rows) {
             if score >= bar {
                 pool.push(score, row, true);
                 bar = pool.bar();
             }
         }
+        scores.extend_from_slice(&part);
         Ok(())
     })?;
-    Ok(pool.kept().collect())
+    let first: Vec<(i32, u32)> = pool.kept().collect();
+    let rows: Vec<u32> = first.iter().map(|(_, row)| *row).collect();
+    score_all(vectors, question, &rows, top)?;
+    let needed = top.bar().map_or(i32::MIN, |bar| asked.at_least(bar));
+    let (mut possible, mut seen) = (Vec::new(), 0);
+    batches(visible, |rows| {
+        let scores = &scores[seen..seen + rows.len()];
+        seen += rows.len();
+        if scores.iter().any(|&score| score >= needed) {
+            let enough = scores.iter().zip(rows).filter(|(score, _)| **score >= needed);
+            possible.extend(enough.map(|(&score, &row)| (score, row)).filter(|found| !first.contains(found)));
+        }
+        Ok(())
+    })?;
+    possible.sort_unstable_by_key(|&(score, row)| (std::cmp::Reverse(score), row));
+    rescore(vectors, question, &possible, top, |bar| asked.at_least(bar))
 }

@@ -15,8 +15,13 @@ pub(crate) struct Found {
     /// Best first.
     pub hits: Vec<(f32, u32)>,
     pub plan: Plan,
+}
+
+impl Found {
     /// Whether no better row can exist.
-    pub exact: bool,
+    pub fn exact(&self) -> bool {
+        matches!(self.plan, Plan::Empty | Plan::Scan)
+    }
 }
 
 /// The `k` visible rows of `segment` nearest to `question` (dim numbers, prepared for the metric), at `recall` (0 to 1;
@@ -35,7 +40,7 @@ pub(crate) fn search_segment(
         return Err(Error::new(Kind::Internal, "search segment", "visible rows of another segment"));
     }
     if visible.is_empty() || k == 0 {
-        return Ok(Found { hits: Vec::new(), plan: Plan::Empty, exact: true });
+        return Ok(Found { hits: Vec::new(), plan: Plan::Empty });
     }
     let k = k.min(usize::try_from(visible.len()).unwrap_or(usize::MAX));
     // Equal scores: the lower document id first, as in the order of the whole answer.
@@ -45,10 +50,10 @@ pub(crate) fn search_segment(
     };
     let mut top = TopK::with_ties(k, tie);
     if let Some(plan) = walk(segment, visible, question, k, recall, &mut top)? {
-        return Ok(Found { hits: top.into_sorted(), plan, exact: false });
+        return Ok(Found { hits: top.into_sorted(), plan });
     }
-    let exact = scan(segment.codes.as_ref(), &segment.vectors, visible, question, k, recall >= 1.0, &mut top)?;
-    Ok(Found { hits: top.into_sorted(), plan: Plan::Scan, exact })
+    scan(segment.codes.as_ref(), &segment.vectors, visible, question, k, &mut top)?;
+    Ok(Found { hits: top.into_sorted(), plan: Plan::Scan })
 }
 
 /// Puts what a walk finds into `top`; `None`, and nothing there, if there is no walk worth taking or it gave up.
@@ -81,6 +86,6 @@ fn walk<T: Fn(u32) -> u64>(
     if outcome.gave_up || outcome.best.len() < k {
         return Ok(None);
     }
-    rescore(&segment.vectors, &asked, question, &outcome.best, top)?;
+    rescore(&segment.vectors, question, &outcome.best, top, |bar| asked.hardly_less(bar))?;
     Ok(Some(plan))
 }

@@ -2,8 +2,12 @@
 //!
 //! Little-endian sections after a magic: counts, numbers, versions, first rows, sources of the documents, ends of the
 //! ids, ends of the source names, the documents in the order of their ids (format 2; in format 1 they lie in it), ids,
-//! source names.
+//! source names. Ids and tables are used where they lie in the mapped file; bounds are checked once, when it is opened.
 
+use std::ops::Deref;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
 use safepassage_access::{Column, DocumentNumber, Tenant, Version};
 use safepassage_error::{Error, Result};
 
@@ -16,30 +20,56 @@ const MAGIC_1: &[u8; 8] = b"SPDOCS01";
 #[derive(Debug)]
 pub(crate) struct DocumentTable {
     ids: Names,
-    source_of: Vec<u32>,
+    source_of: Numbers,
     sources: Names,
     /// Document ordinals in the order of their ids.
-    by_id: Vec<u32>,
-    /// Its inverse: which place each document has among the ids.
-    place: Vec<u32>,
+    by_id: Numbers,
+    /// Its inverse, made when first asked for: which place each document has among the ids.
+    place: OnceLock<Vec<u32>>,
+}
+
+/// Numbers where they lie in a file, or a copy where they cannot be used there.
+#[derive(Debug)]
+enum Numbers {
+    Mapped(Bytes),
+    Owned(Vec<u32>),
+}
+
+impl Deref for Numbers {
+    type Target = [u32];
+
+    fn deref(&self) -> &[u32] {
+        match self {
+            // Aligned, or it would have been copied.
+            Self::Mapped(bytes) => bytemuck::cast_slice(bytes),
+            Self::Owned(numbers) => numbers,
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Names {
-    ends: Vec<u32>,
-    text: String,
+    ends: Numbers,
+    text: Bytes,
 }
 
 impl Names {
     fn get(&self, i: usize) -> &str {
         let from = if i == 0 { 0 } else { self.ends[i - 1] };
-        &self.text[from as usize..self.ends[i] as usize]
+        let name = &self.text[from as usize..self.ends[i] as usize];
+        // Checked once: see `Names::read`.
+        std::str::from_utf8(name).unwrap_or_default()
     }
 
-    fn check(&self) -> bool {
-        self.ends.is_sorted()
-            && self.ends.last().map_or(0, |end| *end as usize) == self.text.len()
-            && self.ends.iter().all(|end| self.text.is_char_boundary(*end as usize))
+    /// Names that end at `ends` in what comes next.
+    fn read(ends: Numbers, cursor: &mut Cursor) -> Result<Self> {
+        let text = cursor.take(ends.last().map_or(0, |end| *end as usize))?;
+        let whole = std::str::from_utf8(&text);
+        let whole = whole.map_err(|e| Error::corrupted("read document table", "not UTF-8").because(e))?;
+        if !ends.is_sorted() || !ends.iter().all(|end| whole.is_char_boundary(*end as usize)) {
+            return Err(Error::corrupted("read document table", "an id ends within a letter or before it begins"));
+        }
+        Ok(Self { ends, text })
     }
 }
 
@@ -86,62 +116,61 @@ pub(super) fn encode(documents: &[NewDocument]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-struct Cursor<'a>(&'a [u8]);
+struct Cursor(Bytes);
 
-impl Cursor<'_> {
-    fn take(&mut self, bytes: usize) -> Result<&[u8]> {
-        let corrupted = || Error::corrupted("read document table", "it ends too early");
-        let (taken, rest) = self.0.split_at_checked(bytes).ok_or_else(corrupted)?;
-        self.0 = rest;
-        Ok(taken)
+impl Cursor {
+    fn take(&mut self, bytes: usize) -> Result<Bytes> {
+        if bytes > self.0.len() {
+            return Err(Error::corrupted("read document table", "it ends too early"));
+        }
+        Ok(self.0.split_to(bytes))
     }
 
-    fn numbers(&mut self, n: usize) -> Result<Vec<u32>> {
+    fn numbers(&mut self, n: usize) -> Result<Numbers> {
         let bytes = self.take(n.saturating_mul(4))?;
-        Ok(bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
-    }
-
-    fn text(&mut self, ends: &[u32]) -> Result<String> {
-        let bytes = self.take(ends.last().map_or(0, |end| *end as usize))?;
-        let text = std::str::from_utf8(bytes);
-        text.map(str::to_owned).map_err(|e| Error::corrupted("read document table", "not UTF-8").because(e))
+        if bytemuck::try_cast_slice::<u8, u32>(&bytes).is_ok() {
+            return Ok(Numbers::Mapped(bytes));
+        }
+        let copied = bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        Ok(Numbers::Owned(copied.collect()))
     }
 }
 
 impl DocumentTable {
-    pub fn read(bytes: &[u8], tenant: Tenant) -> Result<(Self, Column)> {
+    pub fn read(bytes: Bytes, tenant: Tenant) -> Result<(Self, Column)> {
         let corrupted = |what| Error::corrupted("read document table", what);
         let mut cursor = Cursor(bytes);
         let magic = cursor.take(MAGIC.len())?;
-        if magic != MAGIC && magic != MAGIC_1 {
+        if *magic != *MAGIC && *magic != *MAGIC_1 {
             return Err(corrupted("not a document table of this format"));
         }
-        let ordered = magic == MAGIC_1;
         let counts = cursor.numbers(2)?;
         let (documents, sources) = (counts[0] as usize, counts[1] as usize);
-        let numbers = cursor.numbers(documents)?.into_iter().map(DocumentNumber).collect();
+        let numbers = cursor.numbers(documents)?.iter().copied().map(DocumentNumber).collect();
         let versions = cursor.numbers(documents * 4)?;
         let version = |w: &[u32]| Version(w.iter().rev().fold(0, |all, &part| all << 32 | u128::from(part)));
         let versions = versions.chunks_exact(4).map(version).collect();
-        let first_row = cursor.numbers(documents + 1)?;
+        let first_row = cursor.numbers(documents + 1)?.to_vec();
         let source_of = cursor.numbers(documents)?;
         let (id_ends, source_ends) = (cursor.numbers(documents)?, cursor.numbers(sources)?);
-        let by_id = if ordered { (0..documents as u32).collect() } else { cursor.numbers(documents)? };
-        let mut place = vec![u32::MAX; documents];
-        for (at, &i) in (0..).zip(&by_id) {
-            match place.get_mut(i as usize) {
-                Some(free) if *free == u32::MAX => *free = at,
-                _ => return Err(corrupted("the order of the ids names a document twice, or none")),
+        let by_id = match *magic == *MAGIC_1 {
+            true => Numbers::Owned((0..documents as u32).collect()),
+            false => cursor.numbers(documents)?,
+        };
+        let mut named = vec![0u64; documents.div_ceil(64)];
+        for &i in &*by_id {
+            let bit = 1 << (i % 64);
+            match named.get_mut(i as usize / 64).filter(|word| (i as usize) < documents && **word & bit == 0) {
+                Some(word) => *word |= bit,
+                None => return Err(corrupted("the order of the ids names a document twice, or none")),
             }
         }
-        let ids = Names { text: cursor.text(&id_ends)?, ends: id_ends };
-        let source_names = Names { text: cursor.text(&source_ends)?, ends: source_ends };
-        let table = Self { ids, source_of, sources: source_names, by_id, place };
-        let whole = table.ids.check();
-        let named = table.sources.check() && table.source_of.iter().all(|s| (*s as usize) < sources);
-        if !cursor.0.is_empty() || !whole || !named {
+        let ids = Names::read(id_ends, &mut cursor)?;
+        let source_names = Names::read(source_ends, &mut cursor)?;
+        if !cursor.0.is_empty() || !source_of.iter().all(|s| (*s as usize) < sources) {
             return Err(corrupted("ids, sources or lengths do not fit together"));
         }
+        let table = Self { ids, source_of, sources: source_names, by_id, place: OnceLock::new() };
         Ok((table, Column::new(tenant, numbers, versions, first_row)?))
     }
 
@@ -159,7 +188,12 @@ impl DocumentTable {
 
     /// Which place `document` has in the order of the ids.
     pub fn place(&self, document: usize) -> u32 {
-        self.place[document]
+        let place = self.place.get_or_init(|| {
+            let mut place = vec![0; self.len()];
+            (0..).zip(&*self.by_id).for_each(|(at, &i)| place[i as usize] = at);
+            place
+        });
+        place[document]
     }
 
     /// # Errors

@@ -216,7 +216,7 @@ impl Segment {
             }
             _ => None,
         };
-        let (documents, column) = DocumentTable::read(documents.get(0..documents.len())?, header.tenant.clone())
+        let (documents, column) = DocumentTable::read(documents.share(0..documents.len())?, header.tenant.clone())
             .map_err(|e| e.with("path", path(DOCUMENTS)))?;
         if (documents.len() as u32, column.rows()) != (header.documents, header.rows) {
             return Err(Error::corrupted("open segment", "documents and header differ").with("path", path(DOCUMENTS)));

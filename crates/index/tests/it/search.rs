@@ -149,13 +149,10 @@ fn exact_answers_are_exact_by_every_metric_and_precision() {
                 let mut numbers = Numbers(5);
                 let drawn: Vec<u64> = (0..N).map(|_| numbers.next() % 1000).collect();
                 let sees = |i: usize| drawn[i] < below;
-                let (recall, plans, exact) = corpus.ask(&[group.into()], sees, 1.0);
+                let (recall, plans, exact) = corpus.ask(&[group.into()], sees, 0.9);
                 assert_eq!((plans, exact), (BTreeSet::from([Plan::Scan]), 60));
                 let least = if precision == Precision::F32 { 1.0 } else { 0.98 };
                 assert!(recall >= least, "{metric:?} {precision:?} {group}: {recall}");
-                // The scan by codes alone is nearly as good, and never worse than promised.
-                let (recall, ..) = corpus.ask(&[group.into()], sees, 0.95);
-                assert!(recall >= 0.97, "{metric:?} {precision:?} {group}: {recall}");
             }
         }
     }
@@ -192,5 +189,5 @@ fn nothing_and_little_is_visible() {
     assert_eq!((answer.hits.len(), answer.plan, answer.exact, answer.complete), (0, Plan::Empty, true, true));
     let (recall, plans, exact) = corpus.ask(&["topic-3".into()], |i| i % TOPICS == 3, 0.9);
     assert_eq!(plans, BTreeSet::from([Plan::Scan]));
-    assert!(recall > 0.98 && exact > 0);
+    assert!(recall > 0.999 && exact == 60);
 }
