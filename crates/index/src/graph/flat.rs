@@ -47,7 +47,7 @@ impl Graph {
             upper: links.upper,
             entry: links.entry,
             curves: Vec::new(),
-            costs: Costs { scan_ns: 1.0, walk_ns: 1.0 },
+            scan_ns: 1.0,
         }
     }
 
