@@ -22,6 +22,9 @@ const K: usize = 10;
 const EFS: [u32; 10] = [10, 16, 24, 36, 56, 88, 140, 220, 360, 600];
 const SHARES: [f32; 3] = [0.5, 0.2, 0.07];
 const TOPICS: u32 = 48;
+const THROUGH_FROM: f32 = 0.5;
+/// Of the questions, how many are asked under each filter.
+const FILTERED: usize = 40;
 
 /// All rows but two.
 struct Without<A> {
@@ -143,8 +146,12 @@ pub(super) fn measure(
     let topics = topics(between, n);
     let mut kinds = vec![Kind { share: 1.0, bridging: false, own_topic: false }];
     for share in SHARES {
-        for (bridging, own_topic) in [(false, false), (true, false), (false, true), (true, true)] {
-            kinds.push(Kind { share, bridging, own_topic });
+        for own_topic in [false, true] {
+            kinds.push(Kind { share, bridging: true, own_topic });
+            // Where less is visible, walking through what is not is never the better way.
+            if share >= THROUGH_FROM {
+                kinds.push(Kind { share, bridging: false, own_topic });
+            }
         }
     }
     let scan_ns = scan_ns(graph, codes, &questions)?;
@@ -161,6 +168,7 @@ fn curve(
     topics: &[u8],
 ) -> Result<Curve> {
     let all = kind.share >= 1.0;
+    let questions = if all { questions } else { &questions[..FILTERED] };
     let seen = questions.par_iter().zip(0..QUESTIONS).map(|(question, i)| {
         let words = if all { Vec::new() } else { visible(i, kind, topics, topics[question.absent[0] as usize]) };
         let len = words.iter().map(|word| u64::from(word.count_ones())).sum();

@@ -7,7 +7,7 @@ use super::{LINE, Left};
 /// Rows taken together, to hide the latency of each sum and share the loads of the left side.
 const TOGETHER: usize = 4;
 /// How many rows ahead the memory is asked for.
-const AHEAD: usize = 8;
+const AHEAD: usize = 16;
 
 pub(super) fn available() -> bool {
     is_x86_feature_detected!("avx512f")

@@ -16,6 +16,9 @@ use super::{Lease, Storage, WriteBytes};
 
 const TEMPORARY: &str = "tmp";
 const LOCK: &str = "writer.lock";
+/// From this many bytes on the system is asked for huge pages.
+#[cfg(target_os = "linux")]
+const HUGE_FROM: u64 = 4 << 20;
 
 /// A folder of the local file system.
 #[derive(Debug)]
@@ -126,6 +129,11 @@ impl Storage for LocalStorage {
         // SAFETY: the map is read-only, and by the storage contract a file is never written after its name exists.
         // Somebody who shortens a file underneath us breaks that contract and gets SIGBUS, as with any mapped file.
         let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|e| failed("map file", path, e))?;
+        #[cfg(target_os = "linux")]
+        if length >= HUGE_FROM {
+            // Fewer, larger pages for what is read here and there; most file systems have none, and that is no error.
+            let _ = map.advise(memmap2::Advice::HugePage);
+        }
         Ok(Bytes::from_owner(map))
     }
 
