@@ -5,8 +5,11 @@
 //! and the inverted maps from a principal to the ACLs that allow or deny it.
 
 mod acls;
+mod columns;
 mod documents;
+mod same;
 mod state;
+mod stored;
 mod table;
 
 use std::collections::BTreeSet;
@@ -15,8 +18,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use safepassage_error::system::Timestamp;
 use safepassage_error::{Error, Kind, Result};
 
+pub use columns::SharedBytes;
 use documents::Documents;
-pub(crate) use documents::RowPermission;
+pub(crate) use documents::{Permissions, RowPermission};
 use state::Bound;
 use table::AclTable;
 pub(crate) use table::{Clearance, Effective, NOBODY, Passes};
@@ -104,7 +108,7 @@ impl AccessPlane {
     /// How many distinct effective ACLs are in the table.
     #[must_use]
     pub fn distinct_acls(&self) -> usize {
-        self.table.distinct_effective()
+        self.table.effective().len()
     }
 
     /// Applies the batch that makes `epoch`.
@@ -171,7 +175,7 @@ impl AccessPlane {
     /// The label of the newest version of a document; `None` if no ACL was ever stated.
     #[must_use]
     pub fn label(&self, number: DocumentNumber) -> Option<LabelRank> {
-        self.documents.label(number)
+        self.documents.permissions().label(number)
     }
 
     /// Which effective ACLs let `identity` pass. Remembered by (identity digest, epoch); cold it costs
@@ -222,15 +226,15 @@ impl AccessPlane {
         Ok(crate::explain::explain(&self.labels, &bound, &revoked, identity, clearance))
     }
 
-    /// What rows of `version` of document `number` need.
-    #[inline]
-    pub(crate) fn row_permission(&self, number: DocumentNumber, version: Version) -> RowPermission {
-        self.documents.row_permission(number, version)
+    /// What rows of documents need, for looking up many.
+    pub(crate) fn permissions(&self) -> Permissions<'_> {
+        self.documents.permissions()
     }
 
-    /// Documents whose permission changed after `epoch`, newest last; may repeat.
-    pub fn changes_since(&self, epoch: u64) -> impl ExactSizeIterator<Item = DocumentNumber> + '_ {
-        self.documents.changed_since(epoch).iter().map(|(_, number)| *number)
+    /// Documents whose permission changed after `epoch`, newest last; may repeat, and may be all there are if the plane
+    /// was opened from a later snapshot.
+    pub fn changes_since(&self, epoch: u64) -> impl Iterator<Item = DocumentNumber> + '_ {
+        self.documents.changed_since(epoch)
     }
 }
 
@@ -242,7 +246,27 @@ pub(crate) fn with_revocations(acl: &Acl, revoked: &BTreeSet<Principal>) -> Acl 
 }
 
 impl AccessPlane {
-    /// Everything the plane knows as one batch of events, for a snapshot of the log.
+    /// Everything the plane knows in columns, for a snapshot of the log; [`AccessPlane::from_columns`] uses them where
+    /// they lie.
+    ///
+    /// # Errors
+    /// `Invalid` if it is more than the columns can hold: 2^32 bytes of ids.
+    pub fn to_columns(&self) -> Result<Vec<u8>> {
+        stored::write(&self.labels, &self.table, &self.documents)
+    }
+
+    /// The plane at `epoch`, from what [`AccessPlane::to_columns`] gave at that epoch. Takes in what is distinct and
+    /// leaves what is said of each document where it lies.
+    ///
+    /// # Errors
+    /// `Corrupted` if the columns do not fit together. That the bytes are what was written is the caller's to check.
+    pub fn from_columns(epoch: u64, bytes: SharedBytes) -> Result<Self> {
+        let (labels, table, stored) = stored::read(bytes)?;
+        let documents = Documents::stored(stored, epoch);
+        Ok(Self { epoch, labels: Arc::new(labels), documents, table, ..Self::default() })
+    }
+
+    /// Everything the plane knows as one batch of events, as snapshots of format 1 have it.
     #[must_use]
     pub fn export(&self) -> Vec<AccessEvent> {
         let mut events = vec![AccessEvent::Created { labels: Labels::clone(&self.labels) }];

@@ -56,6 +56,13 @@ impl State {
     /// Of a document of which nothing was ever said.
     pub const NOTHING: Self = Self { newest: None, effective: NOBODY, rest: None };
 
+    /// From what a snapshot holds: every binding, oldest first.
+    pub fn stored(mut bindings: Vec<Bound>, effective: u32, revoked: BTreeSet<u32>) -> Self {
+        let newest = bindings.pop();
+        let rest = (!bindings.is_empty() || !revoked.is_empty()).then(|| Box::new(Rest { earlier: bindings, revoked }));
+        Self { newest, effective, rest }
+    }
+
     pub fn newest(&self) -> Option<&Bound> {
         self.newest.as_ref()
     }

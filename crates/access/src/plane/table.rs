@@ -38,6 +38,15 @@ impl Effective {
         let mut ascending = distinct.into_iter();
         Some(Self { first: ascending.next()?, others: ascending.collect(), label })
     }
+
+    /// The base ACLs, ascending.
+    pub fn bases(&self) -> impl Iterator<Item = u32> + '_ {
+        std::iter::once(self.first).chain(self.others.iter().copied())
+    }
+
+    pub fn label(&self) -> LabelRank {
+        self.label
+    }
 }
 
 /// What an identity passes.
@@ -74,8 +83,14 @@ pub(super) struct AclTable {
 }
 
 impl AclTable {
-    pub fn distinct_effective(&self) -> usize {
-        self.by_id.len()
+    /// The distinct effective ACLs by number.
+    pub fn effective(&self) -> &[Effective] {
+        &self.by_id
+    }
+
+    /// Adds an effective ACL that is not there yet, before any number is looked for.
+    pub fn push(&mut self, effective: Effective) {
+        self.by_id.push(effective);
     }
 
     /// The number of an ACL.
@@ -179,7 +194,7 @@ mod tests {
             for (principals, highest, groups_complete) in &askers {
                 let clearance = Clearance { highest: LabelRank(*highest), groups_complete: *groups_complete };
                 let passes = table.passed_by(principals, clearance);
-                prop_assert_eq!(passes.effective.words().len(), table.distinct_effective().div_ceil(64));
+                prop_assert_eq!(passes.effective.words().len(), table.effective().len().div_ceil(64));
                 for (id, of, label) in &ids {
                     let of: Vec<&Acl> = of.iter().map(|i| &acls[*i]).collect();
                     prop_assert_eq!(passes.effective.contains(*id), permits(&of, *label, principals, clearance));
