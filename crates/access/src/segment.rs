@@ -10,7 +10,7 @@ use roaring::RoaringBitmap;
 use safepassage_error::{Error, Kind, Result};
 
 use crate::bits::Bits;
-use crate::document::Column;
+use crate::document::{Column, DocumentNumber};
 use crate::plane::{AccessPlane, Effective, NOBODY, Permissions, RowPermission};
 use crate::remembered::Remembered;
 use crate::visible::{Kept, Permitted, Visible};
@@ -142,16 +142,15 @@ impl SegmentAccess {
 
     fn bring_to(&self, plane: &AccessPlane, resolved: &mut Resolved) {
         let few = FEW_CHANGED.max(self.column.documents() / 16);
-        let changed = match resolved.epoch {
+        let changed: Option<Vec<DocumentNumber>> = match resolved.epoch {
             Some(epoch) if epoch == plane.epoch() => return,
-            Some(epoch) if epoch < plane.epoch() => plane.changes_since(epoch).take(few).collect(),
-            _ => Vec::new(),
+            Some(epoch) if epoch < plane.epoch() => Some(plane.changes_since(epoch).take(few).collect()),
+            _ => None,
         };
-        let known = resolved.epoch.is_some_and(|epoch| epoch < plane.epoch()) && changed.len() < few;
         let permissions = plane.permissions();
         // Whatever happens in between, half of two epochs is never taken for one.
         resolved.epoch = None;
-        if known {
+        if let Some(changed) = changed.filter(|changed| changed.len() < few) {
             let by_number = self.by_number.get_or_init(|| self.column.by_number());
             for number in changed {
                 if let Ok(at) = by_number.binary_search_by_key(&number.0, |(number, _)| *number) {

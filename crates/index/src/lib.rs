@@ -7,6 +7,7 @@
 // `unsafe` lives in `storage::local` (mapping files) and nowhere else; kernels come from simsimd behind a safe call.
 
 mod access_log;
+mod access_snapshot;
 mod asker;
 mod blocks;
 mod graph;

@@ -125,6 +125,14 @@ impl Documents {
         Ok(())
     }
 
+    /// The label of the newest version of a document.
+    pub fn label(&self, number: DocumentNumber) -> Option<LabelRank> {
+        match self.place(number) {
+            None if !self.touched.contains(number.0) => self.stored.label(number.0),
+            _ => self.state(number)?.newest().map(|bound| bound.label),
+        }
+    }
+
     /// For looking up many permissions.
     pub fn permissions(&self) -> Permissions<'_> {
         Permissions { documents: self, stored: self.stored.newest() }
@@ -146,21 +154,16 @@ pub(crate) struct Permissions<'a> {
 }
 
 impl Permissions<'_> {
-    /// The newest version of a document, its label and its effective ACL; `None` if nothing was ever stated.
+    /// The newest version of a document and its effective ACL; `None` if nothing was ever stated.
     #[inline]
-    fn newest(&self, number: DocumentNumber) -> Option<(Version, LabelRank, u32)> {
+    fn newest(&self, number: DocumentNumber) -> Option<(Version, u32)> {
         let documents = self.documents;
         let state = match documents.place(number) {
             Some(place) => documents.states.get(place)?,
             None if documents.touched.contains(number.0) => documents.changed.get(&number.0)?,
             None => return self.stored.of(number.0),
         };
-        state.newest().map(|bound| (bound.version, bound.label, state.effective()))
-    }
-
-    /// The label of the newest version of a document.
-    pub fn label(&self, number: DocumentNumber) -> Option<LabelRank> {
-        self.newest(number).map(|(_, label, _)| label)
+        state.newest().map(|bound| (bound.version, state.effective()))
     }
 
     /// What rows of `version` of a document need.
@@ -170,8 +173,8 @@ impl Permissions<'_> {
     #[inline]
     pub fn of(&self, number: DocumentNumber, version: Version) -> RowPermission {
         match self.newest(number) {
-            None | Some((_, _, NOBODY)) => RowPermission::Nobody,
-            Some((newest, _, effective)) if newest == version => RowPermission::Interned(effective),
+            None | Some((_, NOBODY)) => RowPermission::Nobody,
+            Some((newest, effective)) if newest == version => RowPermission::Interned(effective),
             Some(_) => {
                 let effective = self.documents.state(number).and_then(|state| state.effective_of(Some(version)));
                 effective.map_or(RowPermission::Nobody, RowPermission::Own)

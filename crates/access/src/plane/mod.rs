@@ -175,7 +175,7 @@ impl AccessPlane {
     /// The label of the newest version of a document; `None` if no ACL was ever stated.
     #[must_use]
     pub fn label(&self, number: DocumentNumber) -> Option<LabelRank> {
-        self.documents.permissions().label(number)
+        self.documents.label(number)
     }
 
     /// Which effective ACLs let `identity` pass. Remembered by (identity digest, epoch); cold it costs

@@ -70,17 +70,19 @@ pub(super) struct Stored {
 pub(super) struct Newest<'a> {
     binding_ends: Numbers<'a>,
     versions: &'a [[u8; 16]],
-    labels: &'a [u8],
     effective: Numbers<'a>,
 }
 
 impl Newest<'_> {
-    /// The newest version of document `i`, its label, and the effective ACL of its rows; `None` if nothing was stated.
+    /// The newest version of document `i` and the effective ACL of its rows; `None` if nothing was stated.
     #[inline]
-    pub fn of(&self, i: u32) -> Option<(Version, LabelRank, u32)> {
-        let at = self.binding_ends.range(i as usize).filter(|range| !range.is_empty())?.end - 1;
-        let version = Version(u128::from_le_bytes(*self.versions.get(at)?));
-        Some((version, LabelRank(*self.labels.get(at)?), self.effective.get(i as usize)?))
+    pub fn of(&self, i: u32) -> Option<(Version, u32)> {
+        let range = self.binding_ends.range(i as usize)?;
+        if range.is_empty() {
+            return None;
+        }
+        let version = Version(u128::from_le_bytes(*self.versions.get(range.end - 1)?));
+        Some((version, self.effective.get(i as usize)?))
     }
 }
 
@@ -102,9 +104,15 @@ impl Stored {
         Newest {
             binding_ends: self.numbers(Section::BindingEnds),
             versions: self.columns.bytes(Section::Versions as usize).as_chunks().0,
-            labels: self.columns.bytes(Section::BindingLabels as usize),
             effective: self.numbers(Section::EffectiveOf),
         }
+    }
+
+    /// The label of the newest version of document `i`.
+    pub fn label(&self, i: u32) -> Option<LabelRank> {
+        let bindings = self.numbers(Section::BindingEnds).range(i as usize)?;
+        let labels = self.columns.bytes(Section::BindingLabels as usize).get(bindings)?;
+        labels.last().copied().map(LabelRank)
     }
 
     /// What stands written about document `i`.
