@@ -3,6 +3,7 @@
 //! An ACL allows 1 to 5 of 500 groups, whose sizes follow Zipf's law, one of them tied to the document's department.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use safepassage_access::*;
@@ -162,5 +163,30 @@ fn benches(c: &mut Criterion) {
     }
 }
 
-criterion_group!(all, benches);
+/// A plane opened from columns in memory, and what somebody in 20 groups then waits for.
+fn reopened(c: &mut Criterion) {
+    let mut chance = Chance(42);
+    let plane = plane(&acls(&mut chance));
+    let columns: SharedBytes = Arc::new(plane.to_columns().unwrap());
+    println!("{} bytes of columns", (*columns).as_ref().len());
+    let open = || AccessPlane::from_columns(plane.epoch(), Arc::clone(&columns)).unwrap();
+    let known = somebody(&mut chance, 20);
+    let fresh = SegmentAccess::new(column(1));
+    assert_eq!(visible(&open(), &fresh, &known).list(), visible(&plane, &SegmentAccess::new(column(1)), &known).list());
+    let mut group = c.benchmark_group("columns");
+    group.sample_size(10);
+    group.bench_function("written", |b| b.iter(|| plane.to_columns().unwrap()));
+    group.bench_function("opened", |b| b.iter_with_large_drop(open));
+    group.bench_function("opened, first look", |b| {
+        let setup = || (open(), SegmentAccess::new(column(1)));
+        b.iter_batched_ref(setup, |(plane, segment)| visible(plane, segment, &known), BatchSize::PerIteration);
+    });
+    group.bench_function("found by name", |b| {
+        let (plane, tenant) = (open(), Tenant::default());
+        b.iter(|| plane.number(&tenant, &format!("document-{}", chance.below(u64::from(DOCUMENTS)))));
+    });
+    group.finish();
+}
+
+criterion_group!(all, benches, reopened);
 criterion_main!(all);

@@ -68,6 +68,11 @@ impl Labels {
         self.names.get(usize::from(rank.0)).or(self.names.last()).map_or("", String::as_str)
     }
 
+    /// The names, lowest first.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// The label of rows that state none.
     #[must_use]
     pub fn default_rank(&self) -> LabelRank {

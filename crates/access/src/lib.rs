@@ -27,7 +27,7 @@ pub use event::{AccessEvent, Binding, Origin};
 pub use explain::{Explanation, Reason};
 pub use identity::{AssertedIdentity, Attribute, Identity, IdentityDigest, IdentityRecord};
 pub use label::{LabelRank, Labels};
-pub use plane::{AccessPlane, DocumentAccess};
+pub use plane::{AccessPlane, DocumentAccess, SharedBytes};
 pub use principal::{Kind as PrincipalKind, Principal};
 pub use segment::SegmentAccess;
 pub use visible::{Permitted, Visible};

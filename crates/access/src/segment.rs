@@ -10,8 +10,8 @@ use roaring::RoaringBitmap;
 use safepassage_error::{Error, Kind, Result};
 
 use crate::bits::Bits;
-use crate::document::Column;
-use crate::plane::{AccessPlane, Effective, NOBODY, RowPermission};
+use crate::document::{Column, DocumentNumber};
+use crate::plane::{AccessPlane, Effective, NOBODY, Permissions, RowPermission};
 use crate::remembered::Remembered;
 use crate::visible::{Kept, Permitted, Visible};
 
@@ -141,36 +141,35 @@ impl SegmentAccess {
     }
 
     fn bring_to(&self, plane: &AccessPlane, resolved: &mut Resolved) {
-        let changed = match resolved.epoch {
+        let few = FEW_CHANGED.max(self.column.documents() / 16);
+        let changed: Option<Vec<DocumentNumber>> = match resolved.epoch {
             Some(epoch) if epoch == plane.epoch() => return,
-            Some(epoch) if epoch < plane.epoch() => Some(plane.changes_since(epoch)),
+            Some(epoch) if epoch < plane.epoch() => Some(plane.changes_since(epoch).take(few).collect()),
             _ => None,
         };
+        let permissions = plane.permissions();
         // Whatever happens in between, half of two epochs is never taken for one.
         resolved.epoch = None;
-        match changed {
-            Some(changed) if changed.len() < FEW_CHANGED.max(self.column.documents() / 16) => {
-                let by_number = self.by_number.get_or_init(|| self.column.by_number());
-                for number in changed {
-                    if let Ok(at) = by_number.binary_search_by_key(&number.0, |(number, _)| *number) {
-                        let i = by_number[at].1;
-                        resolved.own.remove(&i);
-                        resolved.effective[i as usize] = self.look_up(plane, &mut resolved.own, i);
-                    }
+        if let Some(changed) = changed.filter(|changed| changed.len() < few) {
+            let by_number = self.by_number.get_or_init(|| self.column.by_number());
+            for number in changed {
+                if let Ok(at) = by_number.binary_search_by_key(&number.0, |(number, _)| *number) {
+                    let i = by_number[at].1;
+                    resolved.own.remove(&i);
+                    resolved.effective[i as usize] = self.look_up(permissions, &mut resolved.own, i);
                 }
             }
-            _ => {
-                resolved.own.clear();
-                let (own, documents) = (&mut resolved.own, self.column.documents() as u32);
-                resolved.effective = (0..documents).map(|i| self.look_up(plane, own, i)).collect();
-            }
+        } else {
+            resolved.own.clear();
+            let (own, documents) = (&mut resolved.own, self.column.documents() as u32);
+            resolved.effective = (0..documents).map(|i| self.look_up(permissions, own, i)).collect();
         }
         resolved.epoch = Some(plane.epoch());
     }
 
-    fn look_up(&self, plane: &AccessPlane, own: &mut HashMap<u32, Effective>, i: u32) -> u32 {
+    fn look_up(&self, permissions: Permissions<'_>, own: &mut HashMap<u32, Effective>, i: u32) -> u32 {
         let (number, version) = self.column.document(i as usize);
-        match plane.row_permission(number, version) {
+        match permissions.of(number, version) {
             RowPermission::Nobody => NOBODY,
             RowPermission::Interned(id) => id,
             RowPermission::Own(effective) => {

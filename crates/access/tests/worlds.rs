@@ -1,5 +1,7 @@
 //! The plane against the specification, on random worlds.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
 use safepassage_access::specification::World;
@@ -103,6 +105,14 @@ fn expected(world: &World, segment: &SegmentAccess, identity: &Identity) -> Roar
 }
 
 /// The plane as a snapshot of the log brings it back.
+fn from_columns(plane: &AccessPlane) -> AccessPlane {
+    let restored = AccessPlane::from_columns(plane.epoch(), Arc::new(plane.to_columns().unwrap())).unwrap();
+    assert!(plane.says_the_same_as(&restored) && restored.says_the_same_as(plane));
+    assert_eq!(restored.export(), plane.export());
+    restored
+}
+
+/// The plane as a snapshot of format 1 brings it back.
 struct Restored(AccessPlane);
 
 impl Restored {
@@ -115,14 +125,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 600, rng_seed: proptest::test_runner::RngSeed::Fixed(7), failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn visible_equals_the_specification_at_every_epoch(
-        batches in proptest::collection::vec(proptest::collection::vec(event(), 1..6), 1..8),
+        batches in proptest::collection::vec((proptest::collection::vec(event(), 1..6), 0..3u8), 1..8),
         identities in proptest::collection::vec(identity(), 1..6),
     ) {
         let (mut plane, mut world, segments) = start();
-        for (i, batch) in batches.into_iter().enumerate() {
+        for (i, (batch, reopened)) in batches.into_iter().enumerate() {
             plane.apply(i as u64 + 2, &batch).unwrap();
+            if reopened == 0 {
+                plane = from_columns(&plane);
+            }
             batch.into_iter().for_each(|e| world.push(e));
             let restored = Restored(AccessPlane::restore(plane.epoch(), &plane.export()).unwrap());
+            let reopened = Restored(from_columns(&plane));
             for identity in &identities {
                 let permitted = plane.permitted(identity, Timestamp(0)).unwrap();
                 for segment in &segments {
@@ -133,6 +147,9 @@ proptest! {
                     prop_assert_eq!(&warm.rows(), &want);
                     let fresh = SegmentAccess::new(segment.column().clone());
                     let again = restored.visible_with(&fresh, identity);
+                    prop_assert_eq!(&again.rows(), &want);
+                    let fresh = SegmentAccess::new(segment.column().clone());
+                    let again = reopened.visible_with(&fresh, identity);
                     prop_assert_eq!(&again.rows(), &want);
                     for i in segment.visible_documents(&plane, &permitted).unwrap() {
                         let (number, version) = segment.column().document(i as usize);
@@ -149,6 +166,73 @@ proptest! {
                     }
                 }
             }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, rng_seed: proptest::test_runner::RngSeed::Fixed(9), failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn documents_are_found_by_name_before_and_after_a_snapshot(
+        names in proptest::collection::vec(("[a-c]{0,2}|é", "[a-e]{1,3}|ü|日本"), 1..40),
+        snapshots in proptest::collection::vec(any::<bool>(), 40),
+    ) {
+        let mut plane = AccessPlane::default();
+        plane.apply(1, &[AccessEvent::Created { labels: Labels::new(vec!["a".into(), "b".into()], Some("b")).unwrap() }]).unwrap();
+        let mut numbers = std::collections::BTreeMap::new();
+        for (name, snapshot) in names.into_iter().zip(snapshots) {
+            let (tenant, id) = (Tenant(name.0.clone()), name.1.as_str());
+            let number = DocumentNumber(plane.next_number());
+            prop_assert_eq!(plane.number(&tenant, id), numbers.get(&name).copied());
+            let event = AccessEvent::Numbered { tenant, id: id.into(), number };
+            if numbers.contains_key(&name) {
+                let mut copy = from_columns(&plane);
+                prop_assert!(copy.apply(copy.epoch() + 1, &[event]).is_err());
+                continue;
+            }
+            plane.apply(plane.epoch() + 1, &[event]).unwrap();
+            numbers.insert(name, number);
+            if snapshot {
+                plane = from_columns(&plane);
+            }
+            for ((tenant, id), number) in &numbers {
+                prop_assert_eq!(plane.number(&Tenant(tenant.clone()), id), Some(*number));
+                prop_assert_eq!(plane.id(*number), Some(id.as_str()));
+            }
+            prop_assert_eq!(plane.labels().name(plane.labels().default_rank()), "b");
+        }
+    }
+
+    #[test]
+    fn damaged_columns_never_panic(
+        batch in proptest::collection::vec(event(), 1..20),
+        who in identity(),
+        damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..4),
+        cut in proptest::option::of(any::<proptest::sample::Index>()),
+    ) {
+        let (mut plane, _, segments) = start();
+        plane.apply(2, &batch).unwrap();
+        let mut bytes = plane.to_columns().unwrap();
+        for (at, byte) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] ^= byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let Ok(mut plane) = AccessPlane::from_columns(2, Arc::new(bytes)) else { return Ok(()) };
+        for _ in 0..2 {
+            for segment in &segments {
+                if let Ok(permitted) = plane.permitted(&who, Timestamp(0)) {
+                    let _ = segment.visible(&plane, &permitted).unwrap().list();
+                }
+            }
+            for number in (0..plane.next_number().min(50)).map(DocumentNumber) {
+                let _ = (plane.document(number), plane.id(number), plane.label(number));
+                let _ = plane.number(&Tenant::default(), &format!("d{}", number.0));
+            }
+            let _ = (plane.explain(&who, "d0", None, Timestamp(0)), plane.says_the_same_as(&plane), plane.to_columns());
+            let _ = plane.apply(plane.epoch() + 1, &batch);
         }
     }
 }

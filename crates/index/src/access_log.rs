@@ -2,37 +2,27 @@
 //!
 //! One file per epoch under `access/log/`, made by put-if-absent: the file's existence *is* the epoch, so two writers
 //! cannot both make one and a reader that looks for the next file before a search cannot miss one. Log files are
-//! never removed. Snapshots under `access/snapshot/` only shorten the opening.
+//! never removed. Snapshots (`access_snapshot.rs`) only shorten the opening.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use safepassage_access::{AccessEvent, AccessPlane, Labels};
 use safepassage_error::{Error, Kind, Result};
-use serde::{Deserialize, Serialize};
 
+use crate::access_snapshot::{self as snapshot, Batch};
 use crate::seal;
 use crate::storage::Storage;
 
 const LOG: &str = "access/log";
-const SNAPSHOT: &str = "access/snapshot";
 const KIND: &str = "access";
-/// A snapshot is written when this many epochs have passed since the last.
+/// A snapshot is written when this many epochs have passed since the last,
 const EPOCHS_PER_SNAPSHOT: u64 = 256;
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Batch {
-    epoch: u64,
-    events: Vec<AccessEvent>,
-}
+/// or when this many documents changed, and a sixteenth of all.
+const DOCUMENTS_PER_SNAPSHOT: usize = 5_000;
 
 fn log_path(epoch: u64) -> String {
     format!("{LOG}/{epoch:012}.json")
-}
-
-fn snapshot_path(epoch: u64) -> String {
-    format!("{SNAPSHOT}/{epoch:012}.json")
 }
 
 /// The access plane of one index, kept at the newest epoch of its log.
@@ -58,14 +48,7 @@ impl AccessLog {
     /// # Errors
     /// `NotFound` if there is none; `Corrupted` if an epoch is damaged, missing or does not fit.
     pub fn open(storage: &dyn Storage) -> Result<Self> {
-        let mut plane = AccessPlane::default();
-        if let Some(newest) = storage.list(SNAPSHOT)?.last() {
-            let batch: Batch = seal::get(storage, KIND, &format!("{SNAPSHOT}/{newest}"))?;
-            if snapshot_path(batch.epoch) != format!("{SNAPSHOT}/{newest}") {
-                return Err(Error::corrupted("open access log", "a snapshot has another epoch's name"));
-            }
-            plane = AccessPlane::restore(batch.epoch, &batch.events)?;
-        }
+        let plane = snapshot::newest(storage)?.unwrap_or_default();
         let log = Self { plane: RwLock::new(plane), refuses: AtomicBool::new(false) };
         if log.refresh(storage)? == 0 {
             return Err(Error::new(Kind::NotFound, "open access log", "the index has no access log"));
@@ -161,17 +144,20 @@ impl AccessLog {
     /// # Errors
     /// `Unavailable` if it cannot be written.
     pub fn snapshot_if_due(&self, storage: &dyn Storage) -> Result<()> {
-        let last = storage.list(SNAPSHOT)?.last().and_then(|name| name.split('.').next()?.parse().ok()).unwrap_or(0u64);
-        let (epoch, events) = {
-            let plane = self.plane();
-            if plane.epoch() < last + EPOCHS_PER_SNAPSHOT {
-                return Ok(());
-            }
-            (plane.epoch(), plane.export())
-        };
-        match seal::put(storage, KIND, &snapshot_path(epoch), &Batch { epoch, events }) {
-            Err(error) if error.kind() == Kind::Conflict => Ok(()),
-            other => other,
+        let last = snapshot::all(storage)?.last().map_or(0, |(epoch, _)| *epoch);
+        let plane = self.plane();
+        let many = DOCUMENTS_PER_SNAPSHOT.max(plane.next_number() as usize / 16);
+        let due = plane.epoch() >= last + EPOCHS_PER_SNAPSHOT
+            || plane.epoch() > last && plane.changes_since(last).nth(many - 1).is_some();
+        if !due {
+            return Ok(());
+        }
+        let (epoch, columns) = (plane.epoch(), plane.to_columns());
+        drop(plane);
+        match columns {
+            // More than columns can hold: opening takes longer, and nothing else is lost.
+            Err(error) if error.kind() == Kind::Invalid => Ok(()),
+            columns => snapshot::write(storage, epoch, &columns?),
         }
     }
 }
@@ -182,7 +168,7 @@ impl AccessLog {
 /// `Corrupted`, naming the file.
 pub(crate) fn verify(storage: &dyn Storage) -> Result<u64> {
     let mut plane = AccessPlane::default();
-    let snapshots = storage.list(SNAPSHOT)?;
+    let snapshots = snapshot::all(storage)?;
     for (name, expected) in storage.list(LOG)?.iter().zip(1u64..) {
         let path = format!("{LOG}/{name}");
         if path != log_path(expected) {
@@ -190,13 +176,120 @@ pub(crate) fn verify(storage: &dyn Storage) -> Result<u64> {
         }
         let batch: Batch = seal::get(storage, KIND, &path)?;
         plane.apply(batch.epoch, &batch.events).map_err(|e| e.with("path", &path))?;
-        if snapshots.contains(&format!("{expected:012}.json")) {
-            let snapshot: Batch = seal::get(storage, KIND, &snapshot_path(expected))?;
-            if snapshot.epoch != expected || snapshot.events != plane.export() {
-                return Err(Error::corrupted("verify access log", "a snapshot differs from the log")
-                    .with("path", snapshot_path(expected)));
+        for (_, path) in snapshots.iter().filter(|(epoch, _)| *epoch == expected) {
+            if !snapshot::read(storage, expected, path)?.says_the_same_as(&plane) {
+                return Err(Error::corrupted("verify access log", "a snapshot differs from the log").with("path", path));
             }
         }
     }
     Ok(plane.epoch())
+}
+
+#[cfg(test)]
+mod tests {
+    use safepassage_access::{Acl, Binding, DocumentNumber, Origin, Principal, Tenant, Version};
+
+    use super::*;
+    use crate::storage::MemoryStorage;
+
+    /// A log of `documents` documents of which user u1 lost the second, in three epochs.
+    fn log(documents: u32) -> (MemoryStorage, AccessLog) {
+        let storage = MemoryStorage::default();
+        AccessLog::create(&storage, &Labels::default()).unwrap();
+        let log = AccessLog::open(&storage).unwrap();
+        let mut events = Vec::new();
+        for n in 0..documents {
+            let (number, acl) = (DocumentNumber(n), Acl::new([Principal::user(&format!("u{}", n % 2))], []));
+            let (version, label) = (Version(u128::from(n)), Labels::default().default_rank());
+            let binding = Binding { version, source_acl: acl.clone(), acl, label, origin: Origin::Source };
+            events.push(AccessEvent::Numbered { tenant: Tenant::default(), id: format!("d{n}").into(), number });
+            events.push(AccessEvent::Bound { number, binding });
+        }
+        let revoked = AccessEvent::Revoked { number: DocumentNumber(1), principal: Principal::user("u1") };
+        log.commit(&storage, &mut |_| Ok(events.clone())).unwrap();
+        log.commit(&storage, &mut |_| Ok(vec![revoked.clone()])).unwrap();
+        (storage, log)
+    }
+
+    fn snapshots(storage: &MemoryStorage) -> Vec<String> {
+        snapshot::all(storage).unwrap().into_iter().map(|(_, path)| path).collect()
+    }
+
+    #[test]
+    fn a_snapshot_comes_after_many_documents_or_epochs_and_says_what_the_log_says() {
+        let (storage, log) = log(4_999);
+        log.snapshot_if_due(&storage).unwrap();
+        let revoked = AccessEvent::Revoked { number: DocumentNumber(2), principal: Principal::user("u0") };
+        assert_eq!(snapshots(&storage), ["access/snapshot/000000000003.bin"], "4,999 bound and 1 revoked");
+        assert!(log.plane().says_the_same_as(&AccessLog::open(&storage).unwrap().plane()));
+        for epoch in 4..=260 {
+            log.commit(&storage, &mut |_| Ok(vec![revoked.clone()])).unwrap();
+            log.snapshot_if_due(&storage).unwrap();
+            assert_eq!(snapshots(&storage).len(), if epoch < 259 { 1 } else { 2 });
+        }
+        let opened = AccessLog::open(&storage).unwrap();
+        assert!(log.plane().says_the_same_as(&opened.plane()));
+        assert_eq!(verify(&storage).unwrap(), 260);
+        // A log opened from a snapshot goes on, and its next snapshot is right as well.
+        opened.commit(&storage, &mut |_| Ok(vec![revoked.clone()])).unwrap();
+        let (epoch, columns) = (opened.plane().epoch(), opened.plane().to_columns().unwrap());
+        snapshot::write(&storage, epoch, &columns).unwrap();
+        assert_eq!(snapshots(&storage), ["access/snapshot/000000000259.bin", "access/snapshot/000000000261.bin"]);
+        assert_eq!(verify(&storage).unwrap(), 261);
+    }
+
+    #[test]
+    fn every_damaged_byte_of_a_snapshot_is_found() {
+        let (storage, log) = log(3);
+        snapshot::write(&storage, 3, &log.plane().to_columns().unwrap()).unwrap();
+        let path = "access/snapshot/000000000003.bin";
+        let bytes = storage.read(path).unwrap();
+        assert!(AccessLog::open(&storage).is_ok());
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut damaged = bytes.to_vec();
+                damaged[at] ^= 1 << bit;
+                storage.damage(path, damaged.into());
+                assert_eq!(AccessLog::open(&storage).unwrap_err().kind(), Kind::Corrupted, "byte {at} bit {bit}");
+            }
+            storage.damage(path, bytes.slice(..at));
+            assert_eq!(AccessLog::open(&storage).unwrap_err().kind(), Kind::Corrupted, "cut at {at}");
+        }
+        // An intact snapshot under another epoch's name is not taken for that epoch's.
+        storage.damage(path, bytes.clone());
+        storage.damage("access/snapshot/000000000004.bin", bytes);
+        assert_eq!(AccessLog::open(&storage).unwrap_err().kind(), Kind::Corrupted);
+    }
+
+    #[test]
+    fn a_snapshot_that_says_something_else_than_the_log_is_found() {
+        let (storage, log) = log(3);
+        let mut lied = AccessPlane::from_columns(3, std::sync::Arc::new(log.plane().to_columns().unwrap())).unwrap();
+        let restored = AccessEvent::Restored {
+            number: DocumentNumber(1),
+            principal: Principal::user("u1"),
+            reason: "a lie".into(),
+        };
+        lied.apply(4, &[restored]).unwrap();
+        snapshot::write(&storage, 3, &lied.to_columns().unwrap()).unwrap();
+        assert_eq!(verify(&storage).unwrap_err().kind(), Kind::Corrupted);
+    }
+
+    #[test]
+    fn snapshots_of_format_1_are_read() {
+        let (storage, log) = log(3);
+        let batch = Batch { epoch: 3, events: log.plane().export() };
+        let path = "access/snapshot/000000000003.json";
+        seal::put(&storage, KIND, path, &batch).unwrap();
+        let opened = AccessLog::open(&storage).unwrap();
+        assert!(log.plane().says_the_same_as(&opened.plane()));
+        assert_eq!(verify(&storage).unwrap(), 3);
+        // Its numbers of ACLs may be others than the log's; a snapshot made of it says the same.
+        snapshot::write(&storage, 3, &opened.plane().to_columns().unwrap()).unwrap();
+        assert_eq!(verify(&storage).unwrap(), 3);
+        let mut damaged = storage.read(path).unwrap().to_vec();
+        *damaged.last_mut().unwrap() ^= 1;
+        storage.damage(path, damaged.into());
+        assert_eq!(verify(&storage).unwrap_err().kind(), Kind::Corrupted);
+    }
 }

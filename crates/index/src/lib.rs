@@ -7,6 +7,7 @@
 // `unsafe` lives in `storage::local` (mapping files) and `kernel` (SIMD) and nowhere else.
 
 mod access_log;
+mod access_snapshot;
 mod asker;
 mod blocks;
 mod code;

@@ -4,8 +4,13 @@
 //! by number with the ACLs their versions are bound to, distinct ACLs and conjunctions of them interned and numbered,
 //! and the inverted maps from a principal to the ACLs that allow or deny it.
 
+mod acls;
+mod columns;
 mod documents;
-mod effective;
+mod same;
+mod state;
+mod stored;
+mod table;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +18,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use safepassage_error::system::Timestamp;
 use safepassage_error::{Error, Kind, Result};
 
+pub use columns::SharedBytes;
 use documents::Documents;
-pub(crate) use documents::RowPermission;
-use effective::EffectiveTable;
-pub(crate) use effective::{Clearance, Effective, NOBODY, Passes};
+pub(crate) use documents::{Permissions, RowPermission};
+use state::Bound;
+use table::AclTable;
+pub(crate) use table::{Clearance, Effective, NOBODY, Passes};
 
 use crate::acl::Acl;
 use crate::document::{DocumentNumber, Tenant, Version};
@@ -37,7 +44,7 @@ pub struct AccessPlane {
     epoch: u64,
     labels: Arc<Labels>,
     documents: Documents,
-    effective: EffectiveTable,
+    table: AclTable,
     remembered: Mutex<Remembered<Permitted>>,
 }
 
@@ -48,7 +55,7 @@ impl Default for AccessPlane {
             epoch: 0,
             labels: Arc::default(),
             documents: Documents::default(),
-            effective: EffectiveTable::default(),
+            table: AclTable::default(),
             remembered: Mutex::new(Remembered::within(REMEMBERED_BYTES)),
         }
     }
@@ -101,7 +108,7 @@ impl AccessPlane {
     /// How many distinct effective ACLs are in the table.
     #[must_use]
     pub fn distinct_acls(&self) -> usize {
-        self.effective.len()
+        self.table.effective().len()
     }
 
     /// Applies the batch that makes `epoch`.
@@ -122,29 +129,27 @@ impl AccessPlane {
     }
 
     fn apply_one(&mut self, event: &AccessEvent) -> Result<()> {
-        let number = match event {
+        let (documents, table, epoch) = (&mut self.documents, &mut self.table, self.epoch + 1);
+        match event {
             AccessEvent::Created { labels } => {
                 self.labels = Arc::new(labels.clone());
-                return Ok(());
+                Ok(())
             }
-            AccessEvent::Numbered { tenant, id, number } => return self.documents.add(tenant, id, *number),
+            AccessEvent::Numbered { tenant, id, number } => documents.add(tenant, id, *number),
             AccessEvent::Bound { number, binding } => {
                 if !self.labels.contains(binding.label) {
                     return Err(Error::corrupted("apply access log", "a label is not one of the index"));
                 }
-                self.documents.bind(*number, binding)?;
-                number
+                documents.change(*number, epoch, table, |state, table| state.bind(Bound::new(binding, table)))
             }
             AccessEvent::Revoked { number, principal } => {
-                self.documents.revoke(*number, principal)?;
-                number
+                documents.change(*number, epoch, table, |state, table| state.revoke(table.principals.intern(principal)))
             }
             AccessEvent::Restored { number, principal, .. } => {
-                self.documents.restore(*number, principal)?;
-                number
+                documents
+                    .change(*number, epoch, table, |state, table| state.restore(table.principals.intern(principal)))
             }
-        };
-        self.documents.settle(*number, &mut self.effective, self.epoch + 1)
+        }
     }
 
     /// The number of a document.
@@ -156,14 +161,15 @@ impl AccessPlane {
     /// The id of a document within its tenant.
     #[must_use]
     pub fn id(&self, number: DocumentNumber) -> Option<&str> {
-        self.documents.get(number).map(|entry| &*entry.id)
+        self.documents.name(number).map(|(_, id)| id)
     }
 
     /// What stands written about a document; `None` if no ACL was ever stated.
     #[must_use]
     pub fn document(&self, number: DocumentNumber) -> Option<DocumentAccess> {
-        let entry = self.documents.get(number).filter(|entry| !entry.bindings.is_empty())?;
-        Some(DocumentAccess { number, bindings: entry.bindings.clone(), revoked: entry.revoked.clone() })
+        let state = self.documents.state(number).filter(|state| state.newest().is_some())?;
+        let (bindings, revoked) = (state.stated(&self.table), state.stated_revoked(&self.table));
+        Some(DocumentAccess { number, bindings, revoked })
     }
 
     /// The label of the newest version of a document; `None` if no ACL was ever stated.
@@ -184,7 +190,7 @@ impl AccessPlane {
         if let Some(permitted) = known {
             return Ok(permitted);
         }
-        let passes = self.effective.passed_by(&identity.principals(), self.clearance(identity)?);
+        let passes = self.table.passed_by(&identity.principals(), self.clearance(identity)?);
         let permitted = Permitted::new(identity, self.epoch, passes);
         remembered().put(identity.digest(), self.epoch, permitted.clone());
         Ok(permitted)
@@ -213,21 +219,22 @@ impl AccessPlane {
         identity.check_expiry(now)?;
         let clearance = self.clearance(identity)?;
         let number = self.number(identity.tenant(), id);
-        let entry = number
-            .and_then(|n| self.documents.get(n))
+        let state = number
+            .and_then(|n| self.documents.state(n))
             .ok_or_else(|| Error::new(Kind::NotFound, "explain", format!("no document `{id}` in this tenant")))?;
-        Ok(crate::explain::explain(&self.labels, entry.bound(version), &entry.revoked, identity, clearance))
+        let (bound, revoked) = (state.stated_for(version, &self.table), state.stated_revoked(&self.table));
+        Ok(crate::explain::explain(&self.labels, &bound, &revoked, identity, clearance))
     }
 
-    /// What rows of `version` of document `number` need.
-    #[inline]
-    pub(crate) fn row_permission(&self, number: DocumentNumber, version: Version) -> RowPermission {
-        self.documents.row_permission(number, version)
+    /// What rows of documents need, for looking up many.
+    pub(crate) fn permissions(&self) -> Permissions<'_> {
+        self.documents.permissions()
     }
 
-    /// Documents whose permission changed after `epoch`, newest last; may repeat.
-    pub fn changes_since(&self, epoch: u64) -> impl ExactSizeIterator<Item = DocumentNumber> + '_ {
-        self.documents.changed_since(epoch).iter().map(|(_, number)| *number)
+    /// Documents whose permission changed after `epoch`, newest last; may repeat, and may be all there are if the plane
+    /// was opened from a later snapshot.
+    pub fn changes_since(&self, epoch: u64) -> impl Iterator<Item = DocumentNumber> + '_ {
+        self.documents.changed_since(epoch)
     }
 }
 
@@ -239,16 +246,39 @@ pub(crate) fn with_revocations(acl: &Acl, revoked: &BTreeSet<Principal>) -> Acl 
 }
 
 impl AccessPlane {
-    /// Everything the plane knows as one batch of events, for a snapshot of the log.
+    /// Everything the plane knows in columns, for a snapshot of the log; [`AccessPlane::from_columns`] uses them where
+    /// they lie.
+    ///
+    /// # Errors
+    /// `Invalid` if it is more than the columns can hold: 2^32 bytes of ids.
+    pub fn to_columns(&self) -> Result<Vec<u8>> {
+        stored::write(&self.labels, &self.table, &self.documents)
+    }
+
+    /// The plane at `epoch`, from what [`AccessPlane::to_columns`] gave at that epoch. Takes in what is distinct and
+    /// leaves what is said of each document where it lies.
+    ///
+    /// # Errors
+    /// `Corrupted` if the columns do not fit together. That the bytes are what was written is the caller's to check.
+    pub fn from_columns(epoch: u64, bytes: SharedBytes) -> Result<Self> {
+        let (labels, table, stored) = stored::read(bytes)?;
+        let documents = Documents::stored(stored, epoch);
+        Ok(Self { epoch, labels: Arc::new(labels), documents, table, ..Self::default() })
+    }
+
+    /// Everything the plane knows as one batch of events, as snapshots of format 1 have it.
     #[must_use]
     pub fn export(&self) -> Vec<AccessEvent> {
         let mut events = vec![AccessEvent::Created { labels: Labels::clone(&self.labels) }];
-        for (number, tenant, entry) in self.documents.iter() {
-            events.push(AccessEvent::Numbered { tenant: tenant.clone(), id: entry.id.clone(), number });
-            let bound = entry.bindings.iter().map(|b| AccessEvent::Bound { number, binding: b.clone() });
+        for number in (0..self.documents.len()).map(DocumentNumber) {
+            let Some(((tenant, id), state)) = self.documents.name(number).zip(self.documents.state(number)) else {
+                continue;
+            };
+            events.push(AccessEvent::Numbered { tenant: tenant.clone(), id: id.into(), number });
+            let bound = state.stated(&self.table).into_iter().map(|binding| AccessEvent::Bound { number, binding });
             events.extend(bound);
-            let revoked = entry.revoked.iter().map(|p| AccessEvent::Revoked { number, principal: p.clone() });
-            events.extend(revoked);
+            let revoked = state.stated_revoked(&self.table).into_iter();
+            events.extend(revoked.map(|principal| AccessEvent::Revoked { number, principal }));
         }
         events
     }

@@ -1,12 +1,12 @@
 //! Which ACLs must all permit, and who passes them?
 //!
-//! Every distinct ACL that some document is bound to, revocations written in, has a number: these are the *base* ACLs.
-//! An effective ACL is a conjunction of base ACLs with the highest of their labels, and has a number as well. An
-//! identity is tested once against all base ACLs, by lists of those that allow or deny a principal; the rest is bits.
+//! A *base* ACL is one that some document is bound to, revocations written in. An effective ACL is a conjunction of
+//! base ACLs with the highest of their labels; equal ones share one number. An identity is tested once against all base
+//! ACLs, by lists of those that allow or deny one of its principals; the rest is bits.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
+use super::acls::{Acls, Principals, next_id};
 use crate::acl::Acl;
 use crate::bits::Bits;
 use crate::label::LabelRank;
@@ -14,8 +14,6 @@ use crate::principal::Principal;
 
 /// Stands where a document has no effective ACL: it permits nobody.
 pub(crate) const NOBODY: u32 = u32::MAX;
-/// Numbers of ACLs stay below what stands for something else.
-const MOST_ACLS: usize = u32::MAX as usize - 8;
 
 /// What an identity brings besides its principals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +33,19 @@ pub(crate) struct Effective {
 
 impl Effective {
     /// The conjunction of `bases`; order and repetition do not matter. No ACL at all permits nobody: `None`.
-    pub fn new(bases: &[u32], label: LabelRank) -> Option<Self> {
-        let distinct: BTreeSet<u32> = bases.iter().copied().collect();
+    pub fn new(bases: impl IntoIterator<Item = u32>, label: LabelRank) -> Option<Self> {
+        let distinct: BTreeSet<u32> = bases.into_iter().collect();
         let mut ascending = distinct.into_iter();
         Some(Self { first: ascending.next()?, others: ascending.collect(), label })
+    }
+
+    /// The base ACLs, ascending.
+    pub fn bases(&self) -> impl Iterator<Item = u32> + '_ {
+        std::iter::once(self.first).chain(self.others.iter().copied())
+    }
+
+    pub fn label(&self) -> LabelRank {
+        self.label
     }
 }
 
@@ -65,51 +72,56 @@ impl Passes {
     }
 }
 
-/// Distinct ACLs by number, and where each principal is allowed and denied.
+/// Distinct principals, ACLs and effective ACLs by number.
 #[derive(Debug, Default)]
-pub(super) struct EffectiveTable {
-    base_ids: HashMap<Arc<Acl>, u32>,
-    allowed_in: HashMap<Principal, Vec<u32>>,
-    denied_in: HashMap<Principal, Vec<u32>>,
-    denies_a_group: Vec<u32>,
+pub(super) struct AclTable {
+    pub principals: Principals,
+    pub acls: Acls,
     by_id: Vec<Effective>,
-    ids: HashMap<Effective, u32>,
+    /// `None` until a number is looked for.
+    ids: Option<HashMap<Effective, u32>>,
 }
 
-impl EffectiveTable {
-    pub fn len(&self) -> usize {
-        self.by_id.len()
+impl AclTable {
+    /// The distinct effective ACLs by number.
+    pub fn effective(&self) -> &[Effective] {
+        &self.by_id
     }
 
-    /// The number of a base ACL.
-    pub fn intern_base(&mut self, acl: &Acl) -> u32 {
-        if let Some(&id) = self.base_ids.get(acl) {
-            return id;
+    /// Adds an effective ACL that is not there yet, before any number is looked for.
+    pub fn push(&mut self, effective: Effective) {
+        self.by_id.push(effective);
+    }
+
+    /// The number of an ACL.
+    pub fn intern_acl(&mut self, acl: &Acl) -> u32 {
+        let [allow, deny] = [&acl.allow, &acl.deny].map(|some| {
+            let mut ids: Box<[u32]> = some.iter().map(|principal| self.principals.intern(principal)).collect();
+            ids.sort_unstable();
+            ids
+        });
+        self.acls.intern(allow, deny, &self.principals)
+    }
+
+    /// The number of ACL `acl` with `revoked` written in as denies.
+    pub fn with_revocations(&mut self, acl: u32, revoked: &BTreeSet<u32>) -> u32 {
+        if revoked.is_empty() {
+            return acl;
         }
-        let id = next_id(self.base_ids.len());
-        for (principals, named_in) in [(&acl.allow, &mut self.allowed_in), (&acl.deny, &mut self.denied_in)] {
-            for principal in principals {
-                match named_in.get_mut(principal) {
-                    Some(ids) => ids.push(id),
-                    None => drop(named_in.insert(principal.clone(), vec![id])),
-                }
-            }
-        }
-        if acl.denies_a_group() {
-            self.denies_a_group.push(id);
-        }
-        self.base_ids.insert(Arc::new(acl.clone()), id);
-        id
+        let [allow, deny] = self.acls.get(acl);
+        let deny: BTreeSet<u32> = deny.iter().chain(revoked).copied().collect();
+        self.acls.intern(allow.into(), deny.into_iter().collect(), &self.principals)
     }
 
     /// The number of an effective ACL.
     pub fn intern(&mut self, effective: Effective) -> u32 {
-        if let Some(&id) = self.ids.get(&effective) {
+        let known = self.ids.get_or_insert_with(|| self.by_id.iter().cloned().zip(0..).collect());
+        if let Some(&id) = known.get(&effective) {
             return id;
         }
         let id = next_id(self.by_id.len());
         self.by_id.push(effective.clone());
-        self.ids.insert(effective, id);
+        known.insert(effective, id);
         id
     }
 
@@ -117,25 +129,21 @@ impl EffectiveTable {
     /// somebody whose groups are not all known, denies no group at all. `O(ACLs that name one of them + all / 64)` for
     /// the base ACLs, then one look at every effective one.
     pub fn passed_by(&self, principals: &BTreeSet<Principal>, clearance: Clearance) -> Passes {
-        let mut bases = Bits::none(self.base_ids.len());
-        for &id in principals.iter().filter_map(|p| self.allowed_in.get(p)).flatten() {
+        let known: Vec<u32> = principals.iter().filter_map(|principal| self.principals.id(principal)).collect();
+        let mut bases = Bits::none(self.acls.len());
+        for &id in known.iter().flat_map(|principal| self.acls.allowing(*principal)) {
             bases.insert(id);
         }
-        for &id in principals.iter().filter_map(|p| self.denied_in.get(p)).flatten() {
+        for &id in known.iter().flat_map(|principal| self.acls.denying(*principal)) {
             bases.remove(id);
         }
         if !clearance.groups_complete {
-            self.denies_a_group.iter().for_each(|id| bases.remove(*id));
+            self.acls.denying_a_group().iter().for_each(|id| bases.remove(*id));
         }
         let mut passes = Passes { clearance, bases, effective: Bits::default() };
         passes.effective = Bits::of(&self.by_id, |effective| passes.permits(effective));
         passes
     }
-}
-
-fn next_id(taken: usize) -> u32 {
-    assert!(taken < MOST_ACLS, "fewer than 2^32 distinct ACLs fit in memory");
-    taken as u32
 }
 
 #[cfg(test)]
@@ -175,18 +183,18 @@ mod tests {
             conjunctions in proptest::collection::vec((proptest::collection::vec(0..90usize, 0..4), 0..4u8), 1..200),
             askers in proptest::collection::vec((some(25), 0..4u8, any::<bool>()), 1..6),
         ) {
-            let mut table = EffectiveTable::default();
-            let bases: Vec<u32> = acls.iter().map(|acl| table.intern_base(acl)).collect();
+            let mut table = AclTable::default();
+            let bases: Vec<u32> = acls.iter().map(|acl| table.intern_acl(acl)).collect();
             let mut ids = Vec::new();
             for (of, label) in &conjunctions {
                 let of: Vec<usize> = of.iter().map(|i| i % acls.len()).collect();
-                let effective = Effective::new(&of.iter().map(|i| bases[*i]).collect::<Vec<_>>(), LabelRank(*label));
+                let effective = Effective::new(of.iter().map(|i| bases[*i]), LabelRank(*label));
                 ids.push((effective.map_or(NOBODY, |e| table.intern(e)), of, *label));
             }
             for (principals, highest, groups_complete) in &askers {
                 let clearance = Clearance { highest: LabelRank(*highest), groups_complete: *groups_complete };
                 let passes = table.passed_by(principals, clearance);
-                prop_assert_eq!(passes.effective.words().len(), table.len().div_ceil(64));
+                prop_assert_eq!(passes.effective.words().len(), table.effective().len().div_ceil(64));
                 for (id, of, label) in &ids {
                     let of: Vec<&Acl> = of.iter().map(|i| &acls[*i]).collect();
                     prop_assert_eq!(passes.effective.contains(*id), permits(&of, *label, principals, clearance));

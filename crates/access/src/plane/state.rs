@@ -1,0 +1,161 @@
+//! What was said about one document, and what do its rows need?
+
+use std::collections::BTreeSet;
+
+use super::AclTable;
+use super::table::{Effective, NOBODY};
+use crate::document::Version;
+use crate::event::{Binding, Origin};
+use crate::label::LabelRank;
+use crate::principal::Principal;
+
+/// A [`Binding`] by numbers of ACLs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bound {
+    pub version: Version,
+    pub acl: u32,
+    /// `acl` with the revocations written in.
+    pub base: u32,
+    pub source_acl: u32,
+    pub label: LabelRank,
+    pub origin: Origin,
+}
+
+impl Bound {
+    pub fn new(binding: &Binding, table: &mut AclTable) -> Self {
+        let Binding { version, label, origin, .. } = *binding;
+        let acl = table.intern_acl(&binding.acl);
+        Self { version, acl, base: acl, source_acl: table.intern_acl(&binding.source_acl), label, origin }
+    }
+
+    fn stated(&self, table: &AclTable) -> Binding {
+        let Self { version, label, origin, .. } = *self;
+        let [acl, source_acl] = [self.acl, self.source_acl].map(|id| table.acls.stated(id, &table.principals));
+        Binding { version, acl, label, source_acl, origin }
+    }
+}
+
+/// What stands written about one document. Most have one binding and no revocation, so that these take little memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct State {
+    newest: Option<Bound>,
+    /// The number of the effective ACL of rows of the newest version, or [`NOBODY`].
+    effective: u32,
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Rest {
+    /// Oldest first.
+    earlier: Vec<Bound>,
+    /// By number of the principal.
+    revoked: BTreeSet<u32>,
+}
+
+impl State {
+    /// Of a document of which nothing was ever said.
+    pub const NOTHING: Self = Self { newest: None, effective: NOBODY, rest: None };
+
+    /// From what a snapshot holds: every binding, oldest first.
+    pub fn stored(mut bindings: Vec<Bound>, effective: u32, revoked: BTreeSet<u32>) -> Self {
+        let newest = bindings.pop();
+        let rest = (!bindings.is_empty() || !revoked.is_empty()).then(|| Box::new(Rest { earlier: bindings, revoked }));
+        Self { newest, effective, rest }
+    }
+
+    pub fn newest(&self) -> Option<&Bound> {
+        self.newest.as_ref()
+    }
+
+    pub fn effective(&self) -> u32 {
+        self.effective
+    }
+
+    /// Every binding, oldest first.
+    pub fn bindings(&self) -> impl DoubleEndedIterator<Item = &Bound> {
+        self.rest.iter().flat_map(|rest| &rest.earlier).chain(&self.newest)
+    }
+
+    pub fn revoked(&self) -> impl Iterator<Item = u32> + '_ {
+        self.rest.iter().flat_map(|rest| &rest.revoked).copied()
+    }
+
+    /// A statement about the newest version replaces what stood there; one about another version comes after it,
+    /// because an ACL only binds the content it came with. Of a run of versions under one ACL the last two stay: the
+    /// one being published and the one still live.
+    pub fn bind(&mut self, bound: Bound) {
+        let Some(last) = self.newest.replace(bound).filter(|last| last.version != bound.version) else {
+            return self.shorten();
+        };
+        self.rest.get_or_insert_default().earlier.push(last);
+        self.shorten();
+    }
+
+    fn shorten(&mut self) {
+        let (Some(newest), Some(rest)) = (&self.newest, &mut self.rest) else { return };
+        let same = |older: &Bound| older.acl == newest.acl && older.label == newest.label;
+        if let [.., a, b] = &rest.earlier[..]
+            && same(a)
+            && same(b)
+        {
+            rest.earlier.remove(rest.earlier.len() - 2);
+        }
+    }
+
+    pub fn revoke(&mut self, principal: u32) {
+        self.rest.get_or_insert_default().revoked.insert(principal);
+    }
+
+    pub fn restore(&mut self, principal: u32) {
+        if let Some(rest) = &mut self.rest {
+            rest.revoked.remove(&principal);
+        }
+    }
+
+    /// Finds what the rows need after something was said.
+    pub fn settle(&mut self, table: &mut AclTable) {
+        let nothing = BTreeSet::new();
+        let (revoked, earlier) = match self.rest.as_deref_mut() {
+            Some(rest) => (&rest.revoked, &mut rest.earlier[..]),
+            None => (&nothing, &mut [][..]),
+        };
+        for bound in earlier.iter_mut().chain(&mut self.newest) {
+            bound.base = table.with_revocations(bound.acl, revoked);
+        }
+        self.effective = self.effective_of(None).map_or(NOBODY, |effective| table.intern(effective));
+    }
+
+    /// The bindings that rows of `version` need (of the newest for `None`): every one stated from the last binding of
+    /// that version on; for an unknown version every one ever stated.
+    fn bound_to(&self, version: Option<Version>) -> impl Iterator<Item = &Bound> {
+        let all = self.bindings().count();
+        let from = match version {
+            None => all.saturating_sub(1),
+            Some(version) => {
+                self.bindings().rev().position(|b| b.version == version).map_or(0, |after| all - 1 - after)
+            }
+        };
+        self.bindings().skip(from)
+    }
+
+    /// The effective ACL for rows of `version`, or of the newest for `None`; none if nothing was ever stated.
+    pub fn effective_of(&self, version: Option<Version>) -> Option<Effective> {
+        let label = self.bound_to(version).map(|bound| bound.label).max()?;
+        Effective::new(self.bound_to(version).map(|bound| bound.base), label)
+    }
+
+    /// The bindings that rows of `version` need, as they were stated.
+    pub fn stated_for(&self, version: Option<Version>, table: &AclTable) -> Vec<Binding> {
+        self.bound_to(version).map(|bound| bound.stated(table)).collect()
+    }
+
+    /// Every binding as it was stated, oldest first.
+    pub fn stated(&self, table: &AclTable) -> Vec<Binding> {
+        self.bindings().map(|bound| bound.stated(table)).collect()
+    }
+
+    /// Who lost the document.
+    pub fn stated_revoked(&self, table: &AclTable) -> BTreeSet<Principal> {
+        table.principals.named(&self.revoked().collect::<Vec<_>>())
+    }
+}
