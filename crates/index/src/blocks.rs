@@ -15,6 +15,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// log2 of the bytes per block.
 const BLOCK: u32 = 12;
+/// Blocks checked ahead at a time.
+const AHEAD: usize = 4;
 /// As in format 1, which kept the sums as text in the segment's header.
 const BLOCK_1: u32 = 16;
 
@@ -107,6 +109,8 @@ struct Checks {
     done: Box<[AtomicU64]>,
     left: AtomicUsize,
     all: AtomicBool,
+    /// Where checking ahead goes on.
+    ahead: AtomicUsize,
 }
 
 impl CheckedBytes {
@@ -139,7 +143,8 @@ impl CheckedBytes {
             return Err(corrupted("its checksums are of another length".into()));
         }
         let done = (0..blocks.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        let checks = Checks { path, block, sums: own, done, left: blocks.into(), all: (blocks == 0).into() };
+        let checks =
+            Checks { path, block, sums: own, done, left: blocks.into(), all: (blocks == 0).into(), ahead: 0.into() };
         Ok(Self { bytes, checks: Arc::new(checks) })
     }
 
@@ -152,6 +157,7 @@ impl CheckedBytes {
             done: Box::default(),
             left: 0.into(),
             all: true.into(),
+            ahead: 0.into(),
         };
         Self { bytes, checks: Arc::new(checks) }
     }
@@ -198,6 +204,22 @@ impl CheckedBytes {
             }
         }
         Ok(())
+    }
+
+    /// Whether nothing is left to check.
+    #[inline]
+    pub fn all_checked(&self) -> bool {
+        self.checks.all.load(Ordering::Relaxed)
+    }
+
+    /// Checks a few blocks that were not yet: called now and then, so that in the end no use looks at bits any more.
+    pub fn check_ahead(&self) -> Result<()> {
+        if self.all_checked() {
+            return Ok(());
+        }
+        let blocks = self.checks.sums.len() / 8;
+        let from = self.checks.ahead.fetch_add(AHEAD, Ordering::Relaxed) % blocks.max(1);
+        self.touch(from << self.checks.block..((from + AHEAD).min(blocks) << self.checks.block))
     }
 
     #[cold]

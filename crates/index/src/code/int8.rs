@@ -103,6 +103,11 @@ impl Int8 {
         Self::open(CheckedBytes::made_here(Bytes::from_owner(Shared(bytes))), rows, dim, metric)
     }
 
+    /// Checks some pages that nobody has read yet.
+    pub fn check_ahead(&self) -> Result<()> {
+        self.bytes.check_ahead()
+    }
+
     /// Puts `query` (dim numbers) as a question.
     pub fn ask(&self, query: &[f32]) -> Int8Asked<'_> {
         let mut codes = vec![0; self.stride];
@@ -168,12 +173,14 @@ impl Asked for Int8Asked<'_> {
     #[inline]
     fn scores(&self, rows: &[u32], out: &mut Vec<i32>) -> Result<()> {
         let codes = self.codes;
-        for &row in rows {
-            if row >= codes.rows {
-                return Err(Error::corrupted("read codes", "a row beyond the segment").with("row", row));
+        if rows.iter().any(|&row| row >= codes.rows) {
+            return Err(Error::corrupted("read codes", "a row beyond the segment"));
+        }
+        if !codes.bytes.all_checked() {
+            for &row in rows {
+                let from = LINE + row as usize * codes.stride;
+                codes.bytes.touch(from..from + codes.dim)?;
             }
-            let from = LINE + row as usize * codes.stride;
-            codes.bytes.touch(from..from + codes.dim)?;
         }
         out.clear();
         out.resize(rows.len(), 0);

@@ -122,6 +122,11 @@ impl Graph {
         }
     }
 
+    /// Checks some pages that nobody has read yet.
+    pub fn check_ahead(&self) -> Result<()> {
+        self.lowest.check_ahead()
+    }
+
     /// The row behind the entry.
     pub(super) fn start(&self) -> u32 {
         self.upper.last().map_or(self.entry, |top| top.rows[self.entry as usize])

@@ -87,6 +87,7 @@ impl Layer {
 struct Hands {
     pool: Pool,
     visited: Visited,
+    links: Vec<u32>,
     near: Vec<u32>,
     rows: Vec<u32>,
     scores: Vec<i32>,
@@ -145,6 +146,7 @@ impl Build<'_> {
         Hands {
             pool: Pool::default(),
             visited: Visited::default(),
+            links: Vec::new(),
             near: Vec::new(),
             rows: Vec::new(),
             scores: Vec::new(),
@@ -217,9 +219,9 @@ impl Build<'_> {
                 }
             }
             let Some(next) = hands.pool.next() else { break };
-            layer.near(next, &mut hands.near);
-            let visited = &mut hands.visited;
-            hands.near.retain(|&node| visited.meet(node));
+            layer.near(next, &mut hands.links);
+            hands.near.clear();
+            hands.visited.meet_all(&hands.links, |_| true, &mut hands.near);
         }
         hands.candidates.clear();
         hands.candidates.extend(hands.pool.kept());

@@ -31,4 +31,24 @@ impl Visited {
         }
         new
     }
+
+    /// Adds those of `rows` that are new, and for which `keep` says yes, to `out`; what is beyond the rows is left out.
+    ///
+    /// Without a branch on what is new: that cannot be foreseen, and a wrong guess costs more than the rest.
+    #[inline]
+    pub fn meet_all(&mut self, rows: &[u32], keep: impl Fn(u32) -> bool, out: &mut Vec<u32>) {
+        let start = out.len();
+        out.resize(start + rows.len(), 0);
+        let mut end = start;
+        for &row in rows {
+            let Some(word) = self.words.get_mut(row as usize / 64) else { continue };
+            let bit = u64::from(keep(row)) << (row % 64);
+            let new = *word & bit != bit;
+            *word |= bit;
+            out[end] = row;
+            end += usize::from(new);
+        }
+        out.truncate(end);
+        self.met.extend_from_slice(&out[start..]);
+    }
 }

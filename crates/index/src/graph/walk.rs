@@ -140,10 +140,7 @@ impl Scratch {
             match filter {
                 Filter::Bridging(bits) => self.bridge(graph, bits, next)?,
                 Filter::Nothing | Filter::Through(_) => {
-                    let near = graph.near(next)?;
-                    let links = near.iter().copied().take_while(|&row| row != NONE && row < graph.rows());
-                    let visited = &mut self.visited;
-                    self.rows.extend(links.filter(|&row| visited.meet(row)));
+                    self.visited.meet_all(graph.near(next)?, |_| true, &mut self.rows);
                 }
             }
         }
@@ -219,21 +216,15 @@ impl Scratch {
 
     /// The visible neighbours of `node`, and if they are few, those behind its forbidden ones, nearest first.
     fn bridge(&mut self, graph: &Graph, bits: Bits<'_>, node: u32) -> Result<()> {
-        self.forbidden.clear();
-        let mut visible = 0;
-        for &row in graph.near(node)?.iter().take_while(|&&row| row != NONE && row < graph.rows()) {
-            if bits.contains(row) {
-                visible += 1;
-                if self.visited.meet(row) {
-                    self.rows.push(row);
-                }
-            } else {
-                self.forbidden.push(row);
-            }
-        }
+        let near = graph.near(node)?;
+        self.visited.meet_all(near, |row| bits.contains(row), &mut self.rows);
+        let links = || near.iter().copied().take_while(|&row| row != NONE);
+        let visible = links().filter(|&row| bits.contains(row)).count();
         if visible >= ENOUGH {
             return Ok(());
         }
+        self.forbidden.clear();
+        self.forbidden.extend(links().filter(|&row| !bits.contains(row) && row < graph.rows()));
         for &row in &self.forbidden {
             graph.prefetch(row);
         }
@@ -241,11 +232,7 @@ impl Scratch {
             if !self.visited.meet(over) {
                 continue;
             }
-            for &row in graph.near(over)?.iter().take_while(|&&row| row != NONE && row < graph.rows()) {
-                if bits.contains(row) && self.visited.meet(row) {
-                    self.rows.push(row);
-                }
-            }
+            self.visited.meet_all(graph.near(over)?, |row| bits.contains(row), &mut self.rows);
             if self.rows.len() >= MOST_BRIDGED {
                 break;
             }

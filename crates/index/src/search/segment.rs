@@ -69,6 +69,8 @@ fn walk<T: Fn(u32) -> u64>(
     if visible.len() < k as u64 * 8 {
         return Ok(None);
     }
+    graph.check_ahead()?;
+    codes.check_ahead()?;
     let asked = codes.ask(question);
     let bits = Bits { words: visible.words(), len: visible.len() };
     let Some(chosen) = plan::walk(graph, visible.len(), recall, || local_share(graph, &asked, bits))? else {
