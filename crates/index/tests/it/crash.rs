@@ -36,7 +36,7 @@ fn scenario(storage: FaultyStorage, told: &mut Acknowledged) -> Result<()> {
     }
     writer.delete(&tenant, "d2");
     told.generation = writer.commit()?;
-    told.generation = writer.merge(true)?;
+    told.generation = index.merge()?;
     told.generation = writer.rollback(3)?;
     Ok(())
 }
