@@ -1,7 +1,8 @@
 //! Here are many small segments, and dead documents in them: make few whole ones.
 //!
 //! The work is done beside readers and writers, on half the cores. Published is what is left of it: documents that died
-//! while it was done are dead in the merged segment, and a merge whose sources are gone is given up.
+//! while it was done are dead in the merged segment, and a merge is given up if a rollback brought documents back to
+//! life or took all of its sources away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -74,7 +75,7 @@ impl Index {
 impl Merge<'_> {
     /// Makes a generation with the merged segments in place of their sources, whatever was committed meanwhile, and
     /// removes segments that are not kept any more. Returns the generation it made; the newest, if it was given up
-    /// because all of its sources were rolled back or died.
+    /// because of a rollback or because all of it died.
     ///
     /// # Errors
     /// `Corrupted`; `Unavailable` if files cannot be written.
@@ -107,20 +108,25 @@ impl Merge<'_> {
         Ok(generation)
     }
 
-    /// The documents of `group` that are dead in `newest` and were not when they were read; `None` if the group cannot
-    /// take the place of its sources, because one is gone or a rollback made a document of it live again.
+    /// The documents of `group` that are not live in `newest` and were when they were read: all of a source that is not
+    /// in it. `None` if the group cannot take the place of its sources, because none is in it or a rollback made a
+    /// document live again that was left out.
     fn died(&self, group: &Group, newest: &Snapshot) -> Option<Vec<&str>> {
-        let mut died = Vec::new();
+        let (mut died, mut takes_a_place) = (Vec::new(), false);
         for &s in &group.sources {
             let was = &self.base.segments()[s];
             let same = |entry: &SegmentEntry| (&entry.id, &entry.digest) == (&was.entry.id, &was.entry.digest);
-            let now = newest.segments().iter().find(|live| same(&live.entry))?;
-            if !was.dead.is_subset(&now.dead) {
-                return None;
+            let mut gone: RoaringBitmap = (0..was.entry.documents).collect();
+            if let Some(now) = newest.segments().iter().find(|live| same(&live.entry)) {
+                if !was.dead.is_subset(&now.dead) {
+                    return None;
+                }
+                gone.clone_from(&now.dead);
+                takes_a_place = true;
             }
-            died.extend((&now.dead - &was.dead).iter().map(|i| was.segment.documents.id(i as usize)));
+            died.extend((&gone - &was.dead).iter().map(|i| was.segment.documents.id(i as usize)));
         }
-        Some(died)
+        takes_a_place.then_some(died)
     }
 
     /// The merged segment of `group` with the documents `died` dead; nothing if none is left.
