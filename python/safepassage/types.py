@@ -91,7 +91,7 @@ class Generation(TypedDict):
 
 
 class Stats(TypedDict):
-    """Sizes of an index. `model` is None if the caller brings vectors."""
+    """Sizes of an index. `model` is None if the caller brings vectors; `merging`: whether this process does so now."""
 
     generation: int
     acl_epoch: int
@@ -105,6 +105,8 @@ class Stats(TypedDict):
     dim: int
     model: dict[str, Any] | None
     chunker: dict[str, Any] | None
+    merging: bool
+    merge_error: str | None
 
 
 class Verified(TypedDict):

@@ -1,7 +1,8 @@
 //! Here is a folder: which index is in it, at which generation and epoch?
 //!
 //! Any number of processes read; each search looks for a newer generation and a newer epoch first (three look-ups), so
-//! nobody has to be told. One process writes content at a time, under a lease; permissions are written without it.
+//! nobody has to be told. One process writes content at a time and one merges, each under its lease; permissions are
+//! written without one.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -15,8 +16,8 @@ use crate::asker::Asker;
 use crate::graph::GraphSettings;
 use crate::manifest::{Manifest, Settings};
 use crate::snapshot::{Snapshot, VisibleRows};
-use crate::storage::Storage;
-use crate::write::Writer;
+use crate::storage::{Lease, Storage};
+use crate::write::Background;
 
 /// The most numbers a vector may have.
 const MOST_DIM: usize = 65_536;
@@ -29,6 +30,7 @@ pub struct Index {
     current: RwLock<Arc<Snapshot>>,
     clock: Clock,
     graph: GraphSettings,
+    background: Background,
 }
 
 /// Sizes of an index, for operators.
@@ -58,6 +60,10 @@ pub struct Stats {
     pub model: serde_json::Value,
     /// How documents are cut.
     pub chunker: serde_json::Value,
+    /// Whether this process merges segments now.
+    pub merging: bool,
+    /// Why the last merge in the background failed.
+    pub merge_error: Option<String>,
 }
 
 impl Index {
@@ -69,7 +75,7 @@ impl Index {
         if settings.dim == 0 || settings.dim > MOST_DIM {
             return Err(Error::invalid("create index", format!("dim must be 1 to {MOST_DIM}, not {}", settings.dim)));
         }
-        let _lease = storage.lease(&holder(&clock))?;
+        let _lease = storage.lease("writer", &holder(&clock))?;
         if !Manifest::generations(&*storage)?.is_empty() {
             return Err(Error::new(Kind::Conflict, "create index", "there is an index here already; open it"));
         }
@@ -105,7 +111,14 @@ impl Index {
                 "the access log ends before the content was published: it is an old copy; restore the newest one",
             ));
         }
-        Ok(Self { storage, access, current: RwLock::new(Arc::new(snapshot)), clock, graph: GraphSettings::default() })
+        Ok(Self {
+            storage,
+            access,
+            current: RwLock::new(Arc::new(snapshot)),
+            clock,
+            graph: GraphSettings::default(),
+            background: Background::default(),
+        })
     }
 
     /// Uses other settings for the graphs this process builds.
@@ -206,13 +219,19 @@ impl Index {
         self.access.commit(&*self.storage, propose)
     }
 
-    /// Becomes the one writer of content.
-    ///
-    /// # Errors
-    /// `Conflict`, naming the holder, while somebody else is.
-    pub fn writer(&self) -> Result<Writer<'_>> {
-        let lease = self.storage.lease(&holder(&self.clock))?;
-        Writer::new(self, lease, self.snapshot()?)
+    pub(crate) fn lease(&self, role: &str) -> Result<Box<dyn Lease>> {
+        self.storage.lease(role, &holder(&self.clock))
+    }
+
+    pub(crate) fn background(&self) -> &Background {
+        &self.background
+    }
+
+    /// The manifest after `base`, with the same content until changed.
+    pub(crate) fn next(&self, base: &Snapshot, operation: &str) -> Result<Manifest> {
+        // Looked up after `base`, so that epochs never run backwards from one generation to the next.
+        let acl_epoch = self.with_plane(|plane| Ok(plane.epoch()))?;
+        Ok(base.manifest().next(operation, acl_epoch, self.clock.now()))
     }
 
     pub(crate) fn after_commit(&self) -> Result<()> {
@@ -238,6 +257,7 @@ impl Index {
             Ok((plane.epoch(), plane.distinct_acls(), labels.name(labels.default_rank()).to_owned()))
         })?;
         let settings = &snapshot.manifest().settings;
+        let merges = self.merge_state();
         Ok(Stats {
             generation: snapshot.generation(),
             acl_epoch,
@@ -251,6 +271,8 @@ impl Index {
             dim: settings.dim,
             model: settings.model.clone(),
             chunker: settings.chunker.clone(),
+            merging: merges.running,
+            merge_error: merges.error,
         })
     }
 }

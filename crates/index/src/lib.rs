@@ -31,4 +31,4 @@ pub use search::Plan;
 pub use segment::{ChunkRow, NewChunk, NewDocument, SharedVectors};
 pub use snapshot::{Answer, Hit, HitLabels, LiveDocument, Snapshot, VisibleRows};
 pub use verify::Verified;
-pub use write::Writer;
+pub use write::{Merge, MergeState, Writer};

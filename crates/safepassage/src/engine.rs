@@ -7,7 +7,7 @@ use safepassage_access::{Explanation, Identity, Labels, Tenant};
 use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
 use safepassage_index::storage::{LocalStorage, Storage};
-use safepassage_index::{Index, Manifest, Metric, Precision, Settings, Stats, Verified};
+use safepassage_index::{Index, Manifest, MergeState, Metric, Precision, Settings, Stats, Verified};
 use safepassage_ingest::{Batch, BatchDocument, ChunkSettings, Progress, Report, SourceSpec, SyncOptions, check_model};
 use safepassage_models::{Embedder, Transformer};
 
@@ -49,7 +49,7 @@ pub struct Create {
 pub struct Engine(Arc<Inner>);
 
 struct Inner {
-    index: Index,
+    index: Arc<Index>,
     given: Option<Arc<dyn Embedder>>,
     loaded: OnceLock<Arc<dyn Embedder>>,
     batch: Mutex<Batch>,
@@ -84,7 +84,7 @@ impl Engine {
         if let Some(embedder) = &given {
             check_model(&index.snapshot()?.manifest().settings.model, &**embedder)?;
         }
-        Ok(Self(Arc::new(Inner { index, given, loaded: OnceLock::new(), batch: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { index: Arc::new(index), given, loaded: OnceLock::new(), batch: Mutex::default() })))
     }
 
     /// Makes a new index in the folder `path`.
@@ -179,7 +179,7 @@ impl Engine {
         Ok(Session::new(self.clone(), identity))
     }
 
-    /// Brings the index up to date with `sources`.
+    /// Brings the index up to date with `sources`. Small segments are merged in the background, also after it returns.
     ///
     /// # Errors
     /// `Invalid` if a source cannot be read, two have the same id, or (with `strict`) anything had to be put aside;
@@ -209,7 +209,8 @@ impl Engine {
         self.batch().delete(&self.0.index, tenant, id)
     }
 
-    /// Makes a generation of everything staged and returns its number.
+    /// Makes a generation of everything staged and returns its number. Small segments are then merged in the background;
+    /// that changes no content and makes generations of its own.
     ///
     /// # Errors
     /// `Invalid` if texts must be embedded and there is no model; `Conflict` while another writer is at work;
@@ -217,7 +218,9 @@ impl Engine {
     pub fn commit(&self) -> Result<u64> {
         let has_model = !self.0.index.snapshot()?.manifest().settings.model.is_null();
         let embedder = if has_model { self.embedder().ok() } else { None };
-        self.batch().commit(&self.0.index, embedder)
+        let generation = self.batch().commit(&self.0.index, embedder)?;
+        self.0.index.merge_in_background();
+        Ok(generation)
     }
 
     /// Why `identity` may or may not read a document: for operators. [`Session::explain`] is what the asker may see.
@@ -250,12 +253,19 @@ impl Engine {
         self.0.index.writer()?.rollback(generation)
     }
 
-    /// Merges all segments of each tenant into one and drops what is dead.
+    /// Merges all segments of each tenant into one and drops what is dead, beside whoever reads or writes. Waits for
+    /// the merge in the background. Returns the generation now current.
     ///
     /// # Errors
-    /// `Conflict` while another writer is at work; `Corrupted`, `Unavailable`.
+    /// `Conflict` while another process merges; `Corrupted`, `Unavailable`.
     pub fn merge(&self) -> Result<u64> {
-        self.0.index.writer()?.merge(true)
+        self.0.index.merge()
+    }
+
+    /// Returns when this process does not merge any more, with how the last merge ended. A job that ends waits for it,
+    /// so that work half done is not lost.
+    pub fn wait_for_merges(&self) -> MergeState {
+        self.0.index.wait_for_merges()
     }
 
     /// Checks every byte and every rule of the format.

@@ -45,7 +45,7 @@ pub use safepassage_access::{
     Acl, AssertedIdentity, Attribute, Explanation, Identity, Labels, Principal, Reason, Tenant,
 };
 pub use safepassage_error::{Error, Kind, Result, system};
-pub use safepassage_index::{Manifest, Metric, Plan, Precision, SharedVectors, Stats, Verified};
+pub use safepassage_index::{Manifest, MergeState, Metric, Plan, Precision, SharedVectors, Stats, Verified};
 pub use safepassage_ingest::{
     BatchDocument, ChunkSettings, Progress, Report, Silent, Skipped, SourceSpec, SyncOptions,
 };

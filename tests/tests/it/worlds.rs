@@ -109,8 +109,10 @@ impl Run {
             self.engine.delete(&tenant, &key.1).unwrap();
             self.world.delete(&key);
         }
-        let generation = self.engine.commit().unwrap();
-        self.world.publish(generation);
+        self.engine.commit().unwrap();
+        // What is merged has the same content under a later number.
+        assert_eq!(self.engine.wait_for_merges().error, None);
+        self.world.publish(self.engine.stats().unwrap().generation);
     }
 
     fn step(&mut self) {

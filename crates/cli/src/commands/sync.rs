@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use safepassage::system::{Clock, Stopwatch};
-use safepassage::{ChunkSettings, Create, EmbedderChoice, Engine, Error, Kind, Labels, Report, Result, SyncOptions};
+use safepassage::{
+    ChunkSettings, Create, EmbedderChoice, Engine, Error, Kind, Labels, Progress, Report, Result, SyncOptions,
+};
 use safepassage_index::storage::MemoryStorage;
 
 use crate::args::Sync;
@@ -14,7 +16,13 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
     let watch = Stopwatch::start();
     let engine = open_or_create(arguments)?;
     let options = SyncOptions { acl: arguments.acl.clone(), strict: arguments.strict, dry_run: arguments.dry_run };
-    let report = engine.sync(&arguments.sources, &options, &Bar::new())?;
+    let bar = Bar::new();
+    let mut report = engine.sync(&arguments.sources, &options, &bar)?;
+    // What is merged half would be lost with the process.
+    bar.begin("merging", 0);
+    let merges = engine.wait_for_merges();
+    bar.end();
+    report.warnings.extend(merges.error.map(|error| format!("segments could not be merged: {error}")));
     if json { output::json(&report) } else { show(&report, watch.seconds()) }
 }
 

@@ -19,7 +19,8 @@ fn made() -> Scratch {
 #[test]
 fn a_second_writer_is_refused_and_readers_and_permissions_are_not() {
     let scratch = made();
-    let lease = LocalStorage::new(scratch.path("index")).lease("the nightly job").unwrap();
+    let storage = LocalStorage::new(scratch.path("index"));
+    let leases = ["writer", "merger"].map(|role| storage.lease(role, "the nightly job").unwrap());
     for arguments in [&["merge", "--index", "index"][..], &["rollback", "1", "--index", "index"]] {
         let (kind, message) = scratch.run(arguments).error();
         assert!(kind == "Conflict" && message.contains("the nightly job"), "{message}");
@@ -30,7 +31,7 @@ fn a_second_writer_is_refused_and_readers_and_permissions_are_not() {
     let document = ["--index", "index", "--document", "it/new-laptop.md"];
     scratch.ok(&[&["acl", "revoke", "--principal", "user:eve"], &document[..]].concat());
     assert!(!scratch.visible("eve").contains(&"it/new-laptop.md".to_owned()));
-    drop(lease);
+    drop(leases);
     scratch.ok(&["merge", "--index", "index"]);
 }
 

@@ -150,11 +150,11 @@ impl Scratch {
         arguments
     }
 
-    /// Every file below `relative` with its bytes, by its path from there; who holds the lease is left out.
+    /// Every file below `relative` with its bytes, by its path from there; who holds a lease is left out.
     pub fn files(&self, relative: &str) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();
         collect(&self.path(relative), "", &mut files);
-        files.remove("writer.lock");
+        files.retain(|name, _| !name.ends_with(".lock"));
         files
     }
 }

@@ -71,7 +71,7 @@ fn internal(e: impl std::error::Error + Send + Sync + 'static) -> Error {
 }
 
 /// The Parquet bytes of the documents' chunks, in order.
-pub(super) fn encode(documents: &[NewDocument]) -> Result<Vec<u8>> {
+pub(super) fn encode(documents: &[&NewDocument]) -> Result<Vec<u8>> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_data_page_row_count_limit(ROWS_PER_PAGE)
@@ -81,7 +81,7 @@ pub(super) fn encode(documents: &[NewDocument]) -> Result<Vec<u8>> {
         .build();
     let mut out = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut out, schema(), Some(properties)).map_err(internal)?;
-    let all: Vec<_> = documents.iter().flat_map(|d| d.chunks.iter().map(move |c| (d, c))).collect();
+    let all: Vec<_> = documents.iter().flat_map(|&d| d.chunks.iter().map(move |c| (d, c))).collect();
     for part in all.chunks(ROWS_PER_BATCH) {
         let text = |get: &dyn Fn(&(&NewDocument, &super::NewChunk)) -> Option<String>| -> ArrayRef {
             Arc::new(part.iter().map(get).collect::<StringArray>())

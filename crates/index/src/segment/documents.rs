@@ -73,7 +73,7 @@ impl Names {
     }
 }
 
-pub(super) fn encode(documents: &[NewDocument]) -> Result<Vec<u8>> {
+pub(super) fn encode(documents: &[&NewDocument]) -> Result<Vec<u8>> {
     let mut sources: Vec<&str> = documents.iter().map(|d| d.source.as_str()).collect();
     sources.sort_unstable();
     sources.dedup();

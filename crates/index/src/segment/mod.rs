@@ -103,6 +103,14 @@ impl SharedVectors {
     pub fn as_slice(&self) -> &[f32] {
         &self.block[self.range.clone()]
     }
+
+    /// The numbers, to be changed: in place if nobody shares the block, else in a copy of this part.
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [f32] {
+        if Arc::get_mut(&mut self.block).is_none() {
+            *self = self.as_slice().to_vec().into();
+        }
+        &mut Arc::make_mut(&mut self.block)[self.range.clone()]
+    }
 }
 
 impl From<Vec<f32>> for SharedVectors {

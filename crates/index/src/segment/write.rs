@@ -65,7 +65,7 @@ pub(crate) fn write(
     storage: &dyn Storage,
     id: &str,
     tenant: &Tenant,
-    mut new: Vec<NewDocument>,
+    mut new: Vec<&NewDocument>,
     settings: &Settings,
     graph: &GraphSettings,
 ) -> Result<SegmentEntry> {
@@ -96,7 +96,6 @@ pub(crate) fn write(
         vectors.try_for_each(|vector| out(&stored(vector, settings.precision)))
     })?;
     files.put_bytes(CHUNKS, &chunks::encode(&new)?)?;
-    drop(new);
 
     let Files { written, sums, .. } = files;
     let sums = sums.into_bytes();
@@ -115,14 +114,14 @@ pub(crate) fn write(
     Ok(SegmentEntry { id: header.id, tenant: header.tenant, documents, rows, digest: digest(&bytes), tombstones: None })
 }
 
-fn vectors_of(new: &[NewDocument], dim: usize) -> Vec<&[f32]> {
+fn vectors_of<'d>(new: &[&'d NewDocument], dim: usize) -> Vec<&'d [f32]> {
     new.iter().flat_map(|d| d.vectors.as_slice().chunks_exact(dim)).collect()
 }
 
 /// The codes of the rows, and a graph if there are enough of them; the documents are put into the order in which the
 /// graph has neighbours lie near each other.
 fn index(
-    new: &mut [NewDocument],
+    new: &mut [&NewDocument],
     rows: u32,
     settings: &Settings,
     graph: &GraphSettings,
@@ -144,7 +143,7 @@ fn index(
 }
 
 /// Puts documents in the order in which `wanted` first names one of their rows; returns where each row then comes from.
-fn reorder(new: &mut [NewDocument], wanted: &[u32]) -> Vec<u32> {
+fn reorder(new: &mut [&NewDocument], wanted: &[u32]) -> Vec<u32> {
     let mut place = vec![0u32; wanted.len()];
     (0..).zip(wanted).for_each(|(at, &row)| place[row as usize] = at);
     let mut row = 0u32;

@@ -74,7 +74,7 @@ impl Storage for FaultyStorage {
         self.change(path, &mut || self.memory.delete(path))
     }
 
-    fn lease(&self, holder: &str) -> Result<Box<dyn Lease>> {
-        self.memory.lease(holder)
+    fn lease(&self, role: &str, holder: &str) -> Result<Box<dyn Lease>> {
+        self.memory.lease(role, holder)
     }
 }

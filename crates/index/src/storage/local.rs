@@ -1,8 +1,8 @@
 //! A local folder.
 //!
 //! A file is written under `tmp/`, synced, linked to its name (which fails if the name exists), and the folder is
-//! synced: at every moment the name is absent or whole. Reads are memory maps. The lease is an advisory lock on
-//! `writer.lock`, which the system drops with the process.
+//! synced: at every moment the name is absent or whole. Reads are memory maps. A lease is an advisory lock on
+//! `<role>.lock`, and whoever writes a temporary file has one on that; the system drops them with the process.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read, Seek, Write};
@@ -15,7 +15,6 @@ use safepassage_error::{Error, Kind, Result};
 use super::{Lease, Storage, WriteBytes};
 
 const TEMPORARY: &str = "tmp";
-const LOCK: &str = "writer.lock";
 /// From this many bytes on the system is asked for huge pages.
 #[cfg(target_os = "linux")]
 const HUGE_FROM: u64 = 4 << 20;
@@ -44,21 +43,20 @@ impl LocalStorage {
         create_folder(&temporaries)?;
         create_folder(parent)?;
         let kind = path.split('/').next().unwrap_or_default();
-        let temporary = temporaries.join(format!("{kind}-{}", unique_name(&Clock::system())));
-        let written = write_synced(&temporary, write).and_then(|()| fs::hard_link(&temporary, &target));
+        let (temporary, file) = create_temporary(&temporaries, kind)?;
+        let written = write_synced(&file, write).and_then(|()| fs::hard_link(&temporary, &target));
         let removed = fs::remove_file(&temporary);
         written?;
         sync_folder(parent)?;
         removed
     }
 
-    /// Removes what writers that died left under `tmp/`; only the holder of the lease may call it.
-    pub(crate) fn remove_leftovers(&self) {
+    /// Removes what those who died left under `tmp/`. What somebody writes now is locked and stays.
+    fn remove_leftovers(&self) {
         let Ok(entries) = fs::read_dir(self.root.join(TEMPORARY)) else { return };
         for entry in entries.flatten() {
-            let name = entry.file_name();
-            // The access log is written without the lease, so its temporary files may be in use.
-            if !name.to_string_lossy().starts_with("access") {
+            let Ok(file) = OpenOptions::new().write(true).open(entry.path()) else { continue };
+            if file.try_lock().is_ok() {
                 // Not being able to remove a leftover costs space and nothing else.
                 let _ = fs::remove_file(entry.path());
             }
@@ -66,11 +64,25 @@ impl LocalStorage {
     }
 }
 
-fn write_synced(path: &Path, write: WriteBytes<'_>) -> io::Result<()> {
-    let mut file = BufWriter::with_capacity(1 << 20, OpenOptions::new().write(true).create_new(true).open(path)?);
-    write(&mut file)?;
-    file.flush()?;
-    file.get_ref().sync_all()
+/// A new file that is locked for as long as it is open, so that it is not taken for a leftover.
+fn create_temporary(folder: &Path, kind: &str) -> io::Result<(PathBuf, File)> {
+    loop {
+        let path = folder.join(format!("{kind}-{}", unique_name(&Clock::system())));
+        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        // Where files cannot be locked nobody gets a lease, so nobody removes leftovers either.
+        let _ = file.lock();
+        // Before it was locked, somebody who has just got a lease may have taken it for one.
+        if path.try_exists()? {
+            return Ok((path, file));
+        }
+    }
+}
+
+fn write_synced(file: &File, write: WriteBytes<'_>) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 20, file);
+    write(&mut out)?;
+    out.flush()?;
+    file.sync_all()
 }
 
 /// Creates `path` and syncs every parent that got a new entry.
@@ -164,24 +176,26 @@ impl Storage for LocalStorage {
         }
     }
 
-    fn lease(&self, holder: &str) -> Result<Box<dyn Lease>> {
-        let path = self.resolve(LOCK);
-        create_folder(&self.root).map_err(|e| failed("take the writer's lease", LOCK, e))?;
+    fn lease(&self, role: &str, holder: &str) -> Result<Box<dyn Lease>> {
+        let lock = format!("{role}.lock");
+        let path = self.resolve(&lock);
+        let refused = |e| failed("take the lease", &lock, e);
+        create_folder(&self.root).map_err(refused)?;
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = open.map_err(|e| failed("take the writer's lease", LOCK, e))?;
+        let mut file = open.map_err(refused)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut other = String::new();
                 // Without the holder's name the refusal is still right.
                 let _ = file.read_to_string(&mut other);
-                let message = format!("another writer is at work: {}", other.trim());
-                return Err(Error::new(Kind::Conflict, "take the writer's lease", message));
+                let message = format!("another {role} is at work: {}", other.trim());
+                return Err(Error::new(Kind::Conflict, "take the lease", message));
             }
-            Err(TryLockError::Error(e)) => return Err(failed("take the writer's lease", LOCK, e)),
+            Err(TryLockError::Error(e)) => return Err(refused(e)),
         }
         let noted = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{holder}"));
-        noted.map_err(|e| failed("take the writer's lease", LOCK, e))?;
+        noted.map_err(refused)?;
         self.remove_leftovers();
         Ok(Box::new(LocalLease { _locked: file }))
     }

@@ -12,8 +12,11 @@ use super::{Lease, Storage, WriteBytes};
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStorage {
     files: Arc<Mutex<BTreeMap<String, Bytes>>>,
-    holder: Arc<Mutex<Option<String>>>,
+    holders: Holders,
 }
+
+/// Who holds the lease of each role.
+type Holders = Arc<Mutex<BTreeMap<String, String>>>;
 
 impl MemoryStorage {
     fn files(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Bytes>> {
@@ -23,7 +26,7 @@ impl MemoryStorage {
     /// A copy that shares nothing with this one: what a power cut would leave.
     #[must_use]
     pub fn durable_copy(&self) -> Self {
-        Self { files: Arc::new(Mutex::new(self.files().clone())), holder: Arc::default() }
+        Self { files: Arc::new(Mutex::new(self.files().clone())), holders: Arc::default() }
     }
 
     /// Every path with its bytes, in byte order.
@@ -73,24 +76,27 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 
-    fn lease(&self, holder: &str) -> Result<Box<dyn Lease>> {
-        let mut current = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(other) = &*current {
-            let message = format!("another writer is at work: {other}");
-            return Err(Error::new(Kind::Conflict, "take the writer's lease", message));
+    fn lease(&self, role: &str, holder: &str) -> Result<Box<dyn Lease>> {
+        let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(other) = holders.get(role) {
+            let message = format!("another {role} is at work: {other}");
+            return Err(Error::new(Kind::Conflict, "take the lease", message));
         }
-        *current = Some(holder.to_owned());
-        Ok(Box::new(MemoryLease(Arc::clone(&self.holder))))
+        holders.insert(role.to_owned(), holder.to_owned());
+        Ok(Box::new(MemoryLease { holders: Arc::clone(&self.holders), role: role.to_owned() }))
     }
 }
 
 #[derive(Debug)]
-struct MemoryLease(Arc<Mutex<Option<String>>>);
+struct MemoryLease {
+    holders: Holders,
+    role: String,
+}
 
 impl Lease for MemoryLease {}
 
 impl Drop for MemoryLease {
     fn drop(&mut self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.role);
     }
 }

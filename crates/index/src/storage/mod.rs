@@ -20,7 +20,7 @@ pub use memory::MemoryStorage;
 /// Writes the bytes of one file.
 pub type WriteBytes<'a> = &'a mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>;
 
-/// Held by the one writer; dropping it, or the death of the process, lets the next one in.
+/// Held by the one who does something; dropping it, or the death of the process, lets the next one in.
 pub trait Lease: Debug + Send + Sync {}
 
 /// A folder of files that are written once.
@@ -63,9 +63,10 @@ pub trait Storage: Debug + Send + Sync {
     /// `Unavailable` if it cannot be removed.
     fn delete(&self, path: &str) -> Result<()>;
 
-    /// Becomes the one writer, as `holder` (shown to whoever is refused).
+    /// Becomes the one `role` (such as `writer`) of this folder, as `holder`, which is shown to whoever is refused. Leases
+    /// of different roles have nothing to do with each other.
     ///
     /// # Errors
     /// `Conflict`, naming the holder, while somebody else is.
-    fn lease(&self, holder: &str) -> Result<Box<dyn Lease>>;
+    fn lease(&self, role: &str, holder: &str) -> Result<Box<dyn Lease>>;
 }

@@ -57,7 +57,7 @@ fn whoever_asks_again_sees_what_a_newcomer_sees() {
     writer.delete(&Tenant::default(), "a");
     writer.commit().unwrap();
     same("deleted elsewhere");
-    writer.merge(true).unwrap();
+    writer_index.merge().unwrap();
     same("merged elsewhere");
     writer.rollback(1).unwrap();
     same("rolled back elsewhere");

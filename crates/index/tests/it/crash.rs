@@ -1,9 +1,11 @@
 //! Power is cut at every single write of a scenario; what is left is the last committed generation, whole.
 
+use std::sync::{Arc, OnceLock};
+
 use safepassage_access::{AccessEvent, Principal, Tenant};
 use safepassage_error::Result;
 use safepassage_index::Index;
-use safepassage_index::storage::{Fault, FaultyStorage, MemoryStorage};
+use safepassage_index::storage::{Fault, FaultyStorage, MemoryStorage, Storage};
 
 use crate::world::*;
 
@@ -16,7 +18,16 @@ struct Acknowledged {
 }
 
 fn scenario(storage: FaultyStorage, told: &mut Acknowledged) -> Result<()> {
-    let index = create(storage)?;
+    let storage: Arc<dyn Storage> = Arc::new(storage);
+    // Merges from another process, published just before the manifest of a commit that is then made again.
+    let merger: Arc<OnceLock<Index>> = Arc::default();
+    let other = Arc::clone(&merger);
+    let before_put = move |path: &str| match other.get() {
+        Some(other) if path == "manifest/000009.json" => other.merge().map(drop),
+        _ => Ok(()),
+    };
+    let index = create(Watched { storage: Arc::clone(&storage), before_put })?;
+    let _ = merger.set(Index::open(storage, clock())?);
     (told.generation, told.epoch) = (1, 1);
     let mut numbers = Numbers(3);
     let tenant = Tenant::default();
@@ -26,7 +37,12 @@ fn scenario(storage: FaultyStorage, told: &mut Acknowledged) -> Result<()> {
             let document = bound(&index, &format!("d{}", (round + i) % 4), round, &allow("alice"), 2, &mut numbers)?;
             writer.upsert(&tenant, document)?;
         }
+        // A commit in the middle of a merge, which takes what died meanwhile with it.
+        let merge = if round == 4 { index.prepare_merge(true)? } else { None };
         told.generation = writer.commit()?;
+        if let Some(merge) = merge {
+            told.generation = merge.publish()?;
+        }
     }
     let number = index.snapshot()?.find(&tenant, "d1").map(|d| d.number);
     if let Some(number) = number {
@@ -36,7 +52,7 @@ fn scenario(storage: FaultyStorage, told: &mut Acknowledged) -> Result<()> {
     }
     writer.delete(&tenant, "d2");
     told.generation = writer.commit()?;
-    told.generation = writer.merge(true)?;
+    told.generation = index.merge()?;
     told.generation = writer.rollback(3)?;
     Ok(())
 }
@@ -58,7 +74,11 @@ fn after_the_crash(memory: &MemoryStorage, told: &Acknowledged, what: &str) {
     assert!(!told.revoked || !found.contains(&"d1".to_owned()), "{what}: a revocation is lost");
     assert!(ids(&index, &user("bob"), &[1.0; DIM], 50).unwrap().is_empty(), "{what}");
 
-    // The next writer goes on where the last one died.
+    // The next merger and the next writer go on where the last ones died, and clear up after them.
+    index.merge().unwrap_or_else(|e| panic!("{what}: {e:?}"));
+    index.verify().unwrap_or_else(|e| panic!("{what}: {e:?}"));
+    let after = ids(&index, &user("alice"), &[1.0; DIM], 50).unwrap();
+    assert_eq!(after, found, "{what}: a merge changes nothing");
     let mut writer = index.writer().unwrap();
     let document = bound(&index, "new", 1, &allow("bob"), 1, &mut Numbers(9)).unwrap();
     writer.upsert(&Tenant::default(), document).unwrap();

@@ -81,16 +81,16 @@ fn merging_changes_nothing_but_the_number_of_segments() {
     let before: Vec<_> = ["alice", "bob"].map(|w| ids(&index, &user(w), &query, 50).unwrap()).into();
     assert!(before.iter().all(|found| !found.is_empty()));
     let segments = index.stats().unwrap().segments;
-    writer.merge(false).unwrap();
+    index.prepare_merge(false).unwrap().unwrap().publish().unwrap();
     assert!(index.stats().unwrap().segments < segments);
     assert_eq!(["alice", "bob"].map(|w| ids(&index, &user(w), &query, 50).unwrap()).to_vec(), before);
-    writer.merge(true).unwrap();
+    index.merge().unwrap();
     let stats = index.stats().unwrap();
     assert_eq!((stats.segments, stats.tombstones), (1, 0));
     assert_eq!(["alice", "bob"].map(|w| ids(&index, &user(w), &query, 50).unwrap()).to_vec(), before);
     index.verify().unwrap();
     let generation = index.snapshot().unwrap().generation();
-    assert_eq!(writer.merge(true).unwrap(), generation, "nothing to merge, no generation");
+    assert_eq!(index.merge().unwrap(), generation, "nothing to merge, no generation");
 }
 
 #[test]

@@ -35,12 +35,15 @@ fn conforms(storage: &dyn Storage) {
     assert_eq!(&held[..], b"one");
     assert!(!storage.exists("a/b/2").unwrap());
 
-    let lease = storage.lease("first").unwrap();
-    let refused = storage.lease("second").unwrap_err();
+    let lease = storage.lease("writer", "first").unwrap();
+    let refused = storage.lease("writer", "second").unwrap_err();
     assert_eq!(refused.kind(), Kind::Conflict);
     assert!(refused.message().contains("first"), "{refused}");
+    let other = storage.lease("merger", "second").unwrap();
     drop(lease);
-    drop(storage.lease("third").unwrap());
+    drop(storage.lease("writer", "third").unwrap());
+    assert!(storage.lease("merger", "third").unwrap_err().message().contains("second"));
+    drop(other);
 
     let winners: usize = std::thread::scope(|scope| {
         let tries: Vec<_> = (0..8).map(|n| scope.spawn(move || put(storage, "race", &[n]).is_ok())).collect();
@@ -58,12 +61,23 @@ fn every_storage_conforms() {
 }
 
 #[test]
-fn a_dead_writers_temporary_files_are_removed_by_the_next() {
+fn a_dead_writers_temporary_files_are_removed_and_a_live_ones_are_not() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("tmp")).unwrap();
-    std::fs::write(folder.path().join("tmp/segment-1-1-1"), b"half").unwrap();
-    std::fs::write(folder.path().join("tmp/access-1-1-1"), b"perhaps in use").unwrap();
     let storage = LocalStorage::new(folder.path());
-    let _lease = storage.lease("me").unwrap();
-    assert_eq!(storage.list("tmp").unwrap(), ["access-1-1-1"]);
+    std::fs::create_dir(folder.path().join("tmp")).unwrap();
+    for kind in ["segment", "access"] {
+        std::fs::write(folder.path().join("tmp").join(format!("{kind}-1-1-1")), b"half").unwrap();
+    }
+    // Somebody is in the middle of a file while another gets a lease.
+    storage
+        .put_if_absent("segment/1/file", &mut |out| {
+            out.write_all(b"first")?;
+            let lease = storage.lease("merger", "me").unwrap();
+            assert_eq!(storage.list("tmp").unwrap().len(), 1);
+            drop(lease);
+            out.write_all(b" and last")
+        })
+        .unwrap();
+    assert_eq!(&storage.read("segment/1/file").unwrap()[..], b"first and last");
+    assert!(storage.list("tmp").unwrap().is_empty());
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use safepassage_access::{
     AccessEvent, Acl, Binding, DocumentNumber, Identity, Labels, Origin, Principal, Tenant, Version,
 };
 use safepassage_error::Result;
 use safepassage_error::system::{Clock, Timestamp};
-use safepassage_index::storage::{MemoryStorage, Storage};
+use safepassage_index::storage::{Lease, MemoryStorage, Storage, WriteBytes};
 use safepassage_index::{Index, NewChunk, NewDocument, Settings};
 
 pub const DIM: usize = 16;
@@ -106,4 +107,43 @@ pub fn ids(index: &Index, who: &Identity, query: &[f32], k: usize) -> Result<Vec
     let (snapshot, visible) = index.visible(who)?;
     let answer = snapshot.search(&visible, query, k, 1.0)?;
     Ok(snapshot.passages(&answer.hits)?.into_iter().map(|p| p.document).collect())
+}
+
+/// A storage that asks before it writes a file: to do something meanwhile, or to fail.
+pub struct Watched<F> {
+    pub storage: Arc<dyn Storage>,
+    pub before_put: F,
+}
+
+impl<F> std::fmt::Debug for Watched<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watched").field("storage", &self.storage).finish_non_exhaustive()
+    }
+}
+
+impl<F: Fn(&str) -> Result<()> + Send + Sync> Storage for Watched<F> {
+    fn put_if_absent(&self, path: &str, write: WriteBytes<'_>) -> Result<()> {
+        (self.before_put)(path)?;
+        self.storage.put_if_absent(path, write)
+    }
+
+    fn read(&self, path: &str) -> Result<Bytes> {
+        self.storage.read(path)
+    }
+
+    fn exists(&self, path: &str) -> Result<bool> {
+        self.storage.exists(path)
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>> {
+        self.storage.list(folder)
+    }
+
+    fn delete(&self, path: &str) -> Result<()> {
+        self.storage.delete(path)
+    }
+
+    fn lease(&self, role: &str, holder: &str) -> Result<Box<dyn Lease>> {
+        self.storage.lease(role, holder)
+    }
 }

@@ -154,10 +154,10 @@ impl Batch {
         for (tenant, id) in self.changes.iter().filter(|(_, change)| change.is_none()).map(|(key, _)| key) {
             writer.delete(tenant, id);
         }
-        writer.commit()?;
+        let generation = writer.commit()?;
         self.changes.clear();
         self.staged_at.clear();
-        writer.merge(false)
+        Ok(generation)
     }
 
     fn prepare(

@@ -1,6 +1,7 @@
 //! New and changed documents: parsed, cut, embedded and committed.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use safepassage_access::{AccessPlane, DocumentNumber, Version};
@@ -65,7 +66,7 @@ struct Job<'a> {
 
 #[expect(clippy::too_many_arguments, reason = "the last step of a pipeline takes what the steps before gave")]
 pub(super) fn write(
-    index: &Index,
+    index: &Arc<Index>,
     embedder: &dyn Embedder,
     settings: ChunkSettings,
     mut writer: Option<Writer<'_>>,
@@ -110,16 +111,17 @@ pub(super) fn write(
         }
         if uncommitted >= CHUNKS_PER_COMMIT {
             writer.commit()?;
+            index.merge_in_background();
             uncommitted = 0;
         }
     }
-    let Some(mut writer) = writer else { return Ok(()) };
+    let Some(mut writer) = writer else {
+        report.generation = snapshot.generation();
+        return Ok(());
+    };
     progress.begin("committing", 0);
-    let before = snapshot.generation();
-    if writer.commit()? > before {
-        progress.begin("merging", 0);
-        writer.merge(false)?;
-    }
+    report.generation = writer.commit()?;
+    index.merge_in_background();
     Ok(())
 }
 

@@ -13,6 +13,7 @@ mod progress;
 mod report;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use safepassage_error::{Error, Result};
 use safepassage_index::Index;
@@ -35,14 +36,15 @@ pub struct SyncOptions {
     pub dry_run: bool,
 }
 
-/// Brings `index` up to date with `sources`. What other sources brought stays as it is.
+/// Brings `index` up to date with `sources`. What other sources brought stays as it is. Small segments are merged in
+/// the background, also after it returns.
 ///
 /// # Errors
 /// `Invalid` if a source, an ACL file or (with `strict`) a document cannot be read, if two sources have the same id, or
 /// if the index is of another model; `Conflict` while another writer is at work; `Unavailable` if files cannot be
 /// written or the embedder cannot be reached. What was committed before an error stays.
 pub fn sync(
-    index: &Index,
+    index: &Arc<Index>,
     embedder: &dyn Embedder,
     sources: &[SourceSpec],
     options: &SyncOptions,
@@ -54,7 +56,7 @@ pub fn sync(
 }
 
 fn run(
-    index: &Index,
+    index: &Arc<Index>,
     embedder: &dyn Embedder,
     sources: &[SourceSpec],
     options: &SyncOptions,
@@ -73,7 +75,6 @@ fn run(
     }
     permit::permit(index, &plan, base_epoch, options.dry_run, &mut report)?;
     content::write(index, embedder, settings, writer, &snapshot, &plan, &mut report, progress)?;
-    report.generation = index.snapshot()?.generation();
     report.acl_epoch = index.with_plane(|plane| Ok(plane.epoch()))?;
     Ok(report)
 }
