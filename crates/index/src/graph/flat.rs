@@ -13,6 +13,8 @@ use super::pool::MOST_ROWS;
 use crate::blocks::CheckedBytes;
 
 const MAGIC: &[u8; 8] = b"SPGRPH02";
+/// A graph that cannot keep it is not kept itself.
+const LEAST_RECALL: f32 = 0.8;
 
 /// A graph over the rows of one segment.
 #[derive(Debug)]
@@ -64,6 +66,11 @@ impl Graph {
             false => share >= 1.0 && !bridging,
         };
         self.curves.iter().filter(fits).min_by(|a, b| far(a).total_cmp(&far(b)))
+    }
+
+    /// Whether a walk finds most of what is near: on rows without any structure none does, and the scan answers.
+    pub fn is_worth_keeping(&self) -> bool {
+        self.measured(1.0, false, false).is_some_and(|curve| curve.at(LEAST_RECALL).is_some())
     }
 
     pub fn rows(&self) -> u32 {

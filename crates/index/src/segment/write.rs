@@ -139,7 +139,7 @@ fn index(
     let codes = Arc::new(codes);
     let rows = NewRows { rows: vectors_of(new, dim), metric };
     let graph = built.finish(&order, &codes, metric, &rows)?;
-    Ok((codes, Some(graph)))
+    Ok((codes, Some(graph).filter(Graph::is_worth_keeping)))
 }
 
 /// Puts documents in the order in which `wanted` first names one of their rows; returns where each row then comes from.

@@ -3,13 +3,16 @@
 //! A snapshot never changes. Everything it gives out about documents goes through [`VisibleRows`], which only the
 //! access plane can make; the rest is for the writer and is not exported from the crate.
 
+mod answer;
+
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
-use safepassage_access::{AccessPlane, DocumentNumber, LabelRank, Labels, Permitted, Tenant, Version, Visible};
+use safepassage_access::{AccessPlane, DocumentNumber, Permitted, Tenant, Version};
 use safepassage_error::{Error, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
+pub use self::answer::{Answer, Hit, HitLabels, VisibleRows};
 use crate::graph::Rows;
 use crate::manifest::{Manifest, SegmentEntry};
 use crate::search::{Plan, search_segment};
@@ -58,77 +61,6 @@ pub struct LiveDocument<'a> {
     pub chunks: u32,
     pub(crate) segment: usize,
     pub(crate) ordinal: usize,
-}
-
-/// The rows of a snapshot that one identity may see, without the dead.
-#[derive(Debug, Clone)]
-pub struct VisibleRows {
-    generation: u64,
-    epoch: u64,
-    parts: Vec<(usize, Visible)>,
-}
-
-impl VisibleRows {
-    /// The epoch it holds for.
-    #[must_use]
-    pub fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
-    /// How many rows are visible.
-    #[must_use]
-    pub fn len(&self) -> u64 {
-        self.parts.iter().map(|(_, visible)| visible.len()).sum()
-    }
-
-    /// Whether none is.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// One visible row with its score; the snapshot it was found in knows the rest of it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Hit {
-    /// Cosine of query and passage; higher is better.
-    pub score: f32,
-    row: u32,
-    segment: usize,
-    key: u64,
-}
-
-/// What a search gives.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    /// Best first; ties by document id, then chunk.
-    pub hits: Vec<Hit>,
-    /// Whether there are as many hits as k or as visible passages.
-    pub complete: bool,
-    /// Whether no better passage can exist.
-    pub exact: bool,
-    /// The recall that was promised: 1 for an exact answer, else what was asked for.
-    pub recall: f32,
-    /// For operators.
-    pub plan: Plan,
-    /// For operators.
-    pub acl_epoch: u64,
-    /// For operators.
-    pub generation: u64,
-}
-
-/// The labels of the documents of some hits, in their order.
-#[derive(Debug, Clone)]
-pub struct HitLabels {
-    labels: Arc<Labels>,
-    ranks: Box<[Option<LabelRank>]>,
-}
-
-impl HitLabels {
-    /// Their names; empty for a document of which nothing was ever stated.
-    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.ranks.iter().map(|rank| rank.map_or("", |rank| self.labels.name(rank)))
-    }
 }
 
 impl Snapshot {
