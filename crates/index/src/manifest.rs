@@ -65,6 +65,14 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// Whether `vector` is what is stored by this metric.
+    pub(crate) fn is_prepared(self, vector: &[f32]) -> bool {
+        match self {
+            Self::Cosine => kernel::is_unit(vector),
+            Self::InnerProduct | Self::L2 => kernel::dot(vector, vector).is_finite(),
+        }
+    }
+
     /// Makes `vector` what is stored or asked by this metric; `false` (and no change) if it cannot be.
     pub(crate) fn prepare(self, vector: &mut [f32]) -> bool {
         match self {

@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::blocks::{CheckedBytes, Sums};
 use crate::code::Int8;
 use crate::graph::Graph;
-use crate::manifest::{SegmentEntry, Settings};
+use crate::manifest::{Metric, SegmentEntry, Settings};
 use crate::seal;
 use crate::storage::Storage;
 
@@ -110,6 +110,30 @@ impl SharedVectors {
             *self = self.as_slice().to_vec().into();
         }
         &mut Arc::make_mut(&mut self.block)[self.range.clone()]
+    }
+}
+
+impl SharedVectors {
+    /// Makes each of these vectors what is stored by `metric`: of unit norm for cosine. A block of which parts are
+    /// elsewhere, or overlap, stays as it is; [`crate::Writer::upsert`] then does it in a copy.
+    pub fn prepare<'v>(vectors: impl Iterator<Item = &'v mut Self>, metric: Metric) {
+        let mut vectors: Vec<&mut Self> = vectors.collect();
+        vectors.sort_by_key(|part| (Arc::as_ptr(&part.block), part.range.start));
+        let nothing = Arc::default();
+        for parts in vectors.chunk_by_mut(|a, b| Arc::ptr_eq(&a.block, &b.block)) {
+            let apart = parts.windows(2).all(|pair| pair[0].range.end <= pair[1].range.start);
+            let mut block = Arc::clone(&parts[0].block);
+            parts.iter_mut().for_each(|part| part.block = Arc::clone(&nothing));
+            if let Some(values) = Arc::get_mut(&mut block).filter(|_| apart) {
+                for part in &*parts {
+                    let vector = &mut values[part.range.clone()];
+                    if !metric.is_prepared(vector) {
+                        metric.prepare(vector);
+                    }
+                }
+            }
+            parts.iter_mut().for_each(|part| part.block = Arc::clone(&block));
+        }
     }
 }
 

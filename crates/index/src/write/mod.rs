@@ -20,8 +20,7 @@ pub use self::background::MergeState;
 use self::files::Author;
 pub use self::merge::Merge;
 use crate::index::Index;
-use crate::kernel;
-use crate::manifest::{Manifest, Metric, SegmentEntry, Settings};
+use crate::manifest::{Manifest, SegmentEntry, Settings};
 use crate::segment::NewDocument;
 use crate::snapshot::Snapshot;
 use crate::storage::Lease;
@@ -32,7 +31,7 @@ pub struct Writer<'a> {
     index: &'a Index,
     _lease: Box<dyn Lease>,
     base: Arc<Snapshot>,
-    pending: BTreeMap<(Tenant, String), Option<NewDocument>>,
+    pending: BTreeMap<(Tenant, String), Option<Arc<NewDocument>>>,
 }
 
 impl Index {
@@ -54,11 +53,12 @@ impl Writer<'_> {
         &self.base
     }
 
-    /// Puts or replaces a document at the next commit. Vectors are scaled to unit norm.
+    /// Puts or replaces a document at the next commit. Vectors are scaled to unit norm, in place if nobody shares them.
     ///
     /// # Errors
     /// `Invalid` if the vectors are not chunks × dim, or one is zero or not finite; the document is then left out.
-    pub fn upsert(&mut self, tenant: &Tenant, mut document: NewDocument) -> Result<()> {
+    pub fn upsert(&mut self, tenant: &Tenant, document: impl Into<Arc<NewDocument>>) -> Result<()> {
+        let mut document: Arc<NewDocument> = document.into();
         let Settings { dim, metric, .. } = self.base.manifest().settings;
         let values = document.vectors.as_slice();
         if values.len() != document.chunks.len() * dim {
@@ -66,9 +66,8 @@ impl Writer<'_> {
             let message = format!("`{}` has {got} numbers for {want} chunks of {dim} dimensions", document.id);
             return Err(Error::invalid("upsert", message));
         }
-        let ready = |vector: &[f32]| metric == Metric::Cosine && kernel::is_unit(vector);
-        if !values.chunks_exact(dim).all(ready) {
-            let mut vectors = document.vectors.as_mut_slice().chunks_exact_mut(dim);
+        if !values.chunks_exact(dim).all(|vector| metric.is_prepared(vector)) {
+            let mut vectors = Arc::make_mut(&mut document).vectors.as_mut_slice().chunks_exact_mut(dim);
             if let Some(bad) = vectors.position(|vector| !metric.prepare(vector)) {
                 return Err(Error::invalid(
                     "upsert",

@@ -11,6 +11,7 @@ mod permit;
 mod plan;
 mod progress;
 mod report;
+mod staged;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,9 +22,10 @@ use safepassage_models::{Embedder, ModelStamp};
 
 use crate::chunk::ChunkSettings;
 use crate::source::SourceSpec;
-pub use batch::{Batch, BatchDocument};
+pub use batch::Batch;
 pub use progress::{Progress, Silent};
 pub use report::{Report, Skipped};
+pub use staged::BatchDocument;
 
 /// How a sync is done.
 #[derive(Debug, Clone, Default)]

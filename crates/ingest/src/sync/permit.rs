@@ -12,7 +12,7 @@ use super::Report;
 use super::plan::{Plan, Stated};
 
 /// Documents whose events make one epoch.
-const PER_EPOCH: usize = 5_000;
+pub(super) const PER_EPOCH: usize = 5_000;
 
 /// The version of content that a source has and that could not be read. No row is ever of it, so what is bound to it
 /// narrows the rows that are there and opens none: a widening stated beside a broken text must not open the old text.

@@ -1,0 +1,144 @@
+//! Here is a document that the caller brings: can it be committed, and as what?
+
+use std::sync::Arc;
+
+use safepassage_access::{Acl, DocumentNumber, LabelRank, Labels, Tenant, Version};
+use safepassage_error::{Error, Result};
+use safepassage_index::{NewChunk, NewDocument, SharedVectors};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::content::cut;
+use super::plan;
+use crate::chunk::Chunker;
+use crate::source::Format;
+
+/// What documents that no sync brought have as their source.
+const CALLER: &str = "(caller)";
+
+/// One document of a [`super::Batch`].
+#[derive(Debug, Clone, Default)]
+pub struct BatchDocument {
+    /// Its tenant; the default one unless set.
+    pub tenant: Tenant,
+    /// Unique within the tenant.
+    pub id: String,
+    /// Markdown or plain text; with vectors it is one chunk, without it is cut and embedded.
+    pub text: Option<String>,
+    /// One vector of dim numbers, or `None` to embed the text.
+    pub vector: Option<SharedVectors>,
+    /// `None`: visible to nobody.
+    pub acl: Option<Acl>,
+    /// A label of the index; `None` for its default.
+    pub label: Option<String>,
+    /// For people.
+    pub title: Option<String>,
+    /// For filters and display.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// What documents of one index must be.
+pub(super) struct Rules {
+    pub labels: Labels,
+    pub dim: usize,
+    pub has_model: bool,
+}
+
+impl Rules {
+    fn rank(&self, label: Option<&str>) -> Result<LabelRank> {
+        label.map_or(Ok(self.labels.default_rank()), |name| self.labels.rank(name))
+    }
+
+    /// Whether `document` can be staged.
+    pub fn check(&self, document: &BatchDocument) -> Result<()> {
+        let id = &document.id;
+        let refused = |what: String| Err(Error::invalid("add", what));
+        if id.is_empty() || id.chars().any(char::is_control) {
+            return refused("an id is empty or has control characters".into());
+        }
+        self.rank(document.label.as_deref())?;
+        match (&document.vector, &document.text) {
+            (Some(vector), _) => {
+                let values = vector.as_slice();
+                if values.len() != self.dim {
+                    return refused(format!("the vector has {} dimensions and the index {}", values.len(), self.dim));
+                }
+                if !values.iter().all(|x| x.is_finite()) || values.iter().all(|x| *x == 0.0) {
+                    return refused(format!("the vector of `{id}` is zero or not finite"));
+                }
+                Ok(())
+            }
+            (None, None) => refused(format!("`{id}` has neither text nor vector")),
+            (None, Some(_)) if !self.has_model => {
+                refused(format!("`{id}` has no vector and the index no model that makes one"))
+            }
+            (None, Some(_)) => Ok(()),
+        }
+    }
+}
+
+/// A document that waits for the commit.
+#[derive(Debug)]
+pub(super) struct Staged {
+    /// As it will be written, but for its number, and its chunks if there is a text to cut.
+    pub document: Arc<NewDocument>,
+    /// What is still to be cut and embedded.
+    pub text: Option<String>,
+    pub acl: Arc<Acl>,
+    pub label: LabelRank,
+    /// The epoch at which it was staged: whoever changed its permissions later is newer than what it says.
+    pub staged_at: u64,
+}
+
+impl Staged {
+    /// A document that was checked by `rules`; `acl` is its ACL, shared with others.
+    pub fn new(rules: &Rules, document: BatchDocument, acl: Arc<Acl>, staged_at: u64) -> Result<Self> {
+        let label = rules.rank(document.label.as_deref())?;
+        let metadata = document.metadata.map(|metadata| Value::Object(metadata).to_string());
+        let version = version(&document.title, &document.text, &metadata, document.vector.as_ref());
+        let mut text = document.text;
+        let (mut chunks, vectors) = (Vec::new(), document.vector.unwrap_or_default());
+        if !vectors.as_slice().is_empty() {
+            let text = text.take().unwrap_or_default();
+            let span = (0, text.len() as u64);
+            chunks = vec![NewChunk { ordinal: 0, text, span, heading: String::new(), hash: version.0 }];
+        }
+        let (number, source) = (DocumentNumber(u32::MAX), CALLER.to_owned());
+        let (id, title) = (document.id, document.title);
+        let document =
+            Arc::new(NewDocument { number, version, id, source, title, uri: None, metadata, chunks, vectors });
+        Ok(Self { document, text, acl, label, staged_at })
+    }
+
+    pub fn document_mut(&mut self) -> &mut NewDocument {
+        Arc::make_mut(&mut self.document)
+    }
+
+    /// Cuts the text that has no vectors yet; returns what is to be embedded for each chunk.
+    pub fn cut(&mut self, chunker: &Chunker<'_>) -> Result<Vec<String>> {
+        let Some(text) = &self.text else { return Ok(Vec::new()) };
+        let (title, chunks, inputs) = cut(chunker, text, Format::Markdown, self.document.title.clone())?;
+        let document = self.document_mut();
+        (document.title, document.chunks) = (title, chunks);
+        Ok(inputs)
+    }
+}
+
+/// A digest of all that is not permissions.
+fn version(
+    title: &Option<String>,
+    text: &Option<String>,
+    metadata: &Option<String>,
+    vector: Option<&SharedVectors>,
+) -> Version {
+    let mut hash = Sha256::new();
+    for part in [title, text, metadata].map(Option::as_deref) {
+        hash.update([u8::from(part.is_some())]);
+        hash.update((part.map_or(0, str::len) as u64).to_le_bytes());
+        hash.update(part.unwrap_or_default());
+    }
+    if let Some(vector) = vector {
+        hash.update(vector.as_slice().iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>());
+    }
+    Version(plan::first_16(&hash.finalize()))
+}
