@@ -68,9 +68,10 @@ impl Graph {
         self.curves.iter().filter(fits).min_by(|a, b| far(a).total_cmp(&far(b)))
     }
 
-    /// Whether a walk finds most of what is near: on rows without any structure none does, and the scan answers.
+    /// Whether any kind of walk finds most of what is near: on rows without any structure none does, and the scan
+    /// answers.
     pub fn is_worth_keeping(&self) -> bool {
-        self.measured(1.0, false, false).is_some_and(|curve| curve.at(LEAST_RECALL).is_some())
+        self.curves.iter().any(|curve| curve.at(LEAST_RECALL).is_some())
     }
 
     pub fn rows(&self) -> u32 {
