@@ -15,7 +15,7 @@ use super::walk::{Bits, Filter, Goal, walk};
 use super::{Graph, Rows};
 use crate::code::{Asked, Between, Int8};
 use crate::kernel;
-use crate::search::{TopK, rescore, wanted};
+use crate::search::{TopK, rescore};
 
 const QUESTIONS: u32 = 64;
 const K: usize = 10;
@@ -186,7 +186,7 @@ fn curve(
                 (_, false) => Filter::Through(bits),
             };
             let asked = Without { asked: codes.ask(&question.vector), absent: question.absent };
-            let goal = Goal { ef: ef as usize, most_scored: u32::MAX, wanted: wanted(K) };
+            let goal = Goal { ef: ef as usize, most_scored: u32::MAX };
             let watch = Stopwatch::start();
             let outcome = walk(graph, &asked, filter, goal)?;
             let seconds = watch.seconds();

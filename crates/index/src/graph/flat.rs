@@ -14,7 +14,7 @@ use crate::blocks::CheckedBytes;
 
 const MAGIC: &[u8; 8] = b"SPGRPH02";
 /// A graph that cannot keep it is not kept itself.
-const LEAST_RECALL: f32 = 0.8;
+const LEAST_RECALL: f32 = 0.5;
 
 /// A graph over the rows of one segment.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use super::builder::{Builder, NONE};
 use super::*;
 use crate::code::Int8;
 use crate::manifest::Precision;
-use crate::search::{TopK, rescore, wanted};
+use crate::search::{TopK, rescore};
 use crate::segment::NewRows;
 
 pub(super) const DIM: usize = 32;
@@ -110,7 +110,7 @@ fn damaged_layers_are_refused() {
         if let Ok(graph) = open(&damaged) {
             let writer = Int8Writer::new(500, DIM, Metric::Cosine, Precision::F32, |_| &[0.1; DIM]);
             let codes = Int8::made_here(Arc::new(writer), Metric::Cosine).unwrap();
-            let goal = Goal { ef: 10, most_scored: 10_000, wanted: 10 };
+            let goal = Goal { ef: 10, most_scored: 10_000 };
             drop(walk(&graph, &codes.ask(&[0.1; DIM]), Filter::Nothing, goal));
         }
     }
@@ -128,7 +128,7 @@ fn recall(values: &[f32], questions: &[f32], settings: &GraphSettings, ef: usize
         (0..graph.rows()).for_each(|row| exact.push(rows.score(row, question).unwrap(), row));
         let exact = exact.into_sorted();
         let asked = codes.ask(question);
-        let goal = Goal { ef, most_scored: u32::MAX, wanted: wanted(10) };
+        let goal = Goal { ef, most_scored: u32::MAX };
         let outcome = walk(&graph, &asked, Filter::Nothing, goal).unwrap();
         let mut top = TopK::new(10);
         rescore(&rows, question, &outcome.best, &mut top, |bar| asked.hardly_less(bar)).unwrap();
@@ -148,6 +148,54 @@ fn ours_is_as_good_as_the_judges() {
         let judge = recall(&values, &questions, &judge, ef);
         assert!(ours.0 > judge.0 - 0.02, "at ef {ef}: recall {} against {}", ours.0, judge.0);
         assert!(ours.1 as f64 <= judge.1 as f64 * 1.25, "at ef {ef}: {} scores against {}", ours.1, judge.1);
+    }
+}
+
+/// Rows of topic i % 20 lie around centre i % 20: here the question's own is forbidden, or rows at random are.
+#[test]
+fn filtered_walks_keep_to_what_is_visible_and_find_it() {
+    let (values, questions) = (clustered(6000, 11), clustered(60, 12));
+    let (codes, graph, order) = built(&values, &GraphSettings::default());
+    let codes = Int8::made_here(codes, Metric::Cosine).unwrap();
+    let rows: Vec<&[f32]> = order.iter().map(|&row| &values[row as usize * DIM..][..DIM]).collect();
+    let rows = NewRows { rows, metric: Metric::Cosine };
+    for (own_topic, every) in [(true, 2), (true, 5), (false, 2), (false, 10)] {
+        for bridging in [false, true] {
+            let (mut found, mut all, mut scored) = (0, 0, 0);
+            for (i, question) in questions.chunks_exact(DIM).enumerate() {
+                let sees = |row: u32| {
+                    let row = order[row as usize] as usize;
+                    if own_topic {
+                        row % 20 != i % 20 && (row % 20 + i) % every == 0
+                    } else {
+                        (row / 20 + i) % every == 0
+                    }
+                };
+                let mut words = vec![0u64; 6000usize.div_ceil(64)];
+                (0..6000).filter(|&row| sees(row)).for_each(|row| words[row as usize / 64] |= 1 << (row % 64));
+                let bits = Bits { words: &words, len: words.iter().map(|word| u64::from(word.count_ones())).sum() };
+                let filter = if bridging { Filter::Bridging(bits) } else { Filter::Through(bits) };
+                let asked = codes.ask(question);
+                let goal = Goal { ef: 120, most_scored: u32::MAX };
+                let outcome = walk(&graph, &asked, filter, goal).unwrap();
+                assert!(outcome.best.iter().all(|&(_, row)| sees(row)), "a forbidden row");
+                assert!(outcome.best.len() >= 10 && !outcome.gave_up);
+                let mut exact = TopK::new(10);
+                (0..6000).filter(|&row| sees(row)).for_each(|row| exact.push(rows.score(row, question).unwrap(), row));
+                let exact = exact.into_sorted();
+                let mut top = TopK::new(10);
+                rescore(&rows, question, &outcome.best, &mut top, |bar| asked.hardly_less(bar)).unwrap();
+                found += top.into_sorted().iter().filter(|hit| exact.contains(hit)).count();
+                all += 10;
+                scored += outcome.scored;
+                // Less than this is not enough for anything: it gives up, and says so.
+                let goal = Goal { most_scored: 50, ..goal };
+                assert!(walk(&graph, &asked, filter, goal).unwrap().gave_up);
+            }
+            let what = format!("own topic {own_topic}, one in {every}, bridging {bridging}");
+            assert!(found * 100 >= all * 95, "{what}: {found} of {all}");
+            assert!(scored / 60 < 6000, "{what}: {} rows scored a question", scored / 60);
+        }
     }
 }
 

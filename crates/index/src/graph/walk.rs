@@ -53,14 +53,12 @@ pub(crate) struct Goal {
     pub ef: usize,
     /// How many rows may be scored.
     pub most_scored: u32,
-    /// How many of the best are wanted.
-    pub wanted: usize,
 }
 
 /// What the walk found.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// At most `wanted` rows with their scores by codes, best first.
+    /// At most ef rows with their scores by codes, best first.
     pub best: Vec<(i32, u32)>,
     /// How many rows were scored.
     pub scored: u32,
@@ -144,7 +142,7 @@ impl Scratch {
                 }
             }
         }
-        Ok(Outcome { best: self.pool.kept().take(goal.wanted).collect(), scored, gave_up: false })
+        Ok(Outcome { best: self.pool.kept().collect(), scored, gave_up: false })
     }
 
     /// Goes down the upper layers; the row arrived at is the first of `rows`. Returns how many were scored.

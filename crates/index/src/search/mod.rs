@@ -10,8 +10,3 @@ pub use plan::Plan;
 pub(crate) use rescore::rescore;
 pub(crate) use segment::search_segment;
 pub(crate) use top::TopK;
-
-/// How many of the best rows by codes are scored exactly at most, for the best `k` of them.
-pub(crate) fn wanted(k: usize) -> usize {
-    k.saturating_add(24).max(k.saturating_mul(3).min(k.saturating_add(200)))
-}

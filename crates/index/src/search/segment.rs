@@ -5,7 +5,7 @@ use safepassage_error::{Error, Kind, Result};
 
 use super::plan::{self, Plan};
 use super::scan::scan;
-use super::{TopK, rescore, wanted};
+use super::{TopK, rescore};
 use crate::graph::{Bits, Filter, Goal, local_share};
 use crate::segment::Segment;
 
@@ -83,7 +83,7 @@ fn walk<T: Fn(u32) -> u64>(
     };
     // The curves are of the best 10; wider answers need a wider walk.
     let ef = chosen.ef.max(chosen.ef * k / 10);
-    let goal = Goal { ef, most_scored: chosen.most_scored, wanted: wanted(k) };
+    let goal = Goal { ef, most_scored: chosen.most_scored };
     let outcome = crate::graph::walk(graph, &asked, filter, goal)?;
     if outcome.gave_up || outcome.best.len() < k {
         return Ok(None);
