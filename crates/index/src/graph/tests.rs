@@ -166,9 +166,9 @@ fn filtered_walks_keep_to_what_is_visible_and_find_it() {
                 let sees = |row: u32| {
                     let row = order[row as usize] as usize;
                     if own_topic {
-                        row % 20 != i % 20 && (row % 20 + i) % every == 0
+                        row % 20 != i % 20 && (row % 20 + i).is_multiple_of(every)
                     } else {
-                        (row / 20 + i) % every == 0
+                        (row / 20 + i).is_multiple_of(every)
                     }
                 };
                 let mut words = vec![0u64; 6000usize.div_ceil(64)];
