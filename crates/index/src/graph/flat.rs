@@ -13,7 +13,7 @@ use super::pool::MOST_ROWS;
 use crate::blocks::CheckedBytes;
 
 const MAGIC: &[u8; 8] = b"SPGRPH02";
-/// A graph that cannot keep it is not kept itself.
+/// A graph on which no walk reaches it is not kept.
 const LEAST_RECALL: f32 = 0.5;
 
 /// A graph over the rows of one segment.
@@ -71,7 +71,7 @@ impl Graph {
     /// Whether any kind of walk finds most of what is near: on rows without any structure none does, and the scan
     /// answers.
     pub fn is_worth_keeping(&self) -> bool {
-        self.curves.iter().any(|curve| curve.at(LEAST_RECALL).is_some())
+        self.curves.iter().flat_map(|curve| &curve.points).any(|point| point.recall >= LEAST_RECALL)
     }
 
     pub fn rows(&self) -> u32 {
