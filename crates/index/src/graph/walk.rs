@@ -62,7 +62,7 @@ pub(crate) struct Outcome {
     pub best: Vec<(i32, u32)>,
     /// How many rows were scored.
     pub scored: u32,
-    /// Whether it stopped because `most_scored` was reached.
+    /// Whether it is no answer: `most_scored` was reached, or rows were met that are cut off from others.
     pub gave_up: bool,
 }
 
@@ -73,6 +73,8 @@ struct Scratch {
     rows: Vec<u32>,
     scores: Vec<i32>,
     forbidden: Vec<u32>,
+    /// Whether a row was looked behind that has hardly a visible one near, even beyond the forbidden ones.
+    cut_off: bool,
 }
 
 thread_local! {
@@ -105,6 +107,7 @@ impl Scratch {
         self.pool.start(goal.ef);
         self.visited.start(graph.rows());
         self.rows.clear();
+        self.cut_off = false;
         let mut scored = match filter {
             Filter::Bridging(_) => 0,
             _ => self.descend(graph, asked)?,
@@ -142,7 +145,8 @@ impl Scratch {
                 }
             }
         }
-        Ok(Outcome { best: self.pool.kept().collect(), scored, gave_up: false })
+        // Where a row leads to hardly any visible one, even beyond the forbidden, the way to the nearest may be missing.
+        Ok(Outcome { best: self.pool.kept().collect(), scored, gave_up: self.cut_off })
     }
 
     /// Goes down the upper layers; the row arrived at is the first of `rows`. Returns how many were scored.
@@ -226,15 +230,20 @@ impl Scratch {
         for &row in &self.forbidden {
             graph.prefetch(row);
         }
+        let mut reach = visible;
         for &over in &self.forbidden {
-            if !self.visited.meet(over) {
-                continue;
+            let behind = graph.near(over)?;
+            if reach < ENOUGH {
+                reach += behind.iter().filter(|&&row| bits.contains(row)).count();
             }
-            self.visited.meet_all(graph.near(over)?, |row| bits.contains(row), &mut self.rows);
+            if self.visited.meet(over) {
+                self.visited.meet_all(behind, |row| bits.contains(row), &mut self.rows);
+            }
             if self.rows.len() >= MOST_BRIDGED {
-                break;
+                return Ok(());
             }
         }
+        self.cut_off |= reach < ENOUGH;
         Ok(())
     }
 }
