@@ -94,6 +94,11 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// Whether `value` can be kept at all.
+    pub(crate) fn keeps(self, value: f32) -> bool {
+        value.is_finite() && (self == Self::F32 || value.abs() <= 65_504.0)
+    }
+
     /// How far off a kept number can be, as a part of it.
     pub(crate) fn rounding(self) -> f32 {
         match self {

@@ -9,7 +9,7 @@ use safepassage_error::Result;
 use super::TopK;
 use super::rescore::{rescore, score_all};
 use crate::code::{Asked, Int8};
-use crate::graph::Pool;
+use crate::graph::{MOST_ROWS, Pool};
 use crate::segment::Vectors;
 
 /// Up to this many visible rows exact vectors are no slower than codes.
@@ -47,7 +47,7 @@ pub(super) fn scan<T: Fn(u32) -> u64>(
     top: &mut TopK<T>,
 ) -> Result<()> {
     let few = EXACT_UP_TO.max((k as u64).saturating_mul(4));
-    let Some(codes) = codes.filter(|_| visible.len() > few) else {
+    let Some(codes) = codes.filter(|_| visible.len() > few && visible.segment_rows() <= MOST_ROWS) else {
         return batches(visible, |rows| score_all(vectors, question, rows, top));
     };
     let asked = codes.ask(question);

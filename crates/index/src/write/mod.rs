@@ -59,7 +59,7 @@ impl Writer<'_> {
     /// `Invalid` if the vectors are not chunks × dim, or one is zero or not finite; the document is then left out.
     pub fn upsert(&mut self, tenant: &Tenant, document: impl Into<Arc<NewDocument>>) -> Result<()> {
         let mut document: Arc<NewDocument> = document.into();
-        let Settings { dim, metric, .. } = self.base.manifest().settings;
+        let Settings { dim, metric, precision, .. } = self.base.manifest().settings;
         let values = document.vectors.as_slice();
         if values.len() != document.chunks.len() * dim {
             let (got, want) = (values.len(), document.chunks.len());
@@ -74,6 +74,10 @@ impl Writer<'_> {
                     format!("vector {bad} of `{}` is zero or not finite", document.id),
                 ));
             }
+        }
+        if !document.vectors.as_slice().iter().all(|&value| precision.keeps(value)) {
+            let message = format!("a number of `{}` is too large for f16", document.id);
+            return Err(Error::invalid("upsert", message));
         }
         self.pending.insert((tenant.clone(), document.id.clone()), Some(document));
         Ok(())

@@ -162,7 +162,11 @@ impl Int8Asked<'_> {
             Metric::L2 => f32::midpoint(exact, self.squared),
         };
         // One step for the rounded half square of L2, one for rounding here, and the rounding of f32 itself.
-        let rounding = 1e-5 * (self.squared + codes.longest * codes.longest).max(1.0);
+        let mut rounding = 1e-5 * (self.squared + codes.longest * codes.longest).max(1.0);
+        if codes.metric == Metric::L2 {
+            // Half squares are of the rows as they came; rows kept as f16 may be longer or shorter by this much.
+            rounding += codes.longest * codes.longest / 2000.0;
+        }
         ((product - off - rounding) * codes.scale * codes.scale - 2.0).floor() as i32
     }
 }

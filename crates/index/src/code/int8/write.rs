@@ -133,7 +133,7 @@ fn scale<'v>(rows: u32, vector: &impl Fn(u32) -> &'v [f32]) -> f32 {
     let at = (sizes.len() - 1) - (sizes.len() as f64 * BEYOND) as usize;
     let (_, &mut size, _) = sizes.select_nth_unstable_by(at, f32::total_cmp);
     let scale = 127.0 / size;
-    if scale.is_finite() { scale } else { 127.0 }
+    if scale.is_finite() && scale > 0.0 { scale } else { 127.0 }
 }
 
 /// The rows of an [`Int8Writer`] against each other, while a graph is built.
