@@ -191,3 +191,34 @@ fn nothing_and_little_is_visible() {
     assert_eq!(plans, BTreeSet::from([Plan::Scan]));
     assert!(recall > 0.999 && exact == 60);
 }
+
+#[test]
+fn f16_refuses_what_it_cannot_keep_and_rounds_no_answer_away() {
+    let settings = Settings { metric: Metric::L2, precision: Precision::F16, ..Settings::vectors(64) };
+    let storage = Arc::new(MemoryStorage::default());
+    let index = Index::create(storage, settings, &Labels::default(), clock()).unwrap();
+    let mut writer = index.writer().unwrap();
+    let everyone = Acl::new([Principal::Everyone], []);
+    let document = |id: &str, vector: Vec<f32>| {
+        let document = bound(&index, id, 1, &everyone, 1, &mut Numbers(3)).unwrap();
+        NewDocument { vectors: vector.into(), ..document }
+    };
+    let mut large = vec![0.0; 64];
+    large[0] = 1e5;
+    let refused = writer.upsert(&Tenant::default(), document("large", large)).unwrap_err();
+    assert_eq!(refused.kind(), safepassage_error::Kind::Invalid);
+
+    // As f16 the one row is nearer to 0 than all others; as it came it is farther.
+    writer.upsert(&Tenant::default(), document("nearest", vec![1.00048; 64])).unwrap();
+    for i in 0..200 {
+        let mut other = vec![1.0; 64];
+        other[0] = 1.000_976_6;
+        writer.upsert(&Tenant::default(), document(&format!("other-{i}"), other)).unwrap();
+    }
+    writer.commit().unwrap();
+    let (snapshot, visible) = index.visible(&user("eve")).unwrap();
+    let answer = snapshot.search(&visible, &[0.0; 64], 1, 0.9).unwrap();
+    assert!(answer.exact);
+    assert_eq!(snapshot.passages(&answer.hits).unwrap()[0].document, "nearest");
+    index.verify().unwrap();
+}
