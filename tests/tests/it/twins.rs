@@ -35,7 +35,7 @@ fn twin(seed: u64, hidden: u64, query: &[f32], open: usize, most_hidden: usize, 
             .collect();
         let half = most_hidden / 2;
         for n in 0..half + numbers.below(half + 1) {
-            let near: Vec<f32> = query.iter().zip(numbers.vector(DIM)).map(|(q, x)| q + 0.5 * x).collect();
+            let near: Vec<f32> = query.iter().zip(numbers.vector(DIM)).map(|(q, x)| q + 0.1 * x).collect();
             let name = format!("{}{part}-{n}", numbers.pick(&["a", "m", "z"]));
             let denied = numbers.one_in(2).then(|| Principal::user("eve"));
             let allow = if denied.is_some() { Principal::Everyone } else { Principal::group("hr") };
