@@ -20,6 +20,8 @@ use crate::code::Asked;
 const SEEDS: usize = 96;
 /// A node with fewer visible neighbours than this is bridged to those behind the forbidden ones.
 const ENOUGH: usize = 12;
+/// A row that leads to fewer than this in two steps is a sign that the graph does not hold together where it lies.
+const HARDLY_ANY: usize = 4;
 /// How many rows one bridged node may bring.
 const MOST_BRIDGED: usize = 32;
 
@@ -73,8 +75,28 @@ struct Scratch {
     rows: Vec<u32>,
     scores: Vec<i32>,
     forbidden: Vec<u32>,
-    /// Whether a row was looked behind that has hardly a visible one near, even beyond the forbidden ones.
-    cut_off: bool,
+    cut_off: CutOff,
+}
+
+/// How many rows were met that hardly lead to a visible one, even beyond the forbidden ones.
+#[derive(Default)]
+struct CutOff {
+    bridged: u32,
+    few: u32,
+    hardly_any: bool,
+}
+
+impl CutOff {
+    fn saw(&mut self, reach: usize) {
+        self.few += u32::from(reach < ENOUGH);
+        self.hardly_any |= reach < HARDLY_ANY;
+    }
+
+    /// Whether the way to the nearest may be missing. Around a large tight forbidden topic a fifth of the rows lead to
+    /// few and one in forty to hardly any; at the border of ordinary ones, one in twenty to few.
+    fn too_many(&self) -> bool {
+        self.hardly_any || self.few * 8 > self.bridged
+    }
 }
 
 thread_local! {
@@ -107,7 +129,7 @@ impl Scratch {
         self.pool.start(goal.ef);
         self.visited.start(graph.rows());
         self.rows.clear();
-        self.cut_off = false;
+        self.cut_off = CutOff::default();
         let mut scored = match filter {
             Filter::Bridging(_) => 0,
             _ => self.descend(graph, asked)?,
@@ -145,8 +167,7 @@ impl Scratch {
                 }
             }
         }
-        // Where a row leads to hardly any visible one, even beyond the forbidden, the way to the nearest may be missing.
-        Ok(Outcome { best: self.pool.kept().collect(), scored, gave_up: self.cut_off })
+        Ok(Outcome { best: self.pool.kept().collect(), scored, gave_up: self.cut_off.too_many() })
     }
 
     /// Goes down the upper layers; the row arrived at is the first of `rows`. Returns how many were scored.
@@ -218,6 +239,7 @@ impl Scratch {
 
     /// The visible neighbours of `node`, and if they are few, those behind its forbidden ones, nearest first.
     fn bridge(&mut self, graph: &Graph, bits: Bits<'_>, node: u32) -> Result<()> {
+        self.cut_off.bridged += 1;
         let near = graph.near(node)?;
         self.visited.meet_all(near, |row| bits.contains(row), &mut self.rows);
         let links = || near.iter().copied().take_while(|&row| row != NONE);
@@ -243,7 +265,7 @@ impl Scratch {
                 return Ok(());
             }
         }
-        self.cut_off |= reach < ENOUGH;
+        self.cut_off.saw(reach);
         Ok(())
     }
 }
