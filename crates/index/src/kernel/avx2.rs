@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::*;
 
+use super::quantise::{self, Quantised};
 use super::{LINE, Left};
 
 /// How many rows ahead the memory is asked for.
@@ -15,6 +16,15 @@ pub(super) fn available() -> bool {
 pub(super) fn dots(left: &Left, codes: &[i8], rows: &[u32], out: &mut [i32]) {
     // SAFETY: this function is only taken when `available` says so; rows and lengths were checked by the caller.
     unsafe { dots_avx2(left, codes, rows, out) }
+}
+
+pub(super) fn quantise(values: &[f32], scale: f32, out: &mut [i8]) -> Quantised {
+    #[target_feature(enable = "avx2")]
+    fn with_avx2(values: &[f32], scale: f32, out: &mut [i8]) -> Quantised {
+        quantise::quantise(values, scale, out)
+    }
+    // SAFETY: this function is only taken when `available` says so.
+    unsafe { with_avx2(values, scale, out) }
 }
 
 #[target_feature(enable = "avx2")]

@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::*;
 
+use super::quantise::{self, Quantised};
 use super::{LINE, Left};
 
 /// Rows taken together, to hide the latency of each sum and share the loads of the left side.
@@ -19,6 +20,15 @@ pub(super) fn available() -> bool {
 pub(super) fn dots(left: &Left, codes: &[i8], rows: &[u32], out: &mut [i32]) {
     // SAFETY: this function is only taken when `available` says so; rows and lengths were checked by the caller.
     unsafe { dots_vnni(left, codes, rows, out) }
+}
+
+pub(super) fn quantise(values: &[f32], scale: f32, out: &mut [i8]) -> Quantised {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    fn with_avx512(values: &[f32], scale: f32, out: &mut [i8]) -> Quantised {
+        quantise::quantise(values, scale, out)
+    }
+    // SAFETY: this function is only taken when `available` says so.
+    unsafe { with_avx512(values, scale, out) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]

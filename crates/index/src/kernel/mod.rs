@@ -8,10 +8,13 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod quantise;
 
 use std::sync::OnceLock;
 
 use simsimd::SpatialSimilarity;
+
+pub(crate) use quantise::Quantised;
 
 /// Rows of codes are padded with zeros to a multiple of this many bytes: one cache line.
 pub(crate) const LINE: usize = 64;
@@ -30,14 +33,17 @@ impl Left {
         Self { codes: vec![0; stride], sum_128: 0 }
     }
 
-    /// Takes over `codes`, which has the stride of this row.
-    pub fn set(&mut self, codes: &[i8]) {
-        self.set_summed(codes, codes.iter().map(|&c| i32::from(c)).sum());
+    /// Makes it the codes of `values`, which have not more numbers than the stride.
+    pub fn quantise(&mut self, kernel: Kernel, values: &[f32], scale: f32) -> Quantised {
+        let made = kernel.quantise(values, scale, &mut self.codes);
+        self.codes[values.len()..].fill(0);
+        self.sum_128 = 128 * made.sum;
+        made
     }
 
-    /// As [`Left::set`], with the sum of the codes known.
+    /// Takes over `codes`, which has the stride of this row, with the sum of its codes.
     #[inline]
-    pub fn set_summed(&mut self, codes: &[i8], sum: i32) {
+    pub fn set(&mut self, codes: &[i8], sum: i32) {
         self.codes.copy_from_slice(codes);
         self.sum_128 = 128 * sum;
     }
@@ -46,12 +52,16 @@ impl Left {
 /// Products of one row with many others.
 type Dots = fn(&Left, &[i8], &[u32], &mut [i32]);
 
-/// The fastest int8 kernel of this machine.
+/// Makes codes of a vector.
+type Quantise = fn(&[f32], f32, &mut [i8]) -> Quantised;
+
+/// The fastest int8 kernels of this machine.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kernel {
     #[cfg_attr(not(test), expect(dead_code, reason = "tests tell which kernel failed"))]
     name: &'static str,
     dots: Dots,
+    quantise: Quantise,
 }
 
 impl Kernel {
@@ -67,13 +77,13 @@ impl Kernel {
         #[cfg(target_arch = "x86_64")]
         {
             if avx512::available() {
-                all.push(Self { name: "avx512-vnni", dots: avx512::dots });
+                all.push(Self { name: "avx512-vnni", dots: avx512::dots, quantise: avx512::quantise });
             }
             if avx2::available() {
-                all.push(Self { name: "avx2", dots: avx2::dots });
+                all.push(Self { name: "avx2", dots: avx2::dots, quantise: avx2::quantise });
             }
         }
-        all.push(Self { name: "simsimd", dots: dots_simsimd });
+        all.push(Self { name: "simsimd", dots: dots_simsimd, quantise: quantise::quantise });
         all
     }
 
@@ -86,6 +96,15 @@ impl Kernel {
         let count = codes.len() / left.codes.len().max(1);
         assert!(rows.len() == out.len() && rows.iter().all(|&row| (row as usize) < count), "a row beyond the codes");
         (self.dots)(left, codes, rows, out);
+    }
+
+    /// Puts `values` times `scale`, rounded and cut off at ±127, into the first of `out`; values are finite.
+    ///
+    /// # Panics
+    /// If `out` is shorter than `values`.
+    #[inline]
+    pub fn quantise(self, values: &[f32], scale: f32, out: &mut [i8]) -> Quantised {
+        (self.quantise)(values, scale, out)
     }
 }
 
@@ -138,12 +157,21 @@ pub(crate) fn is_unit(vector: &[f32]) -> bool {
     (dot(vector, vector) - 1.0).abs() < 1e-6
 }
 
-/// Scales `vector` to unit norm in place; `false` (and no change) if it is zero or not finite.
+/// Scales `vector` to unit norm in place, if it is not; `false` (and no change) if it is zero or not finite.
 pub(crate) fn normalise(vector: &mut [f32]) -> bool {
-    let norm = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    if is_unit(vector) {
+        return true;
+    }
+    // Four sums side by side.
+    let mut sums = [0.0f64; 4];
+    for part in vector.chunks(4) {
+        part.iter().zip(&mut sums).for_each(|(x, sum)| *sum += f64::from(*x).powi(2));
+    }
+    let norm = sums.iter().sum::<f64>().sqrt();
     let usable = norm.is_finite() && norm > 1e-30;
     if usable {
-        vector.iter_mut().for_each(|x| *x = (f64::from(*x) / norm) as f32);
+        let inverse = 1.0 / norm;
+        vector.iter_mut().for_each(|x| *x = (f64::from(*x) * inverse) as f32);
     }
     usable
 }
@@ -157,6 +185,10 @@ mod tests {
         let mut padded = codes.to_vec();
         padded.resize(codes.len().next_multiple_of(LINE), 0);
         padded
+    }
+
+    fn sum(codes: &[i8]) -> i32 {
+        codes.iter().map(|&code| i32::from(code)).sum()
     }
 
     proptest! {
@@ -182,11 +214,34 @@ mod tests {
             let mut left = Left::with_stride(rows[0].len());
             for kernel in Kernel::all() {
                 for row in &rows {
-                    left.set(row);
+                    left.set(row, sum(row));
                     let mut out = vec![0; asked.len()];
                     kernel.dots(&left, &flat, &asked, &mut out);
                     let right: Vec<i32> = asked.iter().map(|&r| dot_i8_scalar(row, &rows[r as usize])).collect();
                     prop_assert_eq!(&out, &right, "{}", kernel.name);
+                }
+            }
+        }
+
+        #[test]
+        fn every_kernel_quantises_as_the_definition_says(
+            values in proptest::collection::vec(-3f32..3.0, 1..200),
+            scale in 1f32..90.0,
+        ) {
+            let codes: Vec<i8> = values.iter().map(|x| (x * scale).clamp(-127.0, 127.0).round_ties_even() as i8).collect();
+            let length = |squares: f64| squares.sqrt();
+            let decoded: Vec<f64> = codes.iter().map(|&code| f64::from(code) / f64::from(scale)).collect();
+            let kept = length(decoded.iter().map(|x| x * x).sum());
+            let missed = length(values.iter().zip(&decoded).map(|(x, y)| (f64::from(*x) - y).powi(2)).sum());
+            for kernel in Kernel::all() {
+                let mut out = vec![99; values.len() + 3];
+                let made = kernel.quantise(&values, scale, &mut out);
+                prop_assert_eq!(&out[..values.len()], &codes, "{}", kernel.name);
+                prop_assert_eq!(&out[values.len()..], &[99; 3]);
+                prop_assert_eq!(made.sum, sum(&codes));
+                for (bound, length) in [(made.missed, missed), (made.kept, kept)] {
+                    let bound = f64::from(bound);
+                    prop_assert!(bound >= length && bound <= length * 1.0003 + 1e-5, "{} {bound} {length}", kernel.name);
                 }
             }
         }
@@ -197,7 +252,7 @@ mod tests {
         for dim in [64, 384, 4096, 65_536] {
             for (a, b) in [(-128, -128), (-128, 127), (127, 127)] {
                 let mut left = Left::with_stride(dim);
-                left.set(&vec![a; dim]);
+                left.set(&vec![a; dim], i32::from(a) * dim as i32);
                 let right = vec![b; dim];
                 for kernel in Kernel::all() {
                     let mut out = [0];

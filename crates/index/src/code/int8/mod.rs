@@ -18,7 +18,7 @@ pub(crate) use write::{Between, Int8Writer};
 
 use super::Asked;
 use crate::blocks::CheckedBytes;
-use crate::kernel::{Kernel, LINE, Left, dot};
+use crate::kernel::{Kernel, LINE, Left, Quantised, dot};
 use crate::manifest::Metric;
 
 const MAGIC: &[u8; 8] = b"SPINT801";
@@ -40,31 +40,6 @@ pub(crate) struct Int8 {
 
 fn stride(dim: usize) -> usize {
     dim.next_multiple_of(LINE)
-}
-
-fn quantise(values: &[f32], scale: f32, out: &mut [i8]) {
-    for (code, value) in out.iter_mut().zip(values) {
-        // Adding and taking off 1.5 × 2^23 rounds to the nearest whole number, without a call on machines without SSE4.
-        const ROUND: f32 = 12_582_912.0;
-        *code = ((value * scale).clamp(-127.0, 127.0) + ROUND - ROUND) as i8;
-    }
-}
-
-/// The length of what `codes` leave out of `values`, and of what they keep.
-fn lengths(values: &[f32], codes: &[i8], scale: f32) -> (f32, f32) {
-    // Sums in eight parts, so that they can be made side by side.
-    let (mut missed, mut kept) = ([0.0f32; 8], [0.0f32; 8]);
-    let step = 1.0 / scale;
-    for (values, codes) in values.chunks(8).zip(codes.chunks(8)) {
-        for (i, (value, code)) in values.iter().zip(codes).enumerate() {
-            let decoded = f32::from(*code) * step;
-            missed[i] += (value - decoded) * (value - decoded);
-            kept[i] += decoded * decoded;
-        }
-    }
-    // Upwards, whatever was rounded.
-    let length = |parts: [f32; 8]| parts.iter().sum::<f32>().sqrt() * 1.0001 + 1e-7;
-    (length(missed), length(kept))
 }
 
 impl Int8 {
@@ -108,11 +83,8 @@ impl Int8 {
 
     /// Puts `query` (dim numbers) as a question.
     pub fn ask(&self, query: &[f32]) -> Int8Asked<'_> {
-        let mut codes = vec![0; self.stride];
-        quantise(query, self.scale, &mut codes);
         let mut left = Left::with_stride(self.stride);
-        left.set(&codes);
-        let (missed, kept) = lengths(query, &codes, self.scale);
+        let Quantised { missed, kept, .. } = left.quantise(self.kernel, query, self.scale);
         let squared = if self.metric == Metric::L2 { dot(query, query) } else { 0.0 };
         Int8Asked { codes: self, left, off: missed * self.longest + kept * self.error, squared }
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{MAGIC, lengths, quantise, stride};
-use crate::kernel::{Kernel, LINE, Left};
+use super::{MAGIC, stride};
+use crate::kernel::{Kernel, LINE, Left, Quantised};
 use crate::manifest::{Metric, Precision};
 
 /// The share of numbers that may be cut off.
@@ -54,12 +54,11 @@ impl Int8Writer {
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut lines);
         bytes[..8].copy_from_slice(MAGIC);
         let (head, biases) = bytes.split_at_mut(codes);
-        let mut sums = vec![0; rows as usize];
+        let (mut sums, kernel) = (vec![0; rows as usize], Kernel::get());
         let coded = head[LINE..].par_chunks_exact_mut(stride).zip(&mut sums).zip(0..rows).map(|((out, sum), row)| {
             let out: &mut [i8] = bytemuck::cast_slice_mut(out);
-            quantise(vector(row), scale, out);
-            *sum = out.iter().map(|&code| i32::from(code)).sum();
-            let (missed, kept) = lengths(vector(row), out, scale);
+            let Quantised { missed, kept, sum: codes } = kernel.quantise(vector(row), scale, out);
+            *sum = codes;
             (missed + (kept + missed) * precision.rounding(), kept + missed)
         });
         let (error, longest) = coded.reduce(|| (0.0, 0.0), |a, b| (f32::max(a.0, b.0), f32::max(a.1, b.1)));
@@ -164,7 +163,7 @@ impl Between<'_> {
     /// Makes `row` the left side.
     pub fn set(&self, left: &mut Left, row: u32) {
         let stride = stride(self.writer.dim);
-        left.set_summed(&self.codes[row as usize * stride..][..stride], self.writer.sums[row as usize]);
+        left.set(&self.codes[row as usize * stride..][..stride], self.writer.sums[row as usize]);
     }
 
     /// How alike `of` (in `left`) and each of `rows` are: the same either way round.
