@@ -22,6 +22,9 @@ const REMEMBERED_BYTES_AT_LEAST: usize = 1 << 20;
 /// So many changed documents are looked up one by one; of more, up to a sixteenth of the segment.
 const FEW_CHANGED: usize = 16;
 
+/// So many documents are worth a thread when all are looked up.
+const DOCUMENTS_PER_THREAD: usize = 1 << 16;
+
 /// Stands where a document has an effective ACL of its own, which is not in the plane's table.
 const OWN: u32 = u32::MAX - 1;
 
@@ -64,6 +67,11 @@ impl SegmentAccess {
     #[must_use]
     pub fn column(&self) -> &Column {
         &self.column
+    }
+
+    /// Looks up what every document permits at the plane's epoch, so that the first search need not.
+    pub fn prepare(&self, plane: &AccessPlane) {
+        drop(self.resolved_at(plane));
     }
 
     /// The rows of this segment that `permitted` opens. Remembered by (identity digest, epoch); cold it costs one pass
@@ -160,11 +168,32 @@ impl SegmentAccess {
                 }
             }
         } else {
-            resolved.own.clear();
-            let (own, documents) = (&mut resolved.own, self.column.documents() as u32);
-            resolved.effective = (0..documents).map(|i| self.look_up(permissions, own, i)).collect();
+            (resolved.effective, resolved.own) = self.look_up_all(permissions);
         }
         resolved.epoch = Some(plane.epoch());
+    }
+
+    /// As [`SegmentAccess::look_up`] of every document. It waits for memory, so a large segment is shared among threads;
+    /// not those of a pool, which might take on a search that waits for this.
+    fn look_up_all(&self, permissions: Permissions<'_>) -> (Vec<u32>, HashMap<u32, Effective>) {
+        let documents = self.column.documents();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(documents / DOCUMENTS_PER_THREAD);
+        let part = documents.div_ceil(threads.max(1)).max(1);
+        let mut effective = vec![NOBODY; documents];
+        let look_up = |(first, part): (u32, &mut [u32])| {
+            let mut own = HashMap::new();
+            (first..).zip(part).for_each(|(i, effective)| *effective = self.look_up(permissions, &mut own, i));
+            own
+        };
+        let mut parts = (0..).step_by(part).zip(effective.chunks_mut(part));
+        let own = std::thread::scope(|scope| {
+            let here = parts.next();
+            let others: Vec<_> = parts.map(|part| scope.spawn(move || look_up(part))).collect();
+            let mut own = here.map(look_up).unwrap_or_default();
+            others.into_iter().for_each(|thread| own.extend(thread.join().expect("a look-up does not panic")));
+            own
+        });
+        (effective, own)
     }
 
     fn look_up(&self, permissions: Permissions<'_>, own: &mut HashMap<u32, Effective>, i: u32) -> u32 {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use safepassage_access::{AccessEvent, AccessPlane};
 use safepassage_error::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use crate::seal;
 use crate::storage::Storage;
@@ -105,12 +105,12 @@ fn path(epoch: u64, columns: bool) -> String {
 }
 
 fn header(format: u32, epoch: u64, columns: &[u8]) -> [u8; HEADER] {
-    let seed = xxh3_64_with_seed(&epoch.to_le_bytes(), u64::from(format));
+    let seed = XxHash3_64::oneshot_with_seed(u64::from(format), &epoch.to_le_bytes());
     let mut header = [0; HEADER];
     header[..8].copy_from_slice(MAGIC);
     header[8..12].copy_from_slice(&format.to_le_bytes());
     header[12..20].copy_from_slice(&epoch.to_le_bytes());
-    header[20..].copy_from_slice(&xxh3_64_with_seed(columns, seed).to_le_bytes());
+    header[20..].copy_from_slice(&XxHash3_64::oneshot_with_seed(seed, columns).to_le_bytes());
     header
 }
 

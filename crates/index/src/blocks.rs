@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use bytes::Bytes;
 use safepassage_error::{Error, Result};
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 /// log2 of the bytes per block.
 const BLOCK: u32 = 12;
@@ -68,7 +68,7 @@ impl FileSums<'_> {
             let room = (1usize << BLOCK) - self.block.len();
             let (now, later) = bytes.split_at(room.min(bytes.len()));
             if self.block.is_empty() && now.len() == 1 << BLOCK {
-                self.sums.bytes.extend_from_slice(&xxh3_64(now).to_le_bytes());
+                self.sums.bytes.extend_from_slice(&XxHash3_64::oneshot(now).to_le_bytes());
             } else {
                 self.block.extend_from_slice(now);
                 if self.block.len() == 1 << BLOCK {
@@ -80,7 +80,7 @@ impl FileSums<'_> {
     }
 
     fn close(&mut self) {
-        self.sums.bytes.extend_from_slice(&xxh3_64(&self.block).to_le_bytes());
+        self.sums.bytes.extend_from_slice(&XxHash3_64::oneshot(&self.block).to_le_bytes());
         self.block.clear();
     }
 
@@ -228,7 +228,7 @@ impl CheckedBytes {
         let sum = checks.sums.get(block * 8..block * 8 + 8).ok_or_else(|| self.beyond())?;
         let from = block << checks.block;
         let bytes = &self.bytes[from..(from + (1 << checks.block)).min(self.bytes.len())];
-        if xxh3_64(bytes).to_le_bytes() != *sum {
+        if XxHash3_64::oneshot(bytes).to_le_bytes() != *sum {
             let error = Error::corrupted("read segment file", "a block is not what was written");
             return Err(error.with("path", &checks.path).with("offset", from));
         }

@@ -103,14 +103,24 @@ impl Index {
     /// # Errors
     /// `NotFound` if there is no index; `Corrupted`, also if the access log is an older copy than the content.
     pub fn open(storage: Arc<dyn Storage>, clock: Clock) -> Result<Self> {
-        let snapshot = open_newest(&*storage, None)?;
-        let access = AccessLog::open(&*storage)?;
+        // Each checks megabytes of a large index: side by side.
+        let (snapshot, access) = std::thread::scope(|scope| {
+            let access = scope.spawn(|| AccessLog::open(&*storage));
+            (open_newest(&*storage, None), access.join())
+        });
+        let snapshot = snapshot?;
+        let access = access.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        if access.plane().epoch() < snapshot.manifest().acl_epoch {
+            // It was opened before somebody published what was opened here.
+            access.refresh(&*storage)?;
+        }
         if access.plane().epoch() < snapshot.manifest().acl_epoch {
             return Err(Error::corrupted(
                 "open index",
                 "the access log ends before the content was published: it is an old copy; restore the newest one",
             ));
         }
+        snapshot.prepare(&access.plane());
         Ok(Self {
             storage,
             access,

@@ -7,7 +7,7 @@
 use safepassage_error::{Error, Kind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use crate::storage::Storage;
 
@@ -17,7 +17,7 @@ pub(crate) const FORMAT: u32 = 2;
 fn header(kind: &str, format: u32, body: &[u8]) -> String {
     format!(
         "{{\"safepassage\":\"{kind}\",\"format\":{format},\"xxh3\":\"{:016x}\"}}\n",
-        xxh3_64_with_seed(body, u64::from(format))
+        XxHash3_64::oneshot_with_seed(u64::from(format), body)
     )
 }
 

@@ -61,6 +61,8 @@ const SECTIONS: usize = Section::Revoked as usize + 1;
 pub(super) struct Stored {
     columns: Columns,
     len: u32,
+    /// Whether document i has binding i and no other, as after a first load.
+    one_binding_each: bool,
     tenants: Vec<Tenant>,
     revoked: BTreeMap<u32, BTreeSet<u32>>,
 }
@@ -68,7 +70,8 @@ pub(super) struct Stored {
 /// What many lookups of permissions need, found once.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Newest<'a> {
-    binding_ends: Numbers<'a>,
+    /// `None` if document i has binding i and no other: one look less into memory.
+    binding_ends: Option<Numbers<'a>>,
     versions: &'a [[u8; 16]],
     effective: Numbers<'a>,
 }
@@ -77,11 +80,11 @@ impl Newest<'_> {
     /// The newest version of document `i` and the effective ACL of its rows; `None` if nothing was stated.
     #[inline]
     pub fn of(&self, i: u32) -> Option<(Version, u32)> {
-        let range = self.binding_ends.range(i as usize)?;
-        if range.is_empty() {
-            return None;
-        }
-        let version = Version(u128::from_le_bytes(*self.versions.get(range.end - 1)?));
+        let newest = match self.binding_ends {
+            None => i as usize,
+            Some(ends) => ends.range(i as usize).filter(|range| !range.is_empty())?.end - 1,
+        };
+        let version = Version(u128::from_le_bytes(*self.versions.get(newest)?));
         Some((version, self.effective.get(i as usize)?))
     }
 }
@@ -102,7 +105,7 @@ impl Stored {
 
     pub fn newest(&self) -> Newest<'_> {
         Newest {
-            binding_ends: self.numbers(Section::BindingEnds),
+            binding_ends: (!self.one_binding_each).then(|| self.numbers(Section::BindingEnds)),
             versions: self.columns.bytes(Section::Versions as usize).as_chunks().0,
             effective: self.numbers(Section::EffectiveOf),
         }
@@ -280,5 +283,6 @@ pub(super) fn read(bytes: SharedBytes) -> Result<(Labels, AclTable, Stored)> {
         revoked.entry(document).or_default().insert(principal);
     }
     let len = u32::try_from(documents).map_err(|_| corrupted("too many documents"))?;
-    Ok((labels, table, Stored { columns, len, tenants, revoked }))
+    let one_binding_each = numbers(BindingEnds).iter().zip(1..).all(|(end, i)| end == i);
+    Ok((labels, table, Stored { columns, len, one_binding_each, tenants, revoked }))
 }

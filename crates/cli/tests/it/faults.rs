@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use safepassage_index::storage::{LocalStorage, Storage};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use crate::model;
 use crate::program::{Said, Scratch, copy, fixtures};
@@ -44,7 +44,7 @@ fn a_newer_format_is_named_and_not_guessed_at() {
         let (line, body) = text.split_once('\n').unwrap();
         let kind = if path.starts_with("manifest") { "manifest" } else { "access" };
         assert!(line.contains(&format!("\"{kind}\"")));
-        let sum = xxh3_64_with_seed(body.as_bytes(), 3);
+        let sum = XxHash3_64::oneshot_with_seed(3, body.as_bytes());
         let newer = format!("{{\"safepassage\":\"{kind}\",\"format\":3,\"xxh3\":\"{sum:016x}\"}}\n{body}");
         fs::remove_file(&file).unwrap();
         fs::write(&file, newer).unwrap();

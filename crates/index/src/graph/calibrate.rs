@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 use safepassage_error::Result;
 use safepassage_error::system::Stopwatch;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use super::curve::{Curve, Kind, Point};
 use super::walk::{Bits, Filter, Goal, walk};
@@ -53,7 +53,7 @@ struct Question {
 
 impl Question {
     fn new(i: u32, rows: &impl Rows, n: u32, unit: bool) -> Result<Self> {
-        let pick = |seed| (xxh3_64_with_seed(&i.to_le_bytes(), seed) % u64::from(n)) as u32;
+        let pick = |seed| (XxHash3_64::oneshot_with_seed(seed, &i.to_le_bytes()) % u64::from(n)) as u32;
         let absent = [pick(1), pick(2)];
         let (a, b) = (rows.row(absent[0])?, rows.row(absent[1])?);
         let mut vector: Vec<f32> = a.iter().zip(&*b).map(|(x, y)| 0.75 * x + 0.25 * y).collect();
@@ -81,7 +81,7 @@ impl Question {
 /// Which topic each row is of: that of the nearest of a few rows.
 fn topics(between: &Between<'_>, n: u32) -> Vec<u8> {
     let pivots: Vec<u32> =
-        (0..TOPICS).map(|i| (xxh3_64_with_seed(&i.to_le_bytes(), 3) % u64::from(n)) as u32).collect();
+        (0..TOPICS).map(|i| (XxHash3_64::oneshot_with_seed(3, &i.to_le_bytes()) % u64::from(n)) as u32).collect();
     let nearest = |(left, scores): &mut (kernel::Left, Vec<i32>), row| {
         between.set(left, row);
         between.scores(left, row, &pivots, scores);
@@ -97,14 +97,14 @@ fn visible(i: u32, kind: Kind, topics: &[u8], own: u8) -> Vec<u64> {
     let mut set = |row: usize| words[row / 64] |= 1 << (row % 64);
     if !kind.own_topic {
         let limit = (f64::from(kind.share) * u64::MAX as f64) as u64;
-        let draws = |row: &usize| xxh3_64_with_seed(&(*row as u32).to_le_bytes(), u64::from(i) + 4) < limit;
+        let draws = |row: &usize| XxHash3_64::oneshot_with_seed(u64::from(i) + 4, &(*row as u32).to_le_bytes()) < limit;
         (0..n).filter(draws).for_each(&mut set);
         return words;
     }
     let mut sizes = [0usize; TOPICS as usize];
     topics.iter().for_each(|&topic| sizes[usize::from(topic)] += 1);
     let mut order: Vec<u8> = (0..TOPICS as u8).filter(|&topic| topic != own).collect();
-    order.sort_by_key(|&topic| xxh3_64_with_seed(&[topic], u64::from(i) + 5));
+    order.sort_by_key(|&topic| XxHash3_64::oneshot_with_seed(u64::from(i) + 5, &[topic]));
     let mut seen = [false; TOPICS as usize];
     let mut total = 0;
     for topic in order {

@@ -106,7 +106,7 @@ struct Build<'a> {
 
 /// The layer that `row` reaches: a geometric distribution of base m, the same for the same seed.
 fn level(row: u32, seed: u64, m: usize) -> usize {
-    let hash = xxhash_rust::xxh3::xxh3_64_with_seed(&row.to_le_bytes(), seed);
+    let hash = twox_hash::XxHash3_64::oneshot_with_seed(seed, &row.to_le_bytes());
     let uniform = ((hash >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
     (-uniform.ln() / (m as f64).ln()) as usize
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use safepassage_access::Tenant;
 use safepassage_error::{Error, Result};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::vectors::{NewRows, stored};
 use super::{
@@ -22,7 +22,7 @@ use crate::storage::Storage;
 
 /// The checksum of a small file, as manifests hold it.
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    format!("{:016x}", xxh3_64(bytes))
+    format!("{:016x}", XxHash3_64::oneshot(bytes))
 }
 
 /// Writes the files of one segment and takes their sums.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 use safepassage_access::{AccessPlane, DocumentNumber, Permitted, Tenant, Version};
 use safepassage_error::{Error, Result};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 pub use self::answer::{Answer, Hit, HitLabels, VisibleRows};
 use crate::graph::Rows;
@@ -76,7 +76,7 @@ impl Snapshot {
             let dead = read_tombstones(storage, entry)?;
             let column = segment.access.column();
             let dead_rows = dead.iter().flat_map(|i| column.rows_of(i as usize)).collect();
-            let key = xxh3_64(format!("{} {}", entry.id, entry.digest).as_bytes());
+            let key = XxHash3_64::oneshot(format!("{} {}", entry.id, entry.digest).as_bytes());
             segments.push(LiveSegment { segment, entry: entry.clone(), dead, dead_rows, key });
         }
         Ok(Self { manifest, segments })
@@ -173,6 +173,11 @@ impl Snapshot {
         })?;
         all.iter_mut().zip(vectors).for_each(|(document, vectors)| document.vectors = vectors.into());
         Ok(all.into_iter().zip(0..).filter(|(_, i)| !live.dead.contains(*i)).map(|(document, _)| document).collect())
+    }
+
+    /// Looks up what every document permits, so that the first search need not.
+    pub(crate) fn prepare(&self, plane: &AccessPlane) {
+        self.segments.iter().for_each(|live| live.segment.access.prepare(plane));
     }
 
     /// The rows that `permitted` opens, without the dead.
