@@ -87,3 +87,20 @@ fn another_tenant_sees_as_many_rows_as_there_are_and_none_of_them() {
     let permitted = plane.permitted(&stranger, Timestamp(0)).unwrap();
     check(&segment.visible(&plane, &permitted).unwrap(), &RoaringBitmap::new());
 }
+
+#[test]
+fn a_segment_large_enough_for_several_threads_is_looked_up_as_any_other() {
+    let (documents, users) = (150_001, 7);
+    let (plane, _) = segment(users, &vec![1; documents as usize]);
+    // Rows of a version that nobody named need every ACL ever stated: here the one there is.
+    let versions = (0..documents).map(|n| Version(if n % 1_000 == 0 { 9 } else { 1 })).collect();
+    let numbers = (0..documents).map(DocumentNumber).collect();
+    let column = Column::new(Tenant::default(), numbers, versions, (0..=documents).collect()).unwrap();
+    let segment = SegmentAccess::new(column);
+    segment.prepare(&plane);
+    for user in 0..users {
+        let want: Vec<u32> = (user..documents).step_by(users as usize).collect();
+        assert_eq!(seen(&plane, &segment, user).list(), want, "user {user}");
+    }
+    assert!(seen(&plane, &segment, users).is_empty());
+}
