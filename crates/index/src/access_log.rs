@@ -132,6 +132,8 @@ impl AccessLog {
                 Err(error) if error.kind() == Kind::Conflict => {}
                 Err(error) => return Err(error),
                 Ok(()) => {
+                    // It is read back: two copies of many events would be much memory.
+                    drop(batch);
                     self.refresh(storage)?;
                     return Ok(epoch + 1);
                 }

@@ -16,7 +16,7 @@ use crate::asker::Asker;
 use crate::graph::GraphSettings;
 use crate::manifest::{Manifest, Settings};
 use crate::snapshot::{Snapshot, VisibleRows};
-use crate::storage::{Lease, Storage};
+use crate::storage::{Lease, Scratch, Storage};
 use crate::write::Background;
 
 /// The most numbers a vector may have.
@@ -126,6 +126,14 @@ impl Index {
     pub fn with_graph_settings(mut self, graph: GraphSettings) -> Self {
         self.graph = graph;
         self
+    }
+
+    /// Room beside this index for what need not stay in memory; `None` if there is none.
+    ///
+    /// # Errors
+    /// `Unavailable` if a file cannot be made.
+    pub fn scratch(&self) -> Result<Option<Arc<dyn Scratch>>> {
+        self.storage.scratch()
     }
 
     pub(crate) fn storage(&self) -> &dyn Storage {

@@ -6,6 +6,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use safepassage_error::{Error, Result};
 
+use super::SharedVectors;
 use crate::blocks::CheckedBytes;
 use crate::graph::Rows;
 use crate::kernel;
@@ -100,16 +101,26 @@ impl Rows for Vectors {
 
 /// The rows of documents on their way into a segment.
 pub(crate) struct NewRows<'a> {
-    pub rows: Vec<&'a [f32]>,
-    pub metric: Metric,
+    /// The vectors that each row is part of, and where it begins there.
+    rows: Vec<(&'a SharedVectors, usize)>,
+    dim: usize,
+    metric: Metric,
+}
+
+impl<'a> NewRows<'a> {
+    pub fn new(vectors: impl Iterator<Item = &'a SharedVectors>, dim: usize, metric: Metric) -> Self {
+        let rows_of = |vectors: &'a SharedVectors| (0..vectors.len() / dim).map(move |row| (vectors, row * dim));
+        Self { rows: vectors.flat_map(rows_of).collect(), dim, metric }
+    }
 }
 
 impl Rows for NewRows<'_> {
     fn row(&self, row: u32) -> Result<Cow<'_, [f32]>> {
-        Ok(Cow::Borrowed(self.rows[row as usize]))
+        let (vectors, from) = self.rows[row as usize];
+        vectors.part(from..from + self.dim)
     }
 
     fn score(&self, row: u32, question: &[f32]) -> Result<f32> {
-        Ok(score(self.metric, self.rows[row as usize], question))
+        Ok(score(self.metric, &self.row(row)?, question))
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::blocks::{Sums, SumsWriter};
 use crate::code::Int8Writer;
-use crate::graph::{self, Graph, GraphSettings, MOST_ROWS};
+use crate::graph::{self, Graph, GraphSettings, MOST_ROWS, Rows};
 use crate::manifest::{SegmentEntry, Settings};
 use crate::seal;
 use crate::storage::Storage;
@@ -74,7 +74,7 @@ pub(crate) fn write(
     if let Some(pair) = new.windows(2).find(|pair| pair[0].id == pair[1].id) {
         return Err(Error::invalid("write segment", format!("the document `{}` is given twice", pair[0].id)));
     }
-    if let Some(bad) = new.iter().find(|d| d.vectors.as_slice().len() != d.chunks.len() * dim) {
+    if let Some(bad) = new.iter().find(|d| d.vectors.len() != d.chunks.len() * dim) {
         return Err(Error::invalid("write segment", format!("the vectors of `{}` are not chunks × {dim}", bad.id)));
     }
     let rows: usize = new.iter().map(|d| d.chunks.len()).sum();
@@ -92,8 +92,10 @@ pub(crate) fn write(
         files.put_bytes(LAYERS, &graph.encode_layers())?;
     }
     files.put(VECTORS, &mut |out| {
-        let mut vectors = new.iter().flat_map(|d| d.vectors.as_slice().chunks_exact(dim));
-        vectors.try_for_each(|vector| out(&stored(vector, settings.precision)))
+        new.iter().try_for_each(|d| {
+            let numbers = d.vectors.numbers().map_err(std::io::Error::other)?;
+            numbers.chunks_exact(dim).try_for_each(|vector| out(&stored(vector, settings.precision)))
+        })
     })?;
     files.put_bytes(CHUNKS, &chunks::encode(&new)?)?;
 
@@ -114,10 +116,6 @@ pub(crate) fn write(
     Ok(SegmentEntry { id: header.id, tenant: header.tenant, documents, rows, digest: digest(&bytes), tombstones: None })
 }
 
-fn vectors_of<'d>(new: &[&'d NewDocument], dim: usize) -> Vec<&'d [f32]> {
-    new.iter().flat_map(|d| d.vectors.as_slice().chunks_exact(dim)).collect()
-}
-
 /// The codes of the rows, and a graph if there are enough of them; the documents are put into the order in which the
 /// graph has neighbours lie near each other.
 fn index(
@@ -127,8 +125,8 @@ fn index(
     graph: &GraphSettings,
 ) -> Result<(Arc<Int8Writer>, Option<Graph>)> {
     let Settings { dim, metric, precision, .. } = *settings;
-    let vectors = vectors_of(new, dim);
-    let mut codes = Int8Writer::new(rows, dim, metric, precision, |row| vectors[row as usize]);
+    let vectors = NewRows::new(new.iter().map(|d| &d.vectors), dim, metric);
+    let mut codes = Int8Writer::new(rows, dim, metric, precision, |row| vectors.row(row))?;
     drop(vectors);
     if rows < graph.from_rows.max(2) || rows > MOST_ROWS {
         return Ok((Arc::new(codes), None));
@@ -137,7 +135,7 @@ fn index(
     let order = reorder(new, &built.order);
     codes.reorder(&order, metric);
     let codes = Arc::new(codes);
-    let rows = NewRows { rows: vectors_of(new, dim), metric };
+    let rows = NewRows::new(new.iter().map(|d| &d.vectors), dim, metric);
     let graph = built.finish(&order, &codes, metric, &rows)?;
     Ok((codes, Some(graph).filter(Graph::is_worth_keeping)))
 }

@@ -152,7 +152,7 @@ impl Snapshot {
             .map(|i| {
                 let (number, version) = column.document(i);
                 let (id, source) =
-                    (live.segment.documents.id(i).to_owned(), live.segment.documents.source(i).to_owned());
+                    (live.segment.documents.id(i).to_owned(), live.segment.documents.source(i).to_owned().into());
                 let (chunks, vectors) = (Vec::new(), SharedVectors::default());
                 NewDocument { number, version, id, source, title: None, uri: None, metadata: None, chunks, vectors }
             })
