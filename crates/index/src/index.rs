@@ -222,7 +222,8 @@ impl Index {
     /// that starts after it returns, in every process. Writes no chunk and no vector.
     ///
     /// # Errors
-    /// What `propose` fails with; `Unavailable` if they cannot be written.
+    /// What `propose` fails with; `Invalid`, and nothing is written, for a principal without a name; `Unavailable` if they
+    /// cannot be written.
     pub fn commit_access(&self, propose: &mut dyn FnMut(&AccessPlane) -> Result<Vec<AccessEvent>>) -> Result<u64> {
         self.access.commit(&*self.storage, propose)
     }

@@ -58,6 +58,7 @@ impl Rules {
             return refused("an id is empty or has control characters".into());
         }
         self.rank(document.label.as_deref())?;
+        document.acl.as_ref().map_or(Ok(()), Acl::check)?;
         match (&document.vector, &document.text) {
             (Some(vector), _) => {
                 let values = vector.numbers()?;
