@@ -294,7 +294,9 @@ impl Build<'_> {
             for ((links, scores), count) in nodes.zip(&layer.counts) {
                 let count = count.load(Ordering::Relaxed) as usize;
                 sorted.clear();
-                sorted.extend(scores[..count].iter().map(|score| score.load(Ordering::Relaxed)).zip(links.iter().copied()));
+                sorted.extend(
+                    scores[..count].iter().map(|score| score.load(Ordering::Relaxed)).zip(links.iter().copied()),
+                );
                 sorted.sort_unstable_by_key(|&(score, node)| (std::cmp::Reverse(score), node));
                 links.fill(NONE);
                 links.iter_mut().zip(&sorted).for_each(|(link, &(_, node))| *link = node);

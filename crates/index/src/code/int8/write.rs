@@ -107,7 +107,7 @@ impl Int8Writer {
 }
 
 /// Moves part `order[i]` of `bytes` to place i, cycle by cycle.
-fn permute(bytes: &mut [u8], width: usize, order: &[u32]) {
+pub(crate) fn permute(bytes: &mut [u8], width: usize, order: &[u32]) {
     let mut done = vec![false; order.len()];
     let mut first = vec![0; width];
     for start in 0..order.len() {
