@@ -170,7 +170,9 @@ mod tests {
     #[test]
     fn acls_of_one_digest_are_told_apart() {
         let (mut acls, mut principals) = (Acls::default(), Principals::default());
-        ["a", "b"].iter().for_each(|name| drop(principals.intern(&Principal::user(name))));
+        for name in ["a", "b"] {
+            principals.intern(&Principal::user(name));
+        }
         let first = acls.intern(&[0], &[], &principals);
         // As if the second had the digest of the first.
         acls.ids.get_or_insert_default().insert(digest([&[1], &[]]), first);

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use safepassage_error::{Error, Result};
 
+use super::Segment;
 use crate::manifest::Metric;
 use crate::storage::Scratch;
 
 /// Vectors that may be part of a larger block, so that adding a matrix does not copy it row by row. The block lies in
-/// memory, or was set aside in a file.
+/// memory, was set aside in a file, or is that of a segment.
 #[derive(Debug, Clone)]
 pub struct SharedVectors {
     block: Block,
@@ -21,6 +22,7 @@ pub struct SharedVectors {
 enum Block {
     Here(Arc<Vec<f32>>),
     Aside(Arc<Aside>),
+    Stored(Arc<Segment>),
 }
 
 /// A block in a file.
@@ -36,7 +38,7 @@ impl Block {
     fn place(&self) -> usize {
         match self {
             Self::Here(block) => Arc::as_ptr(block) as usize,
-            Self::Aside(_) => 0,
+            Self::Aside(_) | Self::Stored(_) => 0,
         }
     }
 }
@@ -71,6 +73,12 @@ impl SharedVectors {
         }
     }
 
+    /// The vectors of `rows` of a segment, read there when they are needed.
+    pub(crate) fn stored(segment: &Arc<Segment>, rows: Range<u32>, dim: usize) -> Self {
+        let range = rows.start as usize * dim..rows.end as usize * dim;
+        Self { block: Block::Stored(Arc::clone(segment)), range }
+    }
+
     /// How many numbers.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -83,16 +91,19 @@ impl SharedVectors {
         self.range.is_empty()
     }
 
-    /// The numbers; read from the file if they were set aside.
+    /// The numbers; read from the file they are in, if they are not in memory.
     ///
     /// # Errors
-    /// `Unavailable` if they cannot be read.
+    /// `Unavailable` if they cannot be read; `Corrupted`.
     pub fn numbers(&self) -> Result<Cow<'_, [f32]>> {
         self.part(0..self.len())
     }
 
     /// Some of the numbers, counted from the first.
     pub(crate) fn part(&self, part: Range<usize>) -> Result<Cow<'_, [f32]>> {
+        if part.is_empty() {
+            return Ok(Cow::Borrowed(&[]));
+        }
         let range = self.range.start + part.start..self.range.start + part.end;
         match &self.block {
             Block::Here(block) => Ok(Cow::Borrowed(&block[range])),
@@ -102,6 +113,7 @@ impl SharedVectors {
                 aside.file.read(at, bytemuck::cast_slice_mut(&mut numbers))?;
                 Ok(Cow::Owned(numbers))
             }
+            Block::Stored(segment) => segment.vectors.numbers(range),
         }
     }
 
@@ -109,14 +121,14 @@ impl SharedVectors {
     pub(crate) fn make_mut(&mut self) -> Result<&mut [f32]> {
         let alone = match &mut self.block {
             Block::Here(block) => Arc::get_mut(block).is_some(),
-            Block::Aside(_) => false,
+            Block::Aside(_) | Block::Stored(_) => false,
         };
         if !alone {
             *self = self.numbers()?.into_owned().into();
         }
         match &mut self.block {
             Block::Here(block) => Ok(&mut Arc::make_mut(block)[self.range.clone()]),
-            Block::Aside(_) => Err(Error::invalid("share vectors", "vectors that were set aside do not change")),
+            _ => Err(Error::invalid("share vectors", "only vectors in memory change")),
         }
     }
 
@@ -172,4 +184,50 @@ fn take(parts: &mut [&mut SharedVectors]) -> Option<Arc<Vec<f32>>> {
         }
     }
     block
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{LocalStorage, Storage};
+
+    /// Two parts of one block, and one of another.
+    fn parts() -> [SharedVectors; 3] {
+        let block = Arc::new(vec![3.0, 4.0, 0.0, 2.0]);
+        let part = |range| SharedVectors::part_of(&block, range).unwrap();
+        [part(0..2), part(2..4), vec![5.0, 0.0].into()]
+    }
+
+    #[test]
+    fn vectors_set_aside_are_the_same_vectors() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = LocalStorage::new(folder.path()).scratch().unwrap().unwrap();
+        let (mut aside, elsewhere) = (parts(), parts());
+        // A part that is elsewhere keeps its block.
+        let kept = aside[0].clone();
+        SharedVectors::set_aside(aside.iter_mut(), &file).unwrap();
+        assert_eq!((&aside, &kept), (&elsewhere, &elsewhere[0]));
+        assert_eq!(*aside[1].part(1..2).unwrap(), [2.0]);
+        assert!(aside.iter().all(|part| matches!(part.block, Block::Aside(_))));
+        // Once more changes nothing, and neither does preparing; who changes one gets a copy.
+        SharedVectors::set_aside(aside.iter_mut(), &file).unwrap();
+        SharedVectors::prepare(aside.iter_mut(), Metric::Cosine);
+        assert_eq!(aside, elsewhere);
+        aside[0].make_mut().unwrap()[0] = 9.0;
+        assert_eq!(*aside[0].numbers().unwrap(), [9.0, 4.0]);
+        assert_eq!(aside[1], elsewhere[1]);
+    }
+
+    #[test]
+    fn a_block_that_nobody_else_has_is_prepared_where_it_lies() {
+        let mut vectors = parts();
+        let place = vectors[0].block.place();
+        SharedVectors::prepare(vectors.iter_mut(), Metric::Cosine);
+        let numbers = vectors.each_ref().map(|part| part.numbers().unwrap().into_owned());
+        assert_eq!(numbers, [[0.6, 0.8], [0.0, 1.0], [1.0, 0.0]]);
+        assert_eq!((vectors[0].block.place(), vectors[1].block.place()), (place, place));
+        let kept = vectors[0].clone();
+        vectors[0].make_mut().unwrap()[0] = 9.0;
+        assert_eq!(*kept.numbers().unwrap(), [0.6, 0.8]);
+    }
 }

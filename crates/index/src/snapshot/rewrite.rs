@@ -3,33 +3,31 @@
 use safepassage_error::{Error, Result};
 
 use super::Snapshot;
-use crate::graph::Rows;
 use crate::segment::{ChunkRow, NewChunk, NewDocument, SharedVectors};
 
 impl Snapshot {
-    /// The live documents of segment `s` as they were written, for a merge.
+    /// The live documents of segment `s` as they were written, for a merge; their vectors stay where they are.
     ///
     /// # Errors
     /// `Corrupted`, also if there are more or fewer chunks than rows.
     pub(crate) fn rewrite(&self, s: usize) -> Result<Vec<NewDocument>> {
         let live = &self.segments[s];
-        let column = live.segment.access.column();
+        let (column, dim) = (live.segment.access.column(), self.manifest.settings.dim);
         let mut all: Vec<NewDocument> = (0..live.segment.documents.len())
             .map(|i| {
                 let (number, version) = column.document(i);
                 let (id, source) =
                     (live.segment.documents.id(i).to_owned(), live.segment.documents.source(i).to_owned().into());
-                let (chunks, vectors) = (Vec::new(), SharedVectors::default());
+                let vectors = SharedVectors::stored(&live.segment, column.rows_of(i), dim);
+                let chunks = Vec::new();
                 NewDocument { number, version, id, source, title: None, uri: None, metadata: None, chunks, vectors }
             })
             .collect();
-        let mut vectors = vec![Vec::new(); all.len()];
         let mut row = 0;
         live.segment.chunks.scan(&mut |chunk| {
             let at = column.document_of(row).ok_or_else(|| Error::corrupted("merge", "more chunks than rows"))?;
             let document = &mut all[at];
             if !live.dead.contains(at as u32) {
-                vectors[at].extend_from_slice(&live.segment.vectors.row(row)?);
                 (document.title, document.uri, document.metadata) = (chunk.title, chunk.uri, chunk.metadata);
                 let ChunkRow { chunk: ordinal, text, span, heading, hash, .. } = chunk;
                 document.chunks.push(NewChunk { ordinal, text, span, heading, hash });
@@ -40,7 +38,6 @@ impl Snapshot {
         if row != column.rows() {
             return Err(Error::corrupted("merge", "fewer chunks than rows").with("segment", &live.segment.id));
         }
-        all.iter_mut().zip(vectors).for_each(|(document, vectors)| document.vectors = vectors.into());
         Ok(all.into_iter().zip(0..).filter(|(_, i)| !live.dead.contains(*i)).map(|(document, _)| document).collect())
     }
 }
