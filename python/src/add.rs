@@ -19,7 +19,8 @@ impl Index {
     ///
     /// `texts` are Markdown or plain text. `vectors` is n × dim float32, of numpy or Arrow, one row for each id; rows without vectors are
     /// cut and embedded, rows with one are one chunk each. `acls` are dicts `{"allow": [...], "deny": [...]}`; a
-    /// document without is visible to nobody. Vectors are copied once.
+    /// document without is visible to nobody. Vectors are copied once; beyond a few MB they wait for the commit in a file of
+    /// no name in the folder of the index.
     ///
     /// Raises `InvalidError`, and nothing of this call is staged, for an id that is empty or stands twice, columns of
     /// different lengths, an unknown label or principal, or vectors of another shape, zero or not finite.

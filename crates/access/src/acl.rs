@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use safepassage_error::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::principal::Principal;
@@ -25,6 +26,14 @@ impl Acl {
     #[must_use]
     pub fn new(allow: impl IntoIterator<Item = Principal>, deny: impl IntoIterator<Item = Principal>) -> Self {
         Self { allow: allow.into_iter().collect(), deny: deny.into_iter().collect() }
+    }
+
+    /// Whether every principal is read back as what it is.
+    ///
+    /// # Errors
+    /// `Invalid`, as [`Principal::check`].
+    pub fn check(&self) -> Result<()> {
+        self.allow.iter().chain(&self.deny).try_for_each(Principal::check)
     }
 
     /// Whether some group is denied: an identity that does not know all its groups may not pass such an ACL.

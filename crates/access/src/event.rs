@@ -3,6 +3,7 @@
 //! Each event is one entry of the append-only access log; a batch of them is one `acl_epoch`. Applying the same
 //! events in the same order gives the same plane.
 
+use safepassage_error::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::acl::Acl;
@@ -77,4 +78,18 @@ pub enum AccessEvent {
         /// Why; never empty.
         reason: String,
     },
+}
+
+impl AccessEvent {
+    /// Whether everybody it names is read back as who they are; else the log could not be opened any more.
+    ///
+    /// # Errors
+    /// `Invalid`, as [`Principal::check`].
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::Created { .. } | Self::Numbered { .. } => Ok(()),
+            Self::Bound { binding, .. } => binding.acl.check().and_then(|()| binding.source_acl.check()),
+            Self::Revoked { principal, .. } | Self::Restored { principal, .. } => principal.check(),
+        }
+    }
 }

@@ -58,6 +58,18 @@ impl Principal {
         Self::Named { issuer: None, kind: Kind::Group, id: id.into() }
     }
 
+    /// Whether it is read back as what it is when written as text.
+    ///
+    /// # Errors
+    /// `Invalid` if its id is empty, or its issuer cannot be one.
+    pub fn check(&self) -> Result<()> {
+        let Self::Named { issuer, id, .. } = self else { return Ok(()) };
+        if id.is_empty() {
+            return Err(Error::invalid("read principal", format!("`{self}` has an empty id")));
+        }
+        issuer.as_deref().map_or(Ok(()), check_issuer)
+    }
+
     /// Whether this is a group of any issuer.
     #[must_use]
     pub fn is_group(&self) -> bool {
@@ -100,18 +112,13 @@ impl FromStr for Principal {
         let (at, kind) = first.ok_or_else(unknown)?;
         let (before, rest) = text.split_at(at);
         let issuer = match before.strip_suffix('|') {
-            Some(issuer) => {
-                check_issuer(issuer)?;
-                Some(issuer.into())
-            }
+            Some(issuer) => Some(issuer.into()),
             None if before.is_empty() => None,
             None => return Err(unknown()),
         };
-        let id = &rest[kind.prefix().len()..];
-        if id.is_empty() {
-            return Err(Error::invalid("read principal", format!("`{text}` has an empty id")));
-        }
-        Ok(Self::Named { issuer, kind, id: id.into() })
+        let principal = Self::Named { issuer, kind, id: rest[kind.prefix().len()..].into() };
+        principal.check()?;
+        Ok(principal)
     }
 }
 

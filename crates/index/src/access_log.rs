@@ -109,7 +109,8 @@ impl AccessLog {
     /// Durable and in force when it returns. No events make no epoch. Returns the epoch now in force.
     ///
     /// # Errors
-    /// What `propose` fails with; `Unavailable` if the epoch cannot be written.
+    /// What `propose` fails with; `Invalid` for a principal that could not be read back; `Unavailable` if the epoch cannot
+    /// be written.
     pub fn commit(
         &self,
         storage: &dyn Storage,
@@ -127,11 +128,14 @@ impl AccessLog {
             if events.is_empty() {
                 return Ok(epoch);
             }
+            events.iter().try_for_each(AccessEvent::check)?;
             let batch = Batch { epoch: epoch + 1, events };
             match seal::put(storage, KIND, &log_path(epoch + 1), &batch) {
                 Err(error) if error.kind() == Kind::Conflict => {}
                 Err(error) => return Err(error),
                 Ok(()) => {
+                    // It is read back: two copies of many events would be much memory.
+                    drop(batch);
                     self.refresh(storage)?;
                     return Ok(epoch + 1);
                 }

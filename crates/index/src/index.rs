@@ -16,7 +16,7 @@ use crate::asker::Asker;
 use crate::graph::GraphSettings;
 use crate::manifest::{Manifest, Settings};
 use crate::snapshot::{Snapshot, VisibleRows};
-use crate::storage::{Lease, Storage};
+use crate::storage::{Lease, Scratch, Storage};
 use crate::write::Background;
 
 /// The most numbers a vector may have.
@@ -138,6 +138,14 @@ impl Index {
         self
     }
 
+    /// Room beside this index for what need not stay in memory; `None` if there is none.
+    ///
+    /// # Errors
+    /// `Unavailable` if a file cannot be made.
+    pub fn scratch(&self) -> Result<Option<Arc<dyn Scratch>>> {
+        self.storage.scratch()
+    }
+
     pub(crate) fn storage(&self) -> &dyn Storage {
         &*self.storage
     }
@@ -224,7 +232,8 @@ impl Index {
     /// that starts after it returns, in every process. Writes no chunk and no vector.
     ///
     /// # Errors
-    /// What `propose` fails with; `Unavailable` if they cannot be written.
+    /// What `propose` fails with; `Invalid`, and nothing is written, for a principal without a name; `Unavailable` if they
+    /// cannot be written.
     pub fn commit_access(&self, propose: &mut dyn FnMut(&AccessPlane) -> Result<Vec<AccessEvent>>) -> Result<u64> {
         self.access.commit(&*self.storage, propose)
     }

@@ -5,6 +5,7 @@
 //! deny it. What is needed only to find the number of an ACL is made when one is first looked for.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::acl::Acl;
 use crate::principal::Principal;
@@ -16,6 +17,12 @@ const MOST: usize = u32::MAX as usize - 8;
 pub(super) fn next_id(taken: usize) -> u32 {
     assert!(taken < MOST, "fewer than 2^32 distinct ACLs fit in memory");
     taken as u32
+}
+
+fn digest(acl: [&[u32]; 2]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    acl.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Principals by number.
@@ -62,8 +69,9 @@ pub(super) struct Acls {
     denied_in: Vec<Vec<u32>>,
     /// ACLs that deny some group.
     denies_a_group: Vec<u32>,
-    /// Numbers by what is allowed and denied; `None` until one is looked for.
-    ids: Option<HashMap<[Box<[u32]>; 2], u32>>,
+    /// Numbers by a digest of what is allowed and denied, so that it is not kept twice: under the digest, or the next one
+    /// if an ACL with the same digest came first. `None` until one is looked for.
+    ids: Option<HashMap<u64, u32>>,
 }
 
 impl Acls {
@@ -81,21 +89,41 @@ impl Acls {
     }
 
     /// The number of the ACL that allows and denies these principals; each list ascends.
-    pub fn intern(&mut self, allow: Box<[u32]>, deny: Box<[u32]>, principals: &Principals) -> u32 {
-        if self.ids.is_none() {
-            let key = |id: u32| self.get(id).map(Box::from);
-            self.ids = Some((0..self.len() as u32).map(|id| (key(id), id)).collect());
+    pub fn intern(&mut self, allow: &[u32], deny: &[u32], principals: &Principals) -> u32 {
+        let ids = self.ids.take().unwrap_or_else(|| self.numbered());
+        let found = self.find(&ids, [allow, deny]);
+        let ids = self.ids.insert(ids);
+        match found {
+            Ok(id) => id,
+            Err(free) => {
+                let id = next_id(self.ends.len());
+                ids.insert(free, id);
+                self.push(allow, deny, principals);
+                id
+            }
         }
-        let known = self.ids.get_or_insert_default();
-        let key = [allow, deny];
-        if let Some(&id) = known.get(&key) {
-            return id;
+    }
+
+    /// The number of an ACL, or the digest under which it is to be.
+    fn find(&self, ids: &HashMap<u64, u32>, acl: [&[u32]; 2]) -> Result<u32, u64> {
+        let mut at = digest(acl);
+        while let Some(&id) = ids.get(&at) {
+            if self.get(id) == acl {
+                return Ok(id);
+            }
+            at = at.wrapping_add(1);
         }
-        let id = next_id(self.ends.len());
-        let [allow, deny] = &key;
-        self.push(allow, deny, principals);
-        self.ids.get_or_insert_default().insert(key, id);
-        id
+        Err(at)
+    }
+
+    fn numbered(&self) -> HashMap<u64, u32> {
+        let mut ids = HashMap::with_capacity(self.len());
+        for id in 0..self.len() as u32 {
+            if let Err(free) = self.find(&ids, self.get(id)) {
+                ids.insert(free, id);
+            }
+        }
+        ids
     }
 
     /// Adds an ACL that is not there yet.
@@ -132,5 +160,27 @@ impl Acls {
     pub fn stated(&self, id: u32, principals: &Principals) -> Acl {
         let [allow, deny] = self.get(id).map(|some| principals.named(some));
         Acl { allow, deny }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acls_of_one_digest_are_told_apart() {
+        let (mut acls, mut principals) = (Acls::default(), Principals::default());
+        for name in ["a", "b"] {
+            principals.intern(&Principal::user(name));
+        }
+        let first = acls.intern(&[0], &[], &principals);
+        // As if the second had the digest of the first.
+        acls.ids.get_or_insert_default().insert(digest([&[1], &[]]), first);
+        let second = acls.intern(&[1], &[], &principals);
+        assert_ne!(first, second);
+        for _ in 0..2 {
+            assert_eq!((acls.intern(&[0], &[], &principals), acls.intern(&[1], &[], &principals)), (first, second));
+        }
+        assert_eq!(acls.get(second), [&[1][..], &[]]);
     }
 }

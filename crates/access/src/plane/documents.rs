@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use safepassage_error::{Error, Result};
 
@@ -28,7 +29,7 @@ pub(crate) enum RowPermission {
 #[derive(Debug)]
 struct Name {
     tenant: Tenant,
-    id: Box<str>,
+    id: Arc<str>,
 }
 
 /// All documents by number, by (tenant, id), and in the order of their last change. A document is never removed, so that
@@ -42,7 +43,7 @@ pub(super) struct Documents {
     /// Documents that are not stored.
     names: Vec<Name>,
     states: Vec<State>,
-    numbers: HashMap<Tenant, HashMap<Box<str>, DocumentNumber>>,
+    numbers: HashMap<Tenant, HashMap<Arc<str>, DocumentNumber>>,
     /// What changed after `changes_since`, by epoch.
     changes: Vec<(u64, DocumentNumber)>,
     changes_since: u64,
@@ -89,11 +90,12 @@ impl Documents {
             return Err(Error::corrupted("apply access log", "a document number is out of order"));
         }
         let stored = self.stored.find(tenant, id);
-        let known = self.numbers.entry(tenant.clone()).or_default().insert(id.into(), number);
+        let name = Name { tenant: tenant.clone(), id: id.into() };
+        let known = self.numbers.entry(tenant.clone()).or_default().insert(Arc::clone(&name.id), number);
         if stored.or(known).is_some() {
             return Err(Error::corrupted("apply access log", "a document is numbered twice"));
         }
-        self.names.push(Name { tenant: tenant.clone(), id: id.into() });
+        self.names.push(name);
         self.states.push(State::NOTHING);
         Ok(())
     }

@@ -100,7 +100,7 @@ impl AclTable {
             ids.sort_unstable();
             ids
         });
-        self.acls.intern(allow, deny, &self.principals)
+        self.acls.intern(&allow, &deny, &self.principals)
     }
 
     /// The number of ACL `acl` with `revoked` written in as denies.
@@ -109,8 +109,8 @@ impl AclTable {
             return acl;
         }
         let [allow, deny] = self.acls.get(acl);
-        let deny: BTreeSet<u32> = deny.iter().chain(revoked).copied().collect();
-        self.acls.intern(allow.into(), deny.into_iter().collect(), &self.principals)
+        let (allow, deny): (Vec<u32>, BTreeSet<u32>) = (allow.to_vec(), deny.iter().chain(revoked).copied().collect());
+        self.acls.intern(&allow, &deny.into_iter().collect::<Vec<_>>(), &self.principals)
     }
 
     /// The number of an effective ACL.

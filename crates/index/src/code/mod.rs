@@ -7,7 +7,7 @@ mod int8;
 
 use safepassage_error::Result;
 
-pub(crate) use int8::{Between, Int8, Int8Writer};
+pub(crate) use int8::{Between, Int8, Int8Writer, permute};
 
 /// A question against one segment's codes: scores rows by whole numbers, higher is nearer.
 pub(crate) trait Asked {

@@ -15,7 +15,9 @@ use super::walk::{Bits, Filter, Goal, walk};
 use super::{Graph, Rows};
 use crate::code::{Asked, Between, Int8};
 use crate::kernel;
+use crate::manifest::Metric;
 use crate::search::{TopK, rescore};
+use crate::segment::score;
 
 const QUESTIONS: u32 = 64;
 const K: usize = 10;
@@ -25,6 +27,9 @@ const TOPICS: u32 = 48;
 const THROUGH_FROM: f32 = 0.5;
 /// Of the questions, how many are asked under each filter.
 const FILTERED: usize = 40;
+
+/// How many of the best 10 rows are there, and at least how good they are.
+type Truth = (usize, f32);
 
 /// All rows but two.
 struct Without<A> {
@@ -47,8 +52,6 @@ impl<A: Asked> Asked for Without<A> {
 struct Question {
     vector: Vec<f32>,
     absent: [u32; 2],
-    /// The exact score of every row.
-    scores: Vec<f32>,
 }
 
 impl Question {
@@ -60,22 +63,67 @@ impl Question {
         if unit {
             kernel::normalise(&mut vector);
         }
-        let mut scores = (0..n).map(|row| rows.score(row, &vector)).collect::<Result<Vec<f32>>>()?;
-        absent.iter().for_each(|&row| scores[row as usize] = f32::NEG_INFINITY);
-        Ok(Self { vector, absent, scores })
+        Ok(Self { vector, absent })
+    }
+}
+
+/// Which rows the questions see: of all, what share, and whether without the topics that they are about.
+#[derive(Clone, Copy, PartialEq)]
+struct Sees {
+    share: f32,
+    own_topic: bool,
+}
+
+/// A question with the rows it sees, one bit each; all rows if there are no bits.
+struct Case<'a> {
+    sees: Sees,
+    number: usize,
+    question: &'a Question,
+    words: Vec<u64>,
+    len: u64,
+}
+
+impl<'a> Case<'a> {
+    fn new(sees: Sees, number: usize, questions: &'a [Question], topics: &[u8]) -> Self {
+        let question = &questions[number];
+        let own = topics[question.absent[0] as usize];
+        let words = if sees.share >= 1.0 { Vec::new() } else { visible(number as u32, sees, topics, own) };
+        let len = words.iter().map(|word| u64::from(word.count_ones())).sum();
+        Self { sees, number, question, words, len }
     }
 
-    /// How many of the best 10 rows within `bits` (of all for `None`) are there, and at least how good they are.
-    fn truth(&self, bits: Option<Bits<'_>>) -> (usize, f32) {
-        let mut top = TopK::new(K);
-        for (row, &score) in (0..).zip(&self.scores) {
-            if bits.is_none_or(|bits| bits.contains(row)) && score > f32::NEG_INFINITY {
-                top.push(score, row);
-            }
-        }
-        let top = top.into_sorted();
-        (top.len(), top.last().map_or(f32::INFINITY, |(score, _)| *score))
+    fn bits(&self) -> Bits<'_> {
+        Bits { words: &self.words, len: self.len }
     }
+}
+
+/// The best 10 rows of each of `cases`. Every row is read once and compared with every question, so that the rows may
+/// lie in a file and the scores need not be kept.
+fn truths(rows: &impl Rows, n: u32, metric: Metric, questions: &[Question], cases: &[Case<'_>]) -> Result<Vec<Truth>> {
+    let nothing = || cases.iter().map(|_| TopK::new(K)).collect::<Vec<_>>();
+    let all = (0..n).into_par_iter().with_min_len(1024).try_fold(
+        || (nothing(), Vec::new()),
+        |(mut best, mut scores), row| {
+            let vector = rows.row(row)?;
+            scores.clear();
+            scores.extend(questions.iter().map(|question| score(metric, &vector, &question.vector)));
+            for (best, case) in best.iter_mut().zip(cases) {
+                let seen = case.words.is_empty() || case.bits().contains(row);
+                if seen && !case.question.absent.contains(&row) {
+                    best.push(scores[case.number], row);
+                }
+            }
+            Ok((best, scores))
+        },
+    );
+    let merge = |mut all: Vec<TopK<_>>, some: Vec<TopK<_>>| {
+        let found = all.iter_mut().zip(some);
+        found.for_each(|(all, some)| some.into_sorted().into_iter().for_each(|(score, row)| all.push(score, row)));
+        Ok(all)
+    };
+    let all = all.map(|part| part.map(|(best, _)| best)).try_reduce(nothing, merge)?;
+    let truth = |top: Vec<(f32, u32)>| (top.len(), top.last().map_or(f32::INFINITY, |(score, _)| *score));
+    Ok(all.into_iter().map(|best| truth(best.into_sorted())).collect())
 }
 
 /// Which topic each row is of: that of the nearest of a few rows.
@@ -91,12 +139,12 @@ fn topics(between: &Between<'_>, n: u32) -> Vec<u8> {
 }
 
 /// The rows that question `i` sees.
-fn visible(i: u32, kind: Kind, topics: &[u8], own: u8) -> Vec<u64> {
+fn visible(i: u32, sees: Sees, topics: &[u8], own: u8) -> Vec<u64> {
     let n = topics.len();
     let mut words = vec![0u64; n.div_ceil(64)];
     let mut set = |row: usize| words[row / 64] |= 1 << (row % 64);
-    if !kind.own_topic {
-        let limit = (f64::from(kind.share) * u64::MAX as f64) as u64;
+    if !sees.own_topic {
+        let limit = (f64::from(sees.share) * u64::MAX as f64) as u64;
         let draws = |row: &usize| XxHash3_64::oneshot_with_seed(u64::from(i) + 4, &(*row as u32).to_le_bytes()) < limit;
         (0..n).filter(draws).for_each(&mut set);
         return words;
@@ -108,7 +156,7 @@ fn visible(i: u32, kind: Kind, topics: &[u8], own: u8) -> Vec<u64> {
     let mut seen = [false; TOPICS as usize];
     let mut total = 0;
     for topic in order {
-        if total as f64 >= f64::from(kind.share) * n as f64 {
+        if total as f64 >= f64::from(sees.share) * n as f64 {
             break;
         }
         seen[usize::from(topic)] = true;
@@ -138,53 +186,45 @@ pub(super) fn measure(
     codes: &Int8,
     between: &Between<'_>,
     rows: &impl Rows,
-    unit: bool,
+    metric: Metric,
 ) -> Result<(Vec<Curve>, f32)> {
     let n = graph.rows();
+    let unit = metric == Metric::Cosine;
     let questions: Vec<Question> =
         (0..QUESTIONS).into_par_iter().map(|i| Question::new(i, rows, n, unit)).collect::<Result<_>>()?;
     let topics = topics(between, n);
-    let mut kinds = vec![Kind { share: 1.0, bridging: false, own_topic: false }];
-    for share in SHARES {
-        for own_topic in [false, true] {
-            kinds.push(Kind { share, bridging: true, own_topic });
-            // Where less is visible, walking through what is not is never the better way.
-            if share >= THROUGH_FROM {
-                kinds.push(Kind { share, bridging: false, own_topic });
-            }
+    let mut sees = vec![Sees { share: 1.0, own_topic: false }];
+    sees.extend(SHARES.iter().flat_map(|&share| [false, true].map(|own_topic| Sees { share, own_topic })));
+    let asked = |sees: &Sees| if sees.share >= 1.0 { questions.len() } else { FILTERED };
+    let numbered: Vec<(Sees, usize)> = sees.iter().flat_map(|&s| (0..asked(&s)).map(move |i| (s, i))).collect();
+    let cases: Vec<Case<'_>> =
+        numbered.into_par_iter().map(|(sees, number)| Case::new(sees, number, &questions, &topics)).collect();
+    let truths = truths(rows, n, metric, &questions, &cases)?;
+    let cases: Vec<(Case<'_>, Truth)> = cases.into_iter().zip(truths).collect();
+    let scan_ns = scan_ns(graph, codes, &questions)?;
+    let mut curves = Vec::new();
+    for cases in cases.chunk_by(|(a, _), (b, _)| a.sees == b.sees) {
+        let Sees { share, own_topic } = cases[0].0.sees;
+        let kind = |bridging| Kind { share, bridging, own_topic };
+        curves.push(curve(kind(share < 1.0), graph, codes, rows, cases)?);
+        // Where less is visible, walking through what is not is never the better way.
+        if (THROUGH_FROM..1.0).contains(&share) {
+            curves.push(curve(kind(false), graph, codes, rows, cases)?);
         }
     }
-    let scan_ns = scan_ns(graph, codes, &questions)?;
-    let curves = kinds.into_iter().map(|kind| curve(kind, graph, codes, rows, &questions, &topics));
-    Ok((curves.collect::<Result<_>>()?, scan_ns))
+    Ok((curves, scan_ns))
 }
 
-fn curve(
-    kind: Kind,
-    graph: &Graph,
-    codes: &Int8,
-    rows: &impl Rows,
-    questions: &[Question],
-    topics: &[u8],
-) -> Result<Curve> {
-    let all = kind.share >= 1.0;
-    let questions = if all { questions } else { &questions[..FILTERED] };
-    let seen = questions.par_iter().zip(0..QUESTIONS).map(|(question, i)| {
-        let words = if all { Vec::new() } else { visible(i, kind, topics, topics[question.absent[0] as usize]) };
-        let len = words.iter().map(|word| u64::from(word.count_ones())).sum();
-        let truth = question.truth((!all).then_some(Bits { words: &words, len }));
-        (words, len, truth)
-    });
-    let seen: Vec<(Vec<u64>, u64, (usize, f32))> = seen.collect();
+fn curve(kind: Kind, graph: &Graph, codes: &Int8, rows: &impl Rows, cases: &[(Case<'_>, Truth)]) -> Result<Curve> {
     let (mut points, mut all_scored, mut all_seconds) = (Vec::new(), 0, 0.0);
     for ef in EFS {
-        let found = questions.par_iter().zip(&seen).map(|(question, (words, len, (_, least)))| {
-            let bits = Bits { words, len: *len };
-            let filter = match (all, kind.bridging) {
+        let found = cases.par_iter().map(|(case, (_, least))| {
+            let filter = match (kind.share >= 1.0, kind.bridging) {
                 (true, _) => Filter::Nothing,
-                (_, true) => Filter::Bridging(bits),
-                (_, false) => Filter::Through(bits),
+                (_, true) => Filter::Bridging(case.bits()),
+                (_, false) => Filter::Through(case.bits()),
             };
+            let question = case.question;
             let asked = Without { asked: codes.ask(&question.vector), absent: question.absent };
             let goal = Goal { ef: ef as usize, most_scored: u32::MAX };
             let watch = Stopwatch::start();
@@ -201,9 +241,9 @@ fn curve(
         let scored: u64 = found.iter().map(|(_, scored, _)| scored).sum();
         all_scored += scored;
         all_seconds += found.iter().map(|(.., seconds)| seconds).sum::<f64>();
-        let there: usize = seen.iter().map(|(.., (count, _))| count).sum();
+        let there: usize = cases.iter().map(|(_, (count, _))| count).sum();
         let recall = good as f32 / there.max(1) as f32;
-        points.push(Point { ef, recall, scored: scored as f32 / questions.len() as f32 });
+        points.push(Point { ef, recall, scored: scored as f32 / cases.len() as f32 });
         if recall >= 0.9995 {
             break;
         }

@@ -1,6 +1,7 @@
 //! Can every row be reached, and which rows should lie side by side?
 
 use super::builder::{Links, NONE};
+use crate::code::permute;
 
 /// The rows that no path of links leads to from `start`.
 pub(super) fn unreachable(lowest: &[u32], width: usize, start: u32) -> Vec<u32> {
@@ -73,14 +74,8 @@ pub(super) fn order(links: &Links, start: u32) -> Vec<u32> {
 pub(super) fn renumber(links: &mut Links, order: &[u32]) {
     let mut place = vec![0; order.len()];
     (0..).zip(order).for_each(|(new, &old)| place[old as usize] = new);
-    let width = links.width;
-    let mut lowest = vec![NONE; links.lowest.len()];
-    for (out, &old) in lowest.chunks_exact_mut(width).zip(order) {
-        let near = &links.lowest[old as usize * width..][..width];
-        let named = near.iter().map(|&row| if row == NONE { NONE } else { place[row as usize] });
-        out.iter_mut().zip(named).for_each(|(out, row)| *out = row);
-    }
-    links.lowest = lowest;
+    permute(bytemuck::cast_slice_mut(&mut links.lowest), links.width * size_of::<u32>(), order);
+    links.lowest.iter_mut().filter(|link| **link != NONE).for_each(|link| *link = place[*link as usize]);
     if links.upper.is_empty() {
         links.entry = place.get(links.entry as usize).copied().unwrap_or(0);
     }

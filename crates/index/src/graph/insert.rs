@@ -285,14 +285,21 @@ impl Build<'_> {
         }
     }
 
+    /// Where the links lie already, and layer by layer without the scores: what is held at once is the least.
     fn into_links(self, entry: u32) -> Links {
         let mut layers = self.layers.into_iter().map(|layer| {
-            let mut links: Vec<u32> = vec![NONE; layer.links.len()];
+            let mut links: Vec<u32> = layer.links.into_iter().map(AtomicU32::into_inner).collect();
+            let nodes = links.chunks_exact_mut(layer.width).zip(layer.scores.chunks_exact(layer.width));
             let mut sorted = Vec::new();
-            for (node, out) in (0..).zip(links.chunks_exact_mut(layer.width)) {
-                layer.read(node, layer.counts[node as usize].load(Ordering::Relaxed) as usize, &mut sorted);
+            for ((links, scores), count) in nodes.zip(&layer.counts) {
+                let count = count.load(Ordering::Relaxed) as usize;
+                sorted.clear();
+                sorted.extend(
+                    scores[..count].iter().map(|score| score.load(Ordering::Relaxed)).zip(links.iter().copied()),
+                );
                 sorted.sort_unstable_by_key(|&(score, node)| (std::cmp::Reverse(score), node));
-                out.iter_mut().zip(&sorted).for_each(|(out, &(_, node))| *out = node);
+                links.fill(NONE);
+                links.iter_mut().zip(&sorted).for_each(|(link, &(_, node))| *link = node);
             }
             (layer.width, layer.rows, links)
         });

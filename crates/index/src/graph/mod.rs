@@ -103,8 +103,7 @@ impl Built {
         connect::renumber(&mut self.links, order);
         let mut graph = Graph::made_here(self.links, codes.rows);
         let made = Int8::made_here(Arc::clone(codes), metric)?;
-        let unit = metric == Metric::Cosine;
-        (graph.curves, graph.scan_ns) = calibrate::measure(&graph, &made, &codes.between(metric), rows, unit)?;
+        (graph.curves, graph.scan_ns) = calibrate::measure(&graph, &made, &codes.between(metric), rows, metric)?;
         Ok(graph)
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::code::Int8;
 use crate::manifest::Precision;
 use crate::search::{TopK, rescore};
-use crate::segment::NewRows;
+use crate::segment::{NewRows, SharedVectors};
 
 pub(super) const DIM: usize = 32;
 
@@ -36,12 +36,13 @@ pub(super) fn clustered(n: usize, seed: u64) -> Vec<f32> {
 fn built(values: &[f32], settings: &GraphSettings) -> (Arc<Int8Writer>, Graph, Vec<u32>) {
     let n = (values.len() / DIM) as u32;
     let row = |row: u32| &values[row as usize * DIM..][..DIM];
-    let mut codes = Int8Writer::new(n, DIM, Metric::Cosine, Precision::F32, row);
+    let mut codes = Int8Writer::new(n, DIM, Metric::Cosine, Precision::F32, |r| Ok(row(r).into())).unwrap();
     let built = build(&codes, Metric::Cosine, settings).unwrap();
     let order = built.order.clone();
     codes.reorder(&order, Metric::Cosine);
     let codes = Arc::new(codes);
-    let rows = NewRows { rows: order.iter().map(|&r| row(r)).collect(), metric: Metric::Cosine };
+    let rows: Vec<SharedVectors> = order.iter().map(|&r| row(r).to_vec().into()).collect();
+    let rows = NewRows::new(rows.iter(), DIM, Metric::Cosine);
     let graph = built.finish(&order, &codes, Metric::Cosine, &rows).unwrap();
     (codes, graph, order)
 }
@@ -78,7 +79,8 @@ fn every_row_is_reachable_and_the_order_names_each_once() {
 #[test]
 fn rows_cut_off_are_linked_again_and_nothing_else_is_lost() {
     let values = clustered(2000, 7);
-    let codes = Int8Writer::new(2000, DIM, Metric::Cosine, Precision::F32, |row| &values[row as usize * DIM..][..DIM]);
+    let row = |row: u32| Ok(values[row as usize * DIM..][..DIM].into());
+    let codes = Int8Writer::new(2000, DIM, Metric::Cosine, Precision::F32, row).unwrap();
     let mut links = insert::build(codes.between(Metric::Cosine), 2000, &GraphSettings::default());
     let start = links.upper.last().map_or(links.entry, |top| top.rows[links.entry as usize]);
     let cut: Vec<u32> = (0..2000).filter(|row| row % 9 == 4 && *row != start).collect();
@@ -108,7 +110,8 @@ fn damaged_layers_are_refused() {
         let mut damaged = layers.clone();
         damaged[at..at + 4].copy_from_slice(&(NONE - 1).to_le_bytes());
         if let Ok(graph) = open(&damaged) {
-            let writer = Int8Writer::new(500, DIM, Metric::Cosine, Precision::F32, |_| &[0.1; DIM]);
+            let row = |_| Ok([0.1; DIM][..].to_vec().into());
+            let writer = Int8Writer::new(500, DIM, Metric::Cosine, Precision::F32, row).unwrap();
             let codes = Int8::made_here(Arc::new(writer), Metric::Cosine).unwrap();
             let goal = Goal { ef: 10, most_scored: 10_000 };
             drop(walk(&graph, &codes.ask(&[0.1; DIM]), Filter::Nothing, goal));
@@ -120,8 +123,8 @@ fn damaged_layers_are_refused() {
 fn recall(values: &[f32], questions: &[f32], settings: &GraphSettings, ef: usize) -> (f64, u64) {
     let (codes, graph, order) = built(values, settings);
     let codes = Int8::made_here(codes, Metric::Cosine).unwrap();
-    let rows: Vec<&[f32]> = order.iter().map(|&row| &values[row as usize * DIM..][..DIM]).collect();
-    let rows = NewRows { rows, metric: Metric::Cosine };
+    let rows: Vec<SharedVectors> = order.iter().map(|&r| values[r as usize * DIM..][..DIM].to_vec().into()).collect();
+    let rows = NewRows::new(rows.iter(), DIM, Metric::Cosine);
     let (mut found, mut scored) = (0, 0);
     for question in questions.chunks_exact(DIM) {
         let mut exact = TopK::new(10);
@@ -157,8 +160,8 @@ fn filtered_walks_keep_to_what_is_visible_and_find_it() {
     let (values, questions) = (clustered(6000, 11), clustered(60, 12));
     let (codes, graph, order) = built(&values, &GraphSettings::default());
     let codes = Int8::made_here(codes, Metric::Cosine).unwrap();
-    let rows: Vec<&[f32]> = order.iter().map(|&row| &values[row as usize * DIM..][..DIM]).collect();
-    let rows = NewRows { rows, metric: Metric::Cosine };
+    let rows: Vec<SharedVectors> = order.iter().map(|&r| values[r as usize * DIM..][..DIM].to_vec().into()).collect();
+    let rows = NewRows::new(rows.iter(), DIM, Metric::Cosine);
     for (own_topic, every) in [(true, 2), (true, 5), (false, 2), (false, 10)] {
         for bridging in [false, true] {
             let (mut found, mut all, mut scored) = (0, 0, 0);

@@ -3,6 +3,7 @@
 //! A Parquet file that any Arrow tool reads. Pages hold few rows and have an index, so that fetching ten passages
 //! decodes ten small pages.
 
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::cast::AsArray;
@@ -18,7 +19,7 @@ use parquet::basic::Compression;
 use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{ChunkReader, Length};
-use safepassage_error::{Error, Kind, Result};
+use safepassage_error::{Error, Result};
 
 use super::NewDocument;
 use crate::blocks::CheckedBytes;
@@ -66,12 +67,8 @@ fn schema() -> Arc<Schema> {
     ]))
 }
 
-fn internal(e: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(Kind::Internal, "write chunks", "cannot be written as Parquet").because(e)
-}
-
-/// The Parquet bytes of the documents' chunks, in order.
-pub(super) fn encode(documents: &[&NewDocument]) -> Result<Vec<u8>> {
+/// Gives the Parquet bytes of the documents' chunks, in order, to `out`, part by part.
+pub(super) fn encode(documents: &[&NewDocument], out: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_data_page_row_count_limit(ROWS_PER_PAGE)
@@ -79,10 +76,13 @@ pub(super) fn encode(documents: &[&NewDocument]) -> Result<Vec<u8>> {
         .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
         .set_created_by("safepassage".into())
         .build();
-    let mut out = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut out, schema(), Some(properties)).map_err(internal)?;
-    let all: Vec<_> = documents.iter().flat_map(|&d| d.chunks.iter().map(move |c| (d, c))).collect();
-    for part in all.chunks(ROWS_PER_BATCH) {
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema(), Some(properties))?;
+    let mut all = documents.iter().flat_map(|&d| d.chunks.iter().map(move |c| (d, c)));
+    loop {
+        let part: Vec<_> = all.by_ref().take(ROWS_PER_BATCH).collect();
+        if part.is_empty() {
+            break;
+        }
         let text = |get: &dyn Fn(&(&NewDocument, &super::NewChunk)) -> Option<String>| -> ArrayRef {
             Arc::new(part.iter().map(get).collect::<StringArray>())
         };
@@ -98,13 +98,16 @@ pub(super) fn encode(documents: &[&NewDocument]) -> Result<Vec<u8>> {
             text(&|(d, _)| d.metadata.clone()),
             Arc::new(
                 FixedSizeBinaryArray::try_from_iter(part.iter().map(|(_, c)| c.hash.to_be_bytes()))
-                    .map_err(internal)?,
+                    .map_err(io::Error::other)?,
             ),
         ];
-        writer.write(&RecordBatch::try_new(schema(), columns).map_err(internal)?).map_err(internal)?;
+        writer.write(&RecordBatch::try_new(schema(), columns).map_err(io::Error::other)?)?;
+        // What is finished of the file goes; the writer counts by itself how long it is.
+        let finished = writer.inner_mut();
+        out(finished)?;
+        finished.clear();
     }
-    writer.close().map_err(internal)?;
-    Ok(out)
+    out(&writer.into_inner()?)
 }
 
 /// Reads rows of the Parquet file; blocks are checked as they are touched.
@@ -121,11 +124,11 @@ impl Length for CheckedBytes {
 }
 
 impl ChunkReader for CheckedBytes {
-    type T = std::io::Cursor<Bytes>;
+    type T = io::Cursor<Bytes>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
         let start = usize::try_from(start)?;
-        Ok(std::io::Cursor::new(
+        Ok(io::Cursor::new(
             self.share(start..self.len()).map_err(|e| parquet::errors::ParquetError::External(e.into()))?,
         ))
     }
@@ -143,6 +146,17 @@ fn corrupted(e: impl std::error::Error + Send + Sync + 'static) -> Error {
 impl Chunks {
     pub fn new(bytes: CheckedBytes) -> Self {
         Self { bytes, metadata: OnceLock::new() }
+    }
+
+    /// The chunks of these documents, in memory.
+    #[cfg(test)]
+    pub fn of(documents: &[&NewDocument]) -> Self {
+        let mut bytes = Vec::new();
+        let written = encode(documents, &mut |part| {
+            bytes.extend_from_slice(part);
+            Ok(())
+        });
+        written.map(|()| Self::new(CheckedBytes::made_here(bytes.into()))).expect("memory takes everything")
     }
 
     fn metadata(&self) -> Result<&ArrowReaderMetadata> {

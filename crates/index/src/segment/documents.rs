@@ -74,7 +74,7 @@ impl Names {
 }
 
 pub(super) fn encode(documents: &[&NewDocument]) -> Result<Vec<u8>> {
-    let mut sources: Vec<&str> = documents.iter().map(|d| d.source.as_str()).collect();
+    let mut sources: Vec<&str> = documents.iter().map(|d| &*d.source).collect();
     sources.sort_unstable();
     sources.dedup();
     let mut out = MAGIC.to_vec();

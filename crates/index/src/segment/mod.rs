@@ -19,12 +19,12 @@
 
 mod chunks;
 mod documents;
+mod shared;
 mod vectors;
 mod write;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use safepassage_access::{DocumentNumber, SegmentAccess, Tenant, Version};
@@ -34,16 +34,17 @@ use serde::{Deserialize, Serialize};
 use crate::blocks::{CheckedBytes, Sums};
 use crate::code::Int8;
 use crate::graph::Graph;
-use crate::manifest::{Metric, SegmentEntry, Settings};
+use crate::manifest::{SegmentEntry, Settings};
 use crate::seal;
 use crate::storage::Storage;
 
 pub use chunks::ChunkRow;
 pub(crate) use chunks::Chunks;
 pub(crate) use documents::DocumentTable;
+pub use shared::SharedVectors;
 #[cfg(test)]
 pub(crate) use vectors::NewRows;
-pub(crate) use vectors::Vectors;
+pub(crate) use vectors::{Vectors, score};
 pub(crate) use write::{digest, write};
 
 const KIND: &str = "segment";
@@ -66,7 +67,7 @@ pub struct NewDocument {
     /// Unique within the tenant.
     pub id: String,
     /// Which source it came from; a sync deletes only within its own source.
-    pub source: String,
+    pub source: Cow<'static, str>,
     /// For people.
     pub title: Option<String>,
     /// Where it can be opened.
@@ -77,70 +78,6 @@ pub struct NewDocument {
     pub chunks: Vec<NewChunk>,
     /// chunks × dim, row-major.
     pub vectors: SharedVectors,
-}
-
-/// Vectors that may be part of a larger block, so that adding a matrix does not copy it row by row.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct SharedVectors {
-    block: Arc<Vec<f32>>,
-    range: Range<usize>,
-}
-
-impl SharedVectors {
-    /// The numbers `range` of `block`.
-    ///
-    /// # Errors
-    /// `Invalid` if the range is not within the block.
-    pub fn part_of(block: &Arc<Vec<f32>>, range: Range<usize>) -> Result<Self> {
-        match block.get(range.clone()) {
-            Some(_) => Ok(Self { block: Arc::clone(block), range }),
-            None => Err(Error::invalid("share vectors", "the range is not within the block")),
-        }
-    }
-
-    /// The numbers.
-    #[must_use]
-    pub fn as_slice(&self) -> &[f32] {
-        &self.block[self.range.clone()]
-    }
-
-    /// The numbers, to be changed: in place if nobody shares the block, else in a copy of this part.
-    pub(crate) fn as_mut_slice(&mut self) -> &mut [f32] {
-        if Arc::get_mut(&mut self.block).is_none() {
-            *self = self.as_slice().to_vec().into();
-        }
-        &mut Arc::make_mut(&mut self.block)[self.range.clone()]
-    }
-}
-
-impl SharedVectors {
-    /// Makes each of these vectors what is stored by `metric`: of unit norm for cosine. A block of which parts are
-    /// elsewhere, or overlap, stays as it is; [`crate::Writer::upsert`] then does it in a copy.
-    pub fn prepare<'v>(vectors: impl Iterator<Item = &'v mut Self>, metric: Metric) {
-        let mut vectors: Vec<&mut Self> = vectors.collect();
-        vectors.sort_by_key(|part| (Arc::as_ptr(&part.block), part.range.start));
-        let nothing = Arc::default();
-        for parts in vectors.chunk_by_mut(|a, b| Arc::ptr_eq(&a.block, &b.block)) {
-            let apart = parts.windows(2).all(|pair| pair[0].range.end <= pair[1].range.start);
-            let mut block = Arc::clone(&parts[0].block);
-            parts.iter_mut().for_each(|part| part.block = Arc::clone(&nothing));
-            if let Some(values) = Arc::get_mut(&mut block).filter(|_| apart) {
-                for part in &*parts {
-                    let vector = &mut values[part.range.clone()];
-                    if !metric.is_prepared(vector) {
-                        metric.prepare(vector);
-                    }
-                }
-            }
-            parts.iter_mut().for_each(|part| part.block = Arc::clone(&block));
-        }
-    }
-}
-
-impl From<Vec<f32>> for SharedVectors {
-    fn from(values: Vec<f32>) -> Self {
-        Self { range: 0..values.len(), block: Arc::new(values) }
-    }
 }
 
 /// One chunk on its way into a segment.

@@ -1,11 +1,13 @@
 //! Here is a row: what is its vector, and how near is it exactly?
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use safepassage_error::{Error, Result};
 
+use super::SharedVectors;
 use crate::blocks::CheckedBytes;
 use crate::graph::Rows;
 use crate::kernel;
@@ -48,9 +50,25 @@ impl Vectors {
         Ok(Self { bytes, rows, dim, precision, metric })
     }
 
-    fn range(&self, row: u32) -> std::ops::Range<usize> {
+    fn range(&self, row: u32) -> Range<usize> {
         let width = self.dim * self.precision.bytes();
         row as usize * width..(row as usize + 1) * width
+    }
+
+    /// Some of the numbers of all rows, checked against their blocks' sums on first touch.
+    #[inline]
+    pub fn numbers(&self, range: Range<usize>) -> Result<Cow<'_, [f32]>> {
+        let width = self.precision.bytes();
+        let bytes = self.bytes.get(range.start * width..range.end * width)?;
+        let unaligned = |_| Error::corrupted("read vector", "the file is not aligned");
+        match self.precision {
+            Precision::F32 => bytemuck::try_cast_slice(bytes).map(Cow::Borrowed).map_err(unaligned),
+            Precision::F16 => {
+                let bits: &[u16] = bytemuck::try_cast_slice(bytes).map_err(unaligned)?;
+                let halves: &[f16] = half::slice::HalfBitsSliceExt::reinterpret_cast(bits);
+                Ok(Cow::Owned(halves.to_f32_vec()))
+            }
+        }
     }
 
     pub fn verify(&self) -> Result<()> {
@@ -70,19 +88,9 @@ impl Vectors {
 }
 
 impl Rows for Vectors {
-    /// The vector of `row`, checked against its blocks' sums on first touch.
     #[inline]
     fn row(&self, row: u32) -> Result<Cow<'_, [f32]>> {
-        let bytes = self.bytes.get(self.range(row))?;
-        let unaligned = |_| Error::corrupted("read vector", "the file is not aligned");
-        match self.precision {
-            Precision::F32 => bytemuck::try_cast_slice(bytes).map(Cow::Borrowed).map_err(unaligned),
-            Precision::F16 => {
-                let bits: &[u16] = bytemuck::try_cast_slice(bytes).map_err(unaligned)?;
-                let halves: &[f16] = half::slice::HalfBitsSliceExt::reinterpret_cast(bits);
-                Ok(Cow::Owned(halves.to_f32_vec()))
-            }
-        }
+        self.numbers(row as usize * self.dim..(row as usize + 1) * self.dim)
     }
 
     #[inline]
@@ -100,16 +108,26 @@ impl Rows for Vectors {
 
 /// The rows of documents on their way into a segment.
 pub(crate) struct NewRows<'a> {
-    pub rows: Vec<&'a [f32]>,
-    pub metric: Metric,
+    /// The vectors that each row is part of, and where it begins there.
+    rows: Vec<(&'a SharedVectors, usize)>,
+    dim: usize,
+    metric: Metric,
+}
+
+impl<'a> NewRows<'a> {
+    pub fn new(vectors: impl Iterator<Item = &'a SharedVectors>, dim: usize, metric: Metric) -> Self {
+        let rows_of = |vectors: &'a SharedVectors| (0..vectors.len() / dim).map(move |row| (vectors, row * dim));
+        Self { rows: vectors.flat_map(rows_of).collect(), dim, metric }
+    }
 }
 
 impl Rows for NewRows<'_> {
     fn row(&self, row: u32) -> Result<Cow<'_, [f32]>> {
-        Ok(Cow::Borrowed(self.rows[row as usize]))
+        let (vectors, from) = self.rows[row as usize];
+        vectors.part(from..from + self.dim)
     }
 
     fn score(&self, row: u32, question: &[f32]) -> Result<f32> {
-        Ok(score(self.metric, self.rows[row as usize], question))
+        Ok(score(self.metric, &self.row(row)?, question))
     }
 }

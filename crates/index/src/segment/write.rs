@@ -15,7 +15,7 @@ use super::{
 };
 use crate::blocks::{Sums, SumsWriter};
 use crate::code::Int8Writer;
-use crate::graph::{self, Graph, GraphSettings, MOST_ROWS};
+use crate::graph::{self, Graph, GraphSettings, MOST_ROWS, Rows};
 use crate::manifest::{SegmentEntry, Settings};
 use crate::seal;
 use crate::storage::Storage;
@@ -74,12 +74,10 @@ pub(crate) fn write(
     if let Some(pair) = new.windows(2).find(|pair| pair[0].id == pair[1].id) {
         return Err(Error::invalid("write segment", format!("the document `{}` is given twice", pair[0].id)));
     }
-    if let Some(bad) = new.iter().find(|d| d.vectors.as_slice().len() != d.chunks.len() * dim) {
+    if let Some(bad) = new.iter().find(|d| d.vectors.len() != d.chunks.len() * dim) {
         return Err(Error::invalid("write segment", format!("the vectors of `{}` are not chunks × {dim}", bad.id)));
     }
-    let rows: usize = new.iter().map(|d| d.chunks.len()).sum();
-    let rows =
-        u32::try_from(rows).map_err(|_| Error::invalid("write segment", "more than 2^32 rows in one segment"))?;
+    let rows = rows_of(new.iter().map(|d| d.chunks.len()))?;
     let documents = new.len() as u32;
 
     let (codes, graph) = index(&mut new, rows, settings, graph)?;
@@ -92,10 +90,12 @@ pub(crate) fn write(
         files.put_bytes(LAYERS, &graph.encode_layers())?;
     }
     files.put(VECTORS, &mut |out| {
-        let mut vectors = new.iter().flat_map(|d| d.vectors.as_slice().chunks_exact(dim));
-        vectors.try_for_each(|vector| out(&stored(vector, settings.precision)))
+        new.iter().try_for_each(|d| {
+            let numbers = d.vectors.numbers().map_err(std::io::Error::other)?;
+            numbers.chunks_exact(dim).try_for_each(|vector| out(&stored(vector, settings.precision)))
+        })
     })?;
-    files.put_bytes(CHUNKS, &chunks::encode(&new)?)?;
+    files.put(CHUNKS, &mut |out| chunks::encode(&new, out))?;
 
     let Files { written, sums, .. } = files;
     let sums = sums.into_bytes();
@@ -114,10 +114,6 @@ pub(crate) fn write(
     Ok(SegmentEntry { id: header.id, tenant: header.tenant, documents, rows, digest: digest(&bytes), tombstones: None })
 }
 
-fn vectors_of<'d>(new: &[&'d NewDocument], dim: usize) -> Vec<&'d [f32]> {
-    new.iter().flat_map(|d| d.vectors.as_slice().chunks_exact(dim)).collect()
-}
-
 /// The codes of the rows, and a graph if there are enough of them; the documents are put into the order in which the
 /// graph has neighbours lie near each other.
 fn index(
@@ -127,19 +123,30 @@ fn index(
     graph: &GraphSettings,
 ) -> Result<(Arc<Int8Writer>, Option<Graph>)> {
     let Settings { dim, metric, precision, .. } = *settings;
-    let vectors = vectors_of(new, dim);
-    let mut codes = Int8Writer::new(rows, dim, metric, precision, |row| vectors[row as usize]);
+    let vectors = NewRows::new(new.iter().map(|d| &d.vectors), dim, metric);
+    let mut codes = Int8Writer::new(rows, dim, metric, precision, |row| vectors.row(row))?;
     drop(vectors);
-    if rows < graph.from_rows.max(2) || rows > MOST_ROWS {
+    if !has_graph(rows, graph) {
         return Ok((Arc::new(codes), None));
     }
     let built = graph::build(&codes, metric, graph)?;
     let order = reorder(new, &built.order);
     codes.reorder(&order, metric);
     let codes = Arc::new(codes);
-    let rows = NewRows { rows: vectors_of(new, dim), metric };
+    let rows = NewRows::new(new.iter().map(|d| &d.vectors), dim, metric);
     let graph = built.finish(&order, &codes, metric, &rows)?;
     Ok((codes, Some(graph).filter(Graph::is_worth_keeping)))
+}
+
+/// How many rows documents of so many chunks have.
+fn rows_of(chunks: impl Iterator<Item = usize>) -> Result<u32> {
+    let rows = chunks.map(|chunks| chunks as u64).sum::<u64>();
+    u32::try_from(rows).map_err(|_| Error::invalid("write segment", "more than 2^32 rows in one segment"))
+}
+
+/// Whether a segment of so many rows has a graph: fewer are scanned faster, and more cannot be named in a walk.
+fn has_graph(rows: u32, settings: &GraphSettings) -> bool {
+    (settings.from_rows.max(2)..=MOST_ROWS).contains(&rows)
 }
 
 /// Puts documents in the order in which `wanted` first names one of their rows; returns where each row then comes from.
@@ -164,4 +171,22 @@ fn reorder(new: &mut [&NewDocument], wanted: &[u32]) -> Vec<u32> {
         }
     }
     keyed.into_iter().flat_map(|(.., rows)| rows).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use safepassage_error::Kind;
+
+    use super::*;
+
+    #[test]
+    fn segments_are_as_large_as_rows_can_be_numbered_and_have_graphs_as_far_as_walks_can() {
+        assert_eq!(rows_of([1, 2].into_iter()).unwrap(), 3);
+        assert_eq!(rows_of([1 << 31, (1 << 31) - 1].into_iter()).unwrap(), u32::MAX);
+        assert_eq!(rows_of([1 << 31, 1 << 31].into_iter()).unwrap_err().kind(), Kind::Invalid);
+        let settings = GraphSettings::default();
+        let with = [9_999, 10_000, 1 << 30, (1 << 30) + 1, u32::MAX].map(|rows| has_graph(rows, &settings));
+        assert_eq!(with, [false, true, true, false, false]);
+        assert!(!has_graph(1, &GraphSettings { from_rows: 0, ..settings }));
+    }
 }

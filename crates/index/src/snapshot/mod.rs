@@ -4,6 +4,7 @@
 //! access plane can make; the rest is for the writer and is not exported from the crate.
 
 mod answer;
+mod rewrite;
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ pub use self::answer::{Answer, Hit, HitLabels, VisibleRows};
 use crate::graph::Rows;
 use crate::manifest::{Manifest, SegmentEntry};
 use crate::search::{Plan, search_segment};
-use crate::segment::{self, ChunkRow, NewChunk, NewDocument, Segment, SharedVectors};
+use crate::segment::{self, ChunkRow, Segment};
 use crate::storage::Storage;
 
 /// A segment with the documents that died since it was written.
@@ -142,37 +143,6 @@ impl Snapshot {
         let rows: Vec<u32> = segment.access.column().rows_of(document.ordinal).collect();
         let chunks = segment.chunks.fetch(&rows)?;
         chunks.iter().zip(rows).map(|(chunk, row)| Ok((chunk.hash, segment.vectors.row(row)?.into_owned()))).collect()
-    }
-
-    /// The live documents of segment `s` as they were written, for a merge.
-    pub(crate) fn rewrite(&self, s: usize) -> Result<Vec<NewDocument>> {
-        let live = &self.segments[s];
-        let column = live.segment.access.column();
-        let mut all: Vec<NewDocument> = (0..live.segment.documents.len())
-            .map(|i| {
-                let (number, version) = column.document(i);
-                let (id, source) =
-                    (live.segment.documents.id(i).to_owned(), live.segment.documents.source(i).to_owned());
-                let (chunks, vectors) = (Vec::new(), SharedVectors::default());
-                NewDocument { number, version, id, source, title: None, uri: None, metadata: None, chunks, vectors }
-            })
-            .collect();
-        let mut vectors = vec![Vec::new(); all.len()];
-        let mut row = 0;
-        live.segment.chunks.scan(&mut |chunk| {
-            let at = column.document_of(row).ok_or_else(|| Error::corrupted("merge", "more chunks than rows"))?;
-            let document = &mut all[at];
-            if !live.dead.contains(at as u32) {
-                vectors[at].extend_from_slice(&live.segment.vectors.row(row)?);
-                (document.title, document.uri, document.metadata) = (chunk.title, chunk.uri, chunk.metadata);
-                let ChunkRow { chunk: ordinal, text, span, heading, hash, .. } = chunk;
-                document.chunks.push(NewChunk { ordinal, text, span, heading, hash });
-            }
-            row += 1;
-            Ok(())
-        })?;
-        all.iter_mut().zip(vectors).for_each(|(document, vectors)| document.vectors = vectors.into());
-        Ok(all.into_iter().zip(0..).filter(|(_, i)| !live.dead.contains(*i)).map(|(document, _)| document).collect())
     }
 
     /// Looks up what every document permits, so that the first search need not.

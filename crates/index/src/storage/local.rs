@@ -7,12 +7,14 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use safepassage_error::system::{Clock, unique_name};
 use safepassage_error::{Error, Kind, Result};
 
-use super::{Lease, Storage, WriteBytes};
+use super::scratch::LocalScratch;
+use super::{Lease, Scratch, Storage, WriteBytes};
 
 const TEMPORARY: &str = "tmp";
 /// From this many bytes on the system is asked for huge pages.
@@ -68,7 +70,7 @@ impl LocalStorage {
 fn create_temporary(folder: &Path, kind: &str) -> io::Result<(PathBuf, File)> {
     loop {
         let path = folder.join(format!("{kind}-{}", unique_name(&Clock::system())));
-        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
         // Where files cannot be locked nobody gets a lease, so nobody removes leftovers either.
         let _ = file.lock();
         // Before it was locked, somebody who has just got a lease may have taken it for one.
@@ -108,7 +110,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-fn failed(operation: &'static str, path: &str, source: io::Error) -> Error {
+pub(super) fn failed(operation: &'static str, path: &str, source: io::Error) -> Error {
     let (kind, what) = match source.kind() {
         io::ErrorKind::AlreadyExists => (Kind::Conflict, "it exists already".to_owned()),
         io::ErrorKind::NotFound => (Kind::NotFound, "no such file".to_owned()),
@@ -174,6 +176,15 @@ impl Storage for LocalStorage {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failed("delete", path, e)),
             _ => Ok(()),
         }
+    }
+
+    fn scratch(&self) -> Result<Option<Arc<dyn Scratch>>> {
+        let temporaries = self.root.join(TEMPORARY);
+        let create = create_folder(&temporaries).and_then(|()| create_temporary(&temporaries, "scratch"));
+        let (path, file) = create.map_err(|e| failed("create scratch file", TEMPORARY, e))?;
+        // Where an open file keeps its name it is a leftover like any other once it is closed.
+        let _ = fs::remove_file(path);
+        Ok(Some(Arc::new(LocalScratch::new(file))))
     }
 
     fn lease(&self, role: &str, holder: &str) -> Result<Box<dyn Lease>> {

@@ -6,9 +6,11 @@
 mod faulty;
 mod local;
 mod memory;
+mod scratch;
 
 use std::fmt::Debug;
 use std::io::Write;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use safepassage_error::Result;
@@ -16,6 +18,7 @@ use safepassage_error::Result;
 pub use faulty::{Fault, FaultyStorage};
 pub use local::LocalStorage;
 pub use memory::MemoryStorage;
+pub use scratch::Scratch;
 
 /// Writes the bytes of one file.
 pub type WriteBytes<'a> = &'a mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>;
@@ -62,6 +65,14 @@ pub trait Storage: Debug + Send + Sync {
     /// # Errors
     /// `Unavailable` if it cannot be removed.
     fn delete(&self, path: &str) -> Result<()>;
+
+    /// Room for what need not stay in memory and is of no use to anybody else; `None` where files lie in memory too.
+    ///
+    /// # Errors
+    /// `Unavailable` if there is none.
+    fn scratch(&self) -> Result<Option<Arc<dyn Scratch>>> {
+        Ok(None)
+    }
 
     /// Becomes the one `role` (such as `writer`) of this folder, as `holder`, which is shown to whoever is refused. Leases
     /// of different roles have nothing to do with each other.

@@ -1,15 +1,24 @@
 //! When are segments merged, and by whom?
 //!
 //! After a commit one thread of this process merges what is due, until nothing is. Nobody waits for it unless they ask
-//! to, and a failure is kept for operators: nothing is lost by a merge that did not happen.
+//! to, and a failure is kept for operators: nothing is lost by a merge that did not happen. A merge that keeps failing is
+//! tried less and less often, however much is committed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use safepassage_error::system::Timestamp;
 use safepassage_error::{Kind, Result};
 use serde::Serialize;
 
 use crate::index::Index;
+
+/// So often a merge that failed is tried again when it is next asked for; after that it waits,
+const TRIES_AT_ONCE: u32 = 2;
+/// so long at first, twice as long after each further failure,
+const FIRST_WAIT_SECONDS: u64 = 10;
+/// and never longer than this.
+const LONGEST_WAIT_SECONDS: u64 = 3_600;
 
 /// Whether segments are being merged, for operators.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -32,6 +41,24 @@ struct Turn {
     state: MergeState,
     /// Something was committed since the running merge looked what is due.
     again: bool,
+    /// Failures since the last merge that worked.
+    failures: u32,
+    /// Before this nothing is tried in the background.
+    not_before: Option<Timestamp>,
+}
+
+impl Turn {
+    fn failed(&mut self, error: String, now: Timestamp) {
+        self.state.error = Some(error);
+        self.failures = self.failures.saturating_add(1);
+        let doublings = self.failures.checked_sub(TRIES_AT_ONCE + 1);
+        let wait = |n: u32| FIRST_WAIT_SECONDS.saturating_mul(1 << n.min(32)).min(LONGEST_WAIT_SECONDS);
+        self.not_before = doublings.map(|n| now.plus_seconds(wait(n)));
+    }
+
+    fn worked(&mut self) {
+        (self.state.error, self.failures, self.not_before) = (None, 0, None);
+    }
 }
 
 impl Background {
@@ -73,13 +100,16 @@ impl Index {
             turn.state.running = true;
             Foreground(self.background())
         };
-        match self.prepare_merge(true)? {
-            Some(merge) => merge.publish(),
-            None => Ok(self.snapshot()?.generation()),
-        }
+        let generation = match self.prepare_merge(true)? {
+            Some(merge) => merge.publish()?,
+            None => self.snapshot()?.generation(),
+        };
+        self.background().turn().worked();
+        Ok(generation)
     }
 
-    /// Starts merging what the size-tiered policy names, if it names anything and this process is not at it already.
+    /// Starts merging what the size-tiered policy names, if it names anything, this process is not at it already, and it
+    /// has not just failed again and again.
     /// The thread ends when nothing is due, or after its current merge when the last `Arc` of the index is dropped.
     pub fn merge_in_background(self: &Arc<Self>) {
         let mut turn = self.background().turn();
@@ -87,19 +117,20 @@ impl Index {
             turn.again = true;
             return;
         }
+        let now = self.clock().now();
+        if turn.not_before.is_some_and(|then| now < then) {
+            return;
+        }
         match self.merge_is_due() {
             Ok(true) => {}
             Ok(false) => return,
-            Err(error) => {
-                turn.state.error = Some(error.to_string());
-                return;
-            }
+            Err(error) => return turn.failed(error.to_string(), now),
         }
         let index = Arc::downgrade(self);
         let work = move || while index.upgrade().is_some_and(|index| index.merge_what_is_due()) {};
         match std::thread::Builder::new().name("merge".to_owned()).spawn(work) {
             Ok(_) => turn.state.running = true,
-            Err(error) => turn.state.error = Some(format!("no thread can be started: {error}")),
+            Err(error) => turn.failed(format!("no thread can be started: {error}"), now),
         }
     }
 
@@ -120,16 +151,18 @@ impl Index {
             Some(merge) => merge.publish().map(|_| true),
             None => Ok(false),
         }));
-        let mut turn = self.background().turn();
-        turn.state.error = None;
+        let (mut turn, now) = (self.background().turn(), self.clock().now());
         match merged {
-            Ok(Ok(true)) => return true,
-            Ok(Ok(false)) if std::mem::take(&mut turn.again) => return true,
-            Ok(Ok(false)) => {}
+            Ok(Ok(more)) => {
+                turn.worked();
+                if more || std::mem::take(&mut turn.again) {
+                    return true;
+                }
+            }
             // Another process merges, and looks what is due when it is done.
-            Ok(Err(error)) if error.kind() == Kind::Conflict => {}
-            Ok(Err(error)) => turn.state.error = Some(error.to_string()),
-            Err(_) => turn.state.error = Some("the merge panicked".to_owned()),
+            Ok(Err(error)) if error.kind() == Kind::Conflict => turn.state.error = None,
+            Ok(Err(error)) => turn.failed(error.to_string(), now),
+            Err(_) => turn.failed("the merge panicked".to_owned(), now),
         }
         turn.again = false;
         self.background().end(turn);

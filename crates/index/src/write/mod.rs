@@ -60,14 +60,14 @@ impl Writer<'_> {
     pub fn upsert(&mut self, tenant: &Tenant, document: impl Into<Arc<NewDocument>>) -> Result<()> {
         let mut document: Arc<NewDocument> = document.into();
         let Settings { dim, metric, precision, .. } = self.base.manifest().settings;
-        let values = document.vectors.as_slice();
-        if values.len() != document.chunks.len() * dim {
-            let (got, want) = (values.len(), document.chunks.len());
+        if document.vectors.len() != document.chunks.len() * dim {
+            let (got, want) = (document.vectors.len(), document.chunks.len());
             let message = format!("`{}` has {got} numbers for {want} chunks of {dim} dimensions", document.id);
             return Err(Error::invalid("upsert", message));
         }
-        if !values.chunks_exact(dim).all(|vector| metric.is_prepared(vector)) {
-            let mut vectors = Arc::make_mut(&mut document).vectors.as_mut_slice().chunks_exact_mut(dim);
+        let prepared = document.vectors.numbers()?.chunks_exact(dim).all(|vector| metric.is_prepared(vector));
+        if !prepared {
+            let mut vectors = Arc::make_mut(&mut document).vectors.make_mut()?.chunks_exact_mut(dim);
             if let Some(bad) = vectors.position(|vector| !metric.prepare(vector)) {
                 return Err(Error::invalid(
                     "upsert",
@@ -75,7 +75,7 @@ impl Writer<'_> {
                 ));
             }
         }
-        if !document.vectors.as_slice().iter().all(|&value| precision.keeps(value)) {
+        if !document.vectors.numbers()?.iter().all(|&value| precision.keeps(value)) {
             let message = format!("a number of `{}` is too large for f16", document.id);
             return Err(Error::invalid("upsert", message));
         }

@@ -1,6 +1,6 @@
 //! Documents come, change, go, merge and roll back; what is found stays right.
 
-use safepassage_access::{AccessEvent, Acl, Principal, Tenant};
+use safepassage_access::{AccessEvent, Acl, Principal, PrincipalKind, Tenant};
 use safepassage_error::Kind;
 use safepassage_index::storage::MemoryStorage;
 use safepassage_index::{GraphSettings, Plan};
@@ -173,4 +173,33 @@ fn the_graph_keeps_its_recall_and_fills_k() {
         assert!(same as f64 >= 0.95 * total as f64, "{who}: {same} of {total}");
     }
     assert_eq!(plans.into_iter().collect::<Vec<_>>(), [Plan::Empty, Plan::Scan, Plan::FilteredGraph]);
+}
+
+#[test]
+fn a_principal_that_could_not_be_read_back_is_not_written() {
+    let storage = MemoryStorage::default();
+    let index = create(storage.clone()).unwrap();
+    let mut numbers = Numbers(5);
+    let number = bound(&index, "a", 1, &allow("alice"), 1, &mut numbers).unwrap().number;
+    let before = storage.contents();
+    let issued = |issuer: &str, id: &str| Principal::Named {
+        issuer: Some(issuer.into()),
+        kind: PrincipalKind::Group,
+        id: id.into(),
+    };
+    let bad = [Principal::user(""), Principal::group(""), issued("", "a"), issued("user:", "a"), issued("idp", "")];
+    for principal in bad {
+        for acl in [Acl::new([principal.clone()], []), Acl::new([], [principal.clone()])] {
+            let error = bound(&index, "a", 2, &acl, 1, &mut numbers).unwrap_err();
+            assert_eq!(error.kind(), Kind::Invalid, "{principal:?}");
+        }
+        let revoked = AccessEvent::Revoked { number, principal: principal.clone() };
+        let restored = AccessEvent::Restored { number, principal: principal.clone(), reason: "a mistake".into() };
+        for event in [revoked, restored] {
+            let error = index.commit_access(&mut |_| Ok(vec![event.clone()])).unwrap_err();
+            assert_eq!(error.kind(), Kind::Invalid, "{principal:?}");
+        }
+    }
+    assert_eq!(storage.contents(), before);
+    assert!(open(&storage).is_ok());
 }

@@ -1,7 +1,7 @@
 //! Merges beside readers and writers: who waits for whom, what is seen meanwhile, and what is left on the disk.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
@@ -205,6 +205,55 @@ fn a_merge_that_fails_or_panics_is_told_to_operators_and_tried_again() {
     assert_eq!(index.stats().unwrap().segments, 1);
     assert_eq!(storage.list("segment").unwrap().iter().filter(|id| id.starts_with("m-")).count(), 1);
     index.verify().unwrap();
+}
+
+/// How many merges were begun while 100 were asked for, `seconds` apart.
+fn begun(index: &Arc<Index>, count: &AtomicUsize, seconds: u64) -> usize {
+    let before = count.load(Ordering::SeqCst);
+    for _ in 0..100 {
+        index.clock().advance_seconds(seconds);
+        index.merge_in_background();
+        index.wait_for_merges();
+    }
+    count.load(Ordering::SeqCst) - before
+}
+
+#[test]
+fn a_merge_that_keeps_failing_is_tried_less_and_less_often() {
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
+    create_in(&storage);
+    let (count, full) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
+    let (counted, is_full) = (Arc::clone(&count), Arc::clone(&full));
+    let before_put = move |path: &str| {
+        if path.starts_with("segment/m-") && path.ends_with("documents.bin") {
+            counted.fetch_add(1, Ordering::SeqCst);
+            if is_full.load(Ordering::SeqCst) {
+                return Err(Error::new(Kind::Unavailable, "write file", "the disk is full"));
+            }
+        }
+        Ok(())
+    };
+    let index =
+        Arc::new(Index::open(Arc::new(Watched { storage: Arc::clone(&storage), before_put }), clock()).unwrap());
+    commit_each(&index, eight());
+    assert_eq!(begun(&index, &count, 0), 3, "two more tries are at once, the next is not");
+    let soon = begun(&index, &count, 1);
+    assert!((3..=6).contains(&soon), "{soon} tries in 100 seconds");
+    begun(&index, &count, 3_600);
+    assert_eq!(begun(&index, &count, 60), 1, "at most one an hour");
+    assert_eq!(index.stats().unwrap().merge_error.as_deref(), Some("write file: the disk is full"));
+    // Once it works the next failure counts as the first.
+    full.store(false, Ordering::SeqCst);
+    assert_eq!(begun(&index, &count, 3_600), 1);
+    assert_eq!((index.stats().unwrap().merge_error, index.stats().unwrap().segments), (None, 1));
+    full.store(true, Ordering::SeqCst);
+    commit_each(&index, (0..8).map(|n| format!("e{n}")));
+    assert_eq!(begun(&index, &count, 0), 3);
+    full.store(false, Ordering::SeqCst);
+    index.merge().unwrap();
+    assert_eq!(index.merge_state(), MergeState::default());
+    commit_each(&index, (0..8).map(|n| format!("f{n}")));
+    assert_eq!(begun(&index, &count, 0), 1);
 }
 
 #[test]

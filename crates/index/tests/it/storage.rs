@@ -81,3 +81,25 @@ fn a_dead_writers_temporary_files_are_removed_and_a_live_ones_are_not() {
     assert_eq!(&storage.read("segment/1/file").unwrap()[..], b"first and last");
     assert!(storage.list("tmp").unwrap().is_empty());
 }
+
+#[test]
+fn what_is_set_aside_is_read_again_and_leaves_nothing_behind() {
+    assert!(MemoryStorage::default().scratch().unwrap().is_none());
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::new(folder.path().join("index"));
+    let scratch = storage.scratch().unwrap().unwrap();
+    assert_eq!((scratch.append(b"one").unwrap(), scratch.append(b"two").unwrap()), (0, 3));
+    let mut out = [0; 4];
+    scratch.read(1, &mut out).unwrap();
+    assert_eq!(&out, b"netw");
+    assert_eq!(scratch.read(3, &mut out).unwrap_err().kind(), Kind::Unavailable);
+    assert_eq!(scratch.append(b"!").unwrap(), 6);
+    scratch.read(3, &mut out).unwrap();
+    assert_eq!(&out, b"two!");
+    // Somebody who removes leftovers takes nothing from whoever uses it.
+    drop(storage.lease("writer", "me").unwrap());
+    scratch.read(3, &mut out).unwrap();
+    drop(scratch);
+    drop(storage.lease("writer", "me").unwrap());
+    assert!(storage.list("tmp").unwrap().is_empty());
+}

@@ -1,24 +1,35 @@
 //! Documents that the caller brings, instead of a source: staged, then committed at once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use safepassage_access::{Acl, DocumentNumber, Tenant};
+use safepassage_access::{DocumentNumber, Tenant};
 use safepassage_error::{Error, Kind, Result};
+use safepassage_index::storage::Scratch;
 use safepassage_index::{Index, SharedVectors};
 use safepassage_models::{Embedder, Purpose};
 
+use super::acls::Acls;
 use super::chunk_settings;
 use super::permit::{PER_EPOCH, Statements};
 use super::staged::{BatchDocument, Rules, Staged};
 use crate::chunk::Chunker;
 
+/// Vectors that wait for the commit in memory; what comes on top waits in a file.
+const HELD_BYTES: usize = 4 << 20;
+
+type Key = (Tenant, String);
+
 /// Documents to put and to delete at the next commit.
 #[derive(Debug, Default)]
 pub struct Batch {
-    changes: BTreeMap<(Tenant, String), Option<Staged>>,
+    changes: BTreeMap<Key, Option<Staged>>,
     /// The distinct ACLs of what is staged.
-    acls: BTreeSet<Arc<Acl>>,
+    acls: Acls,
+    /// Bytes of vectors that were staged in memory.
+    held: usize,
+    /// Where the others are.
+    aside: Option<Arc<dyn Scratch>>,
 }
 
 impl Batch {
@@ -43,24 +54,31 @@ impl Batch {
         drop(seen);
         let mut staged = Vec::with_capacity(documents.len());
         for mut document in documents {
-            let acl = self.share(document.acl.take().unwrap_or_default());
+            let acl = self.acls.keep(&document.acl.take().unwrap_or_default());
             let key = (document.tenant.clone(), document.id.clone());
             staged.push((key, Staged::new(&rules, document, acl, epoch)?));
         }
         // Versions are of what was given; what is stored may be scaled.
-        SharedVectors::prepare(staged.iter_mut().map(|(_, s)| &mut s.document_mut().vectors), settings.metric);
+        SharedVectors::prepare(vectors_of(&mut staged), settings.metric);
+        self.set_aside(index, &mut staged);
         self.changes.extend(staged.into_iter().map(|(key, staged)| (key, Some(staged))));
         Ok(())
     }
 
-    /// `acl`, in one place for all documents that have it.
-    fn share(&mut self, acl: Acl) -> Arc<Acl> {
-        if let Some(known) = self.acls.get(&acl) {
-            return Arc::clone(known);
+    /// Moves the vectors of `staged` out of memory if there are many of them already. Where that cannot be they stay:
+    /// it costs memory and nothing else.
+    fn set_aside(&mut self, index: &Index, staged: &mut [(Key, Staged)]) {
+        let bytes = vectors_of(staged).map(|vectors| vectors.len() * size_of::<f32>()).sum::<usize>();
+        if self.held + bytes > HELD_BYTES {
+            if self.aside.is_none() {
+                self.aside = index.scratch().ok().flatten();
+            }
+            let moved = self.aside.as_ref().map(|file| SharedVectors::set_aside(vectors_of(staged), file));
+            if moved.is_some_and(|moved| moved.is_ok()) {
+                return;
+            }
         }
-        let acl = Arc::new(acl);
-        self.acls.insert(Arc::clone(&acl));
-        acl
+        self.held += bytes;
     }
 
     /// Stages a deletion. Returns whether the document is live or staged now.
@@ -105,12 +123,11 @@ impl Batch {
             }
         }
         let generation = writer.commit()?;
-        self.changes.clear();
-        self.acls.clear();
+        *self = Self::default();
         Ok(generation)
     }
 
-    fn staged(&mut self) -> impl Iterator<Item = (&(Tenant, String), &mut Staged)> {
+    fn staged(&mut self) -> impl Iterator<Item = (&Key, &mut Staged)> {
         self.changes.iter_mut().filter_map(|(key, change)| Some((key, change.as_mut()?)))
     }
 
@@ -140,14 +157,15 @@ impl Batch {
 
     /// Writes who may read what is staged, and learns the numbers of the documents.
     fn permit(&mut self, index: &Index) -> Result<()> {
-        let mut staged: Vec<_> = self.staged().collect();
+        let Self { changes, acls, .. } = self;
+        let mut staged: Vec<_> = changes.iter_mut().filter_map(|(key, change)| Some((key, change.as_mut()?))).collect();
         for part in staged.chunks_mut(PER_EPOCH) {
             index.commit_access(&mut |plane| {
                 let mut statements = Statements::new(plane);
                 let mut newer = HashMap::<u64, HashSet<DocumentNumber>>::new();
                 for ((tenant, id), Staged { document, acl, label, staged_at, .. }) in &*part {
                     let newer = newer.entry(*staged_at).or_insert_with(|| plane.changes_since(*staged_at).collect());
-                    statements.state(tenant, id, document.version, Acl::clone(acl), *label, newer);
+                    statements.state(tenant, id, document.version, acls.stated(acl), *label, newer);
                 }
                 Ok(statements.events)
             })?;
@@ -162,6 +180,10 @@ impl Batch {
         }
         Ok(())
     }
+}
+
+fn vectors_of(staged: &mut [(Key, Staged)]) -> impl Iterator<Item = &mut SharedVectors> {
+    staged.iter_mut().map(|(_, staged)| &mut staged.document_mut().vectors)
 }
 
 fn no_embedder() -> Error {

@@ -202,7 +202,7 @@ impl<'a> Job<'a> {
             number,
             version,
             id: planned.id.clone(),
-            source: self.plan.keys[planned.source].clone(),
+            source: self.plan.keys[planned.source].clone().into(),
             title,
             uri: read.uri,
             metadata: read.metadata.map(|metadata| serde_json::Value::Object(metadata).to_string()),

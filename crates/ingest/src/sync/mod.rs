@@ -5,6 +5,7 @@
 //! and changed documents are parsed, cut, embedded and committed, some thousands of chunks at a time (`content`), so
 //! that a job that is killed goes on where it stopped. Last, what is gone is deleted.
 
+mod acls;
 mod batch;
 mod content;
 mod permit;

@@ -8,6 +8,7 @@ use safepassage_index::{NewChunk, NewDocument, SharedVectors};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::acls::KeptAcl;
 use super::content::cut;
 use super::plan;
 use crate::chunk::Chunker;
@@ -57,9 +58,10 @@ impl Rules {
             return refused("an id is empty or has control characters".into());
         }
         self.rank(document.label.as_deref())?;
+        document.acl.as_ref().map_or(Ok(()), Acl::check)?;
         match (&document.vector, &document.text) {
             (Some(vector), _) => {
-                let values = vector.as_slice();
+                let values = vector.numbers()?;
                 if values.len() != self.dim {
                     return refused(format!("the vector has {} dimensions and the index {}", values.len(), self.dim));
                 }
@@ -84,26 +86,26 @@ pub(super) struct Staged {
     pub document: Arc<NewDocument>,
     /// What is still to be cut and embedded.
     pub text: Option<String>,
-    pub acl: Arc<Acl>,
+    pub acl: KeptAcl,
     pub label: LabelRank,
     /// The epoch at which it was staged: whoever changed its permissions later is newer than what it says.
     pub staged_at: u64,
 }
 
 impl Staged {
-    /// A document that was checked by `rules`; `acl` is its ACL, shared with others.
-    pub fn new(rules: &Rules, document: BatchDocument, acl: Arc<Acl>, staged_at: u64) -> Result<Self> {
+    /// A document that was checked by `rules`; `acl` is its ACL, kept once for all that have it.
+    pub fn new(rules: &Rules, document: BatchDocument, acl: KeptAcl, staged_at: u64) -> Result<Self> {
         let label = rules.rank(document.label.as_deref())?;
         let metadata = document.metadata.map(|metadata| Value::Object(metadata).to_string());
-        let version = version(&document.title, &document.text, &metadata, document.vector.as_ref());
+        let version = version(&document.title, &document.text, &metadata, document.vector.as_ref())?;
         let mut text = document.text;
         let (mut chunks, vectors) = (Vec::new(), document.vector.unwrap_or_default());
-        if !vectors.as_slice().is_empty() {
+        if !vectors.is_empty() {
             let text = text.take().unwrap_or_default();
             let span = (0, text.len() as u64);
             chunks = vec![NewChunk { ordinal: 0, text, span, heading: String::new(), hash: version.0 }];
         }
-        let (number, source) = (DocumentNumber(u32::MAX), CALLER.to_owned());
+        let (number, source) = (DocumentNumber(u32::MAX), CALLER.into());
         let (id, title) = (document.id, document.title);
         let document =
             Arc::new(NewDocument { number, version, id, source, title, uri: None, metadata, chunks, vectors });
@@ -130,7 +132,7 @@ fn version(
     text: &Option<String>,
     metadata: &Option<String>,
     vector: Option<&SharedVectors>,
-) -> Version {
+) -> Result<Version> {
     let mut hash = Sha256::new();
     for part in [title, text, metadata].map(Option::as_deref) {
         hash.update([u8::from(part.is_some())]);
@@ -138,7 +140,7 @@ fn version(
         hash.update(part.unwrap_or_default());
     }
     if let Some(vector) = vector {
-        hash.update(vector.as_slice().iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>());
+        hash.update(vector.numbers()?.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>());
     }
-    Version(plan::first_16(&hash.finalize()))
+    Ok(Version(plan::first_16(&hash.finalize())))
 }

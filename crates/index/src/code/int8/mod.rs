@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use safepassage_error::{Error, Result};
 
-pub(crate) use write::{Between, Int8Writer};
+pub(crate) use write::{Between, Int8Writer, permute};
 
 use super::Asked;
 use crate::blocks::CheckedBytes;

@@ -1,8 +1,10 @@
 //! Makes the codes of new rows, and compares them while a graph is built.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use safepassage_error::{Error, Result};
 
 use super::{MAGIC, stride};
 use crate::kernel::{Kernel, LINE, Left, Quantised};
@@ -44,9 +46,9 @@ impl Int8Writer {
         dim: usize,
         metric: Metric,
         precision: Precision,
-        vector: impl Fn(u32) -> &'v [f32] + Sync,
-    ) -> Self {
-        let scale = scale(rows, &vector);
+        vector: impl Fn(u32) -> Result<Cow<'v, [f32]>> + Sync,
+    ) -> Result<Self> {
+        let scale = scale(rows, &vector)?;
         let stride = stride(dim);
         let codes = LINE + rows as usize * stride;
         let length = codes + if metric == Metric::L2 { rows as usize * 4 } else { 0 };
@@ -57,21 +59,23 @@ impl Int8Writer {
         let (mut sums, kernel) = (vec![0; rows as usize], Kernel::get());
         let coded = head[LINE..].par_chunks_exact_mut(stride).zip(&mut sums).zip(0..rows).map(|((out, sum), row)| {
             let out: &mut [i8] = bytemuck::cast_slice_mut(out);
-            let Quantised { missed, kept, sum: codes } = kernel.quantise(vector(row), scale, out);
+            let Quantised { missed, kept, sum: codes } = kernel.quantise(&vector(row)?, scale, out);
             *sum = codes;
-            (missed + (kept + missed) * precision.rounding(), kept + missed)
+            Ok((missed + (kept + missed) * precision.rounding(), kept + missed))
         });
-        let (error, longest) = coded.reduce(|| (0.0, 0.0), |a, b| (f32::max(a.0, b.0), f32::max(a.1, b.1)));
+        let greatest = |a: (f32, f32), b: (f32, f32)| Ok((f32::max(a.0, b.0), f32::max(a.1, b.1)));
+        let (error, longest) = coded.try_reduce(|| (0.0, 0.0), greatest)?;
         let line = [rows, dim as u32, scale.to_bits(), error.to_bits(), longest.to_bits()];
         head[8..28].copy_from_slice(bytemuck::cast_slice(&line.map(u32::to_le_bytes)));
         if metric == Metric::L2 {
             let half = f64::from(scale).powi(2) / 2.0;
-            biases[..rows as usize * 4].par_chunks_exact_mut(4).zip(0..rows).for_each(|(out, row)| {
-                let squared: f64 = vector(row).iter().map(|x| f64::from(*x).powi(2)).sum();
+            biases[..rows as usize * 4].par_chunks_exact_mut(4).zip(0..rows).try_for_each(|(out, row)| {
+                let squared: f64 = vector(row)?.iter().map(|x| f64::from(*x).powi(2)).sum();
                 out.copy_from_slice(&((squared * half) as i32).to_le_bytes());
-            });
+                Ok::<(), Error>(())
+            })?;
         }
-        Self { lines, length, rows, dim, sums }
+        Ok(Self { lines, length, rows, dim, sums })
     }
 
     /// The codes of `row`, padded.
@@ -101,7 +105,7 @@ impl Int8Writer {
 }
 
 /// Moves part `order[i]` of `bytes` to place i, cycle by cycle.
-fn permute(bytes: &mut [u8], width: usize, order: &[u32]) {
+pub(crate) fn permute(bytes: &mut [u8], width: usize, order: &[u32]) {
     let mut done = vec![false; order.len()];
     let mut first = vec![0; width];
     for start in 0..order.len() {
@@ -123,16 +127,19 @@ fn permute(bytes: &mut [u8], width: usize, order: &[u32]) {
 }
 
 /// 127 over the size that all but a few of the numbers keep under.
-fn scale<'v>(rows: u32, vector: &impl Fn(u32) -> &'v [f32]) -> f32 {
+fn scale<'v>(rows: u32, vector: &impl Fn(u32) -> Result<Cow<'v, [f32]>>) -> Result<f32> {
     let step = (rows as usize / SAMPLE).max(1);
-    let mut sizes: Vec<f32> = (0..rows).step_by(step).flat_map(|row| vector(row).iter().map(|x| x.abs())).collect();
+    let mut sizes = Vec::new();
+    for row in (0..rows).step_by(step) {
+        sizes.extend(vector(row)?.iter().map(|x| x.abs()));
+    }
     if sizes.is_empty() {
-        return 127.0;
+        return Ok(127.0);
     }
     let at = (sizes.len() - 1) - (sizes.len() as f64 * BEYOND) as usize;
     let (_, &mut size, _) = sizes.select_nth_unstable_by(at, f32::total_cmp);
     let scale = 127.0 / size;
-    if scale.is_finite() && scale > 0.0 { scale } else { 127.0 }
+    Ok(if scale.is_finite() && scale > 0.0 { scale } else { 127.0 })
 }
 
 /// The rows of an [`Int8Writer`] against each other, while a graph is built.

@@ -1,0 +1,94 @@
+//! Here is a segment: which documents were put into it, for a merge?
+
+use safepassage_error::{Error, Result};
+
+use super::Snapshot;
+use crate::segment::{ChunkRow, NewChunk, NewDocument, SharedVectors};
+
+impl Snapshot {
+    /// The live documents of segment `s` as they were written, for a merge; their vectors stay where they are.
+    ///
+    /// # Errors
+    /// `Corrupted`, also if there are more or fewer chunks than rows.
+    pub(crate) fn rewrite(&self, s: usize) -> Result<Vec<NewDocument>> {
+        let live = &self.segments[s];
+        let (column, dim) = (live.segment.access.column(), self.manifest.settings.dim);
+        let mut all: Vec<NewDocument> = (0..live.segment.documents.len())
+            .map(|i| {
+                let (number, version) = column.document(i);
+                let (id, source) =
+                    (live.segment.documents.id(i).to_owned(), live.segment.documents.source(i).to_owned().into());
+                let vectors = SharedVectors::stored(&live.segment, column.rows_of(i), dim);
+                let chunks = Vec::new();
+                NewDocument { number, version, id, source, title: None, uri: None, metadata: None, chunks, vectors }
+            })
+            .collect();
+        let mut row = 0;
+        live.segment.chunks.scan(&mut |chunk| {
+            let at = column.document_of(row).ok_or_else(|| Error::corrupted("merge", "more chunks than rows"))?;
+            let document = &mut all[at];
+            if !live.dead.contains(at as u32) {
+                (document.title, document.uri, document.metadata) = (chunk.title, chunk.uri, chunk.metadata);
+                let ChunkRow { chunk: ordinal, text, span, heading, hash, .. } = chunk;
+                document.chunks.push(NewChunk { ordinal, text, span, heading, hash });
+            }
+            row += 1;
+            Ok(())
+        })?;
+        if row != column.rows() {
+            return Err(Error::corrupted("merge", "fewer chunks than rows").with("segment", &live.segment.id));
+        }
+        Ok(all.into_iter().zip(0..).filter(|(_, i)| !live.dead.contains(*i)).map(|(document, _)| document).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use safepassage_access::{DocumentNumber, Tenant, Version};
+    use safepassage_error::Kind;
+    use safepassage_error::system::Timestamp;
+
+    use super::*;
+    use crate::graph::GraphSettings;
+    use crate::manifest::{Manifest, Settings};
+    use crate::segment::{self, Chunks};
+    use crate::storage::MemoryStorage;
+
+    fn document(n: u32) -> NewDocument {
+        let chunk = NewChunk { ordinal: 0, text: format!("text {n}"), span: (0, 6), heading: String::new(), hash: 0 };
+        NewDocument {
+            number: DocumentNumber(n),
+            version: Version(n.into()),
+            id: format!("d{n}"),
+            source: "test".into(),
+            title: None,
+            uri: None,
+            metadata: None,
+            chunks: vec![chunk],
+            vectors: vec![1.0, 0.0].into(),
+        }
+    }
+
+    #[test]
+    fn a_segment_with_more_or_fewer_chunks_than_rows_is_not_rewritten() {
+        let (storage, settings) = (MemoryStorage::default(), Settings::vectors(2));
+        let all: Vec<NewDocument> = (0..4).map(document).collect();
+        let some = |n: usize| all[..n].iter().collect::<Vec<_>>();
+        let graph = GraphSettings::default();
+        let entry = segment::write(&storage, "1", &Tenant::default(), some(3), &settings, &graph).unwrap();
+        let mut manifest = Manifest::first(settings, 1, Timestamp(0));
+        manifest.segments = vec![entry];
+        let mut snapshot = Snapshot::open(&storage, manifest, None).unwrap();
+        for n in 0..=4 {
+            // A file that is what was written, of a segment that was written wrongly.
+            let segment = Arc::get_mut(&mut snapshot.segments[0].segment).unwrap();
+            segment.chunks = Chunks::of(&some(n));
+            match snapshot.rewrite(0) {
+                Ok(documents) => assert_eq!((n, documents), (3, all[..3].to_vec())),
+                Err(error) => assert_eq!((n != 3, error.kind()), (true, Kind::Corrupted)),
+            }
+        }
+    }
+}
