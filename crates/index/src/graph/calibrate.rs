@@ -206,17 +206,25 @@ pub(super) fn measure(
     for cases in cases.chunk_by(|(a, _), (b, _)| a.sees == b.sees) {
         let Sees { share, own_topic } = cases[0].0.sees;
         let kind = |bridging| Kind { share, bridging, own_topic };
-        curves.push(curve(kind(share < 1.0), graph, codes, rows, cases)?);
+        curves.push(curve(kind(share < 1.0), scan_ns, graph, codes, rows, cases)?);
         // Where less is visible, walking through what is not is never the better way.
         if (THROUGH_FROM..1.0).contains(&share) {
-            curves.push(curve(kind(false), graph, codes, rows, cases)?);
+            curves.push(curve(kind(false), scan_ns, graph, codes, rows, cases)?);
         }
     }
     Ok((curves, scan_ns))
 }
 
-fn curve(kind: Kind, graph: &Graph, codes: &Int8, rows: &impl Rows, cases: &[(Case<'_>, Truth)]) -> Result<Curve> {
+fn curve(
+    kind: Kind,
+    scan_ns: f32,
+    graph: &Graph,
+    codes: &Int8,
+    rows: &impl Rows,
+    cases: &[(Case<'_>, Truth)],
+) -> Result<Curve> {
     let (mut points, mut all_scored, mut all_seconds) = (Vec::new(), 0, 0.0);
+    let mut scanned = Vec::new();
     for ef in EFS {
         let found = cases.par_iter().map(|(case, (_, least))| {
             let filter = match (kind.share >= 1.0, kind.bridging) {
@@ -234,20 +242,24 @@ fn curve(kind: Kind, graph: &Graph, codes: &Int8, rows: &impl Rows, cases: &[(Ca
             best.retain(|(_, row)| !question.absent.contains(row));
             rescore(rows, &question.vector, &best, &mut top, |bar| asked.asked.hardly_less(bar))?;
             let good = top.into_sorted().iter().filter(|(score, _)| score >= least).count();
-            Ok((good, u64::from(outcome.scored), seconds))
+            let scanned = if outcome.gave_up { case.bits().len } else { 0 };
+            Ok((good, u64::from(outcome.scored), scanned, seconds))
         });
-        let found: Vec<(usize, u64, f64)> = found.collect::<Result<_>>()?;
+        let found: Vec<(usize, u64, u64, f64)> = found.collect::<Result<_>>()?;
         let good: usize = found.iter().map(|(good, ..)| good).sum();
-        let scored: u64 = found.iter().map(|(_, scored, _)| scored).sum();
+        let scored: u64 = found.iter().map(|(_, scored, ..)| scored).sum();
         all_scored += scored;
         all_seconds += found.iter().map(|(.., seconds)| seconds).sum::<f64>();
         let there: usize = cases.iter().map(|(_, (count, _))| count).sum();
         let recall = good as f32 / there.max(1) as f32;
         points.push(Point { ef, recall, scored: scored as f32 / cases.len() as f32 });
+        scanned.push(found.iter().map(|(.., scanned, _)| scanned).sum::<u64>() as f32 / cases.len() as f32);
         if recall >= 0.9995 {
             break;
         }
     }
-    let ns = (all_seconds * 1e9 / all_scored.max(1) as f64) as f32;
-    Ok(Curve { kind, ns: ns.max(0.1), points })
+    let ns = ((all_seconds * 1e9 / all_scored.max(1) as f64) as f32).max(0.1);
+    // Where a walk gives way to the scan, that is paid too.
+    points.iter_mut().zip(scanned).for_each(|(point, scanned)| point.scored += scanned * scan_ns / ns);
+    Ok(Curve { kind, ns, points })
 }

@@ -7,6 +7,7 @@ use safepassage_error::Result;
 pub(crate) struct Point {
     pub ef: u32,
     pub recall: f32,
+    /// With what the scan costs, in as many rows, where the walk gives way to it.
     pub scored: f32,
 }
 

@@ -63,7 +63,7 @@ pub(crate) trait Rows: Sync {
     fn score(&self, row: u32, question: &[f32]) -> Result<f32>;
 }
 
-/// A graph as built: the rows are to be put into `order` (row `order[i]` to place i), which the links follow already.
+/// A graph as built: the rows are to be put into `order` (row `order[i]` to place i), which the links do not follow yet.
 #[derive(Debug)]
 pub(crate) struct Built {
     pub order: Vec<u32>,

@@ -208,3 +208,47 @@ fn a_wider_walk_finds_nearly_everything() {
     let (recall, _) = recall(&clustered(6000, 11), &clustered(100, 12), &GraphSettings::default(), 200);
     assert!(recall > 0.995, "{recall}");
 }
+
+/// Where a tight topic that may not be seen lies around the question, rows beside it hardly lead to each other: such a
+/// walk must not be taken for an answer. Where half of the rows are missing at random, walks are answers.
+#[test]
+fn a_walk_that_is_cut_off_says_so_and_others_do_not() {
+    let mut state = 11u64;
+    let mut even = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    // Twelve dimensions of those there are.
+    let mut flat = move |size: f32| (0..DIM).map(|i| if i < 12 { size * even() } else { 0.0 }).collect::<Vec<f32>>();
+    let centre = flat(1.0);
+    let mut around = |size: f32| centre.iter().zip(flat(size)).map(|(c, x)| c + x).collect::<Vec<f32>>();
+    // Seven of sixteen are of the topic.
+    let of_the_topic = |row: u32| row * 7 % 16 < 7;
+    let topic: Vec<Vec<f32>> = (0..16_000).map(|_| around(0.1)).collect();
+    let beside: Vec<f32> = (0..60).flat_map(|_| around(0.3)).collect();
+    let anywhere: Vec<f32> = (0..60).flat_map(|_| flat(1.0)).collect();
+    let rows = (0..).zip(topic).map(|(row, near)| if of_the_topic(row) { near } else { flat(1.0) });
+    let mut values: Vec<f32> = rows.flatten().collect();
+    values.chunks_mut(DIM).for_each(|row| assert!(crate::kernel::normalise(row)));
+    let (codes, graph, order) = built(&values, &GraphSettings::default());
+    let int8 = Int8::made_here(codes, Metric::Cosine).unwrap();
+    let given_up = |sees: &dyn Fn(u32) -> bool, questions: &[f32]| {
+        let mut words = vec![0u64; order.len().div_ceil(64)];
+        for (place, _) in order.iter().enumerate().filter(|(_, row)| sees(**row)) {
+            words[place / 64] |= 1 << (place % 64);
+        }
+        let bits = Bits { words: &words, len: words.iter().map(|word| u64::from(word.count_ones())).sum() };
+        let asked = questions.chunks(DIM).map(|question| {
+            let mut question = question.to_vec();
+            assert!(crate::kernel::normalise(&mut question));
+            let goal = Goal { ef: 40, most_scored: u32::MAX };
+            walk(&graph, &int8.ask(&question), Filter::Bridging(bits), goal).unwrap()
+        });
+        asked.filter(|outcome| outcome.gave_up).count()
+    };
+    let (cut_off, at_random) = (
+        given_up(&|row| !of_the_topic(row), &beside),
+        given_up(&|row| row.wrapping_mul(0x9E37_79B1) >> 31 == 0, &anywhere),
+    );
+    assert!(cut_off >= 30 && at_random <= 3, "{cut_off} and {at_random} of 60");
+}

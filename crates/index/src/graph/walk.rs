@@ -20,7 +20,7 @@ use crate::code::Asked;
 const SEEDS: usize = 96;
 /// A node with fewer visible neighbours than this is bridged to those behind the forbidden ones.
 const ENOUGH: usize = 12;
-/// A row that leads to fewer than this in two steps is a sign that the graph does not hold together where it lies.
+/// A row that leads to fewer others than this in one or two steps is a sign that the graph does not hold together where it lies.
 const HARDLY_ANY: usize = 4;
 /// How many rows one bridged node may bring.
 const MOST_BRIDGED: usize = 32;
@@ -64,7 +64,7 @@ pub(crate) struct Outcome {
     pub best: Vec<(i32, u32)>,
     /// How many rows were scored.
     pub scored: u32,
-    /// Whether it is no answer: `most_scored` was reached, or rows were met that are cut off from others.
+    /// Whether it is no answer: `most_scored` was reached, or too many rows were met that are cut off from others.
     pub gave_up: bool,
 }
 
@@ -75,6 +75,8 @@ struct Scratch {
     rows: Vec<u32>,
     scores: Vec<i32>,
     forbidden: Vec<u32>,
+    /// Visible rows that the row being bridged leads to in one or two steps.
+    reached: Vec<u32>,
     cut_off: CutOff,
 }
 
@@ -252,11 +254,14 @@ impl Scratch {
         for &row in &self.forbidden {
             graph.prefetch(row);
         }
-        let mut reach = visible;
+        self.reached.clear();
+        self.reached.extend(links().filter(|&row| bits.contains(row)));
         for &over in &self.forbidden {
             let behind = graph.near(over)?;
-            if reach < ENOUGH {
-                reach += behind.iter().filter(|&&row| bits.contains(row)).count();
+            for &row in behind.iter().filter(|&&row| bits.contains(row) && row != node) {
+                if self.reached.len() < ENOUGH && !self.reached.contains(&row) {
+                    self.reached.push(row);
+                }
             }
             if self.visited.meet(over) {
                 self.visited.meet_all(behind, |row| bits.contains(row), &mut self.rows);
@@ -265,7 +270,7 @@ impl Scratch {
                 return Ok(());
             }
         }
-        self.cut_off.saw(reach);
+        self.cut_off.saw(self.reached.len());
         Ok(())
     }
 }
