@@ -180,20 +180,26 @@ impl SegmentAccess {
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(documents / DOCUMENTS_PER_THREAD);
         let part = documents.div_ceil(threads.max(1)).max(1);
         let mut effective = vec![NOBODY; documents];
-        let look_up = |(first, part): (u32, &mut [u32])| {
-            let mut own = HashMap::new();
-            (first..).zip(part).for_each(|(i, effective)| *effective = self.look_up(permissions, &mut own, i));
-            own
+        let own = Mutex::new(HashMap::new());
+        let parts = Mutex::new((0u32..).step_by(part).zip(effective.chunks_mut(part)));
+        let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let work = || {
+            while let Some((first, part)) = next() {
+                let mut found = HashMap::new();
+                (first..).zip(part).for_each(|(i, effective)| *effective = self.look_up(permissions, &mut found, i));
+                own.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+            }
         };
-        let mut parts = (0..).step_by(part).zip(effective.chunks_mut(part));
-        let own = std::thread::scope(|scope| {
-            let here = parts.next();
-            let others: Vec<_> = parts.map(|part| scope.spawn(move || look_up(part))).collect();
-            let mut own = here.map(look_up).unwrap_or_default();
-            others.into_iter().for_each(|thread| own.extend(thread.join().expect("a look-up does not panic")));
-            own
+        std::thread::scope(|scope| {
+            // Fewer threads than asked for leave more for this one.
+            for _ in 1..threads {
+                if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                    break;
+                }
+            }
+            work();
         });
-        (effective, own)
+        (effective, own.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn look_up(&self, permissions: Permissions<'_>, own: &mut HashMap<u32, Effective>, i: u32) -> u32 {

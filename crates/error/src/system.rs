@@ -74,10 +74,16 @@ impl fmt::Debug for Clock {
 
 /// A name for this process and moment, for temporary files and the writer's lease: unlike any other on this machine.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "the one place that names the process")]
 pub fn unique_name(clock: &Clock) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!("{}-{}-{}", std::process::id(), clock.now().0, COUNT.fetch_add(1, Ordering::Relaxed))
+    format!("{}-{}-{}", process(), clock.now().0, COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Which process this is: another one after a fork.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that names the process")]
+pub fn process() -> u32 {
+    std::process::id()
 }
 
 /// Time spent, for progress bars and reports.

@@ -48,13 +48,14 @@ impl AccessLog {
     /// # Errors
     /// `NotFound` if there is none; `Corrupted` if an epoch is damaged, missing or does not fit.
     pub fn open(storage: &dyn Storage) -> Result<Self> {
+        // Listed first: others may write more epochs meanwhile, and what is listed here must all be taken in.
+        let listed = storage.list(LOG)?.last().map(|name| format!("{LOG}/{name}"));
         let plane = snapshot::newest(storage)?.unwrap_or_default();
         let log = Self { plane: RwLock::new(plane), refuses: AtomicBool::new(false) };
         if log.refresh(storage)? == 0 {
             return Err(Error::new(Kind::NotFound, "open access log", "the index has no access log"));
         }
-        let newest = storage.list(LOG)?.last().map(|name| format!("{LOG}/{name}"));
-        if newest != Some(log_path(log.plane().epoch())) {
+        if listed.is_some_and(|newest| newest > log_path(log.plane().epoch())) {
             return Err(Error::corrupted("open access log", "an epoch is missing from the log"));
         }
         Ok(log)

@@ -105,11 +105,14 @@ impl Index {
     pub fn open(storage: Arc<dyn Storage>, clock: Clock) -> Result<Self> {
         // Each checks megabytes of a large index: side by side.
         let (snapshot, access) = std::thread::scope(|scope| {
-            let access = scope.spawn(|| AccessLog::open(&*storage));
-            (open_newest(&*storage, None), access.join())
+            let open = || AccessLog::open(&*storage);
+            let access = std::thread::Builder::new().spawn_scoped(scope, open);
+            let snapshot = open_newest(&*storage, None);
+            // Where no thread can be started, one after the other.
+            let access = access.map_or_else(|_| Ok(open()), std::thread::ScopedJoinHandle::join);
+            (snapshot, access.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
-        let snapshot = snapshot?;
-        let access = access.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let (snapshot, access) = (snapshot?, access?);
         if access.plane().epoch() < snapshot.manifest().acl_epoch {
             // It was opened before somebody published what was opened here.
             access.refresh(&*storage)?;

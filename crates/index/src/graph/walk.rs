@@ -89,6 +89,7 @@ struct CutOff {
 }
 
 impl CutOff {
+    /// `reach`: how many others a row leads to in one or two steps.
     fn saw(&mut self, reach: usize) {
         self.few += u32::from(reach < ENOUGH);
         self.hardly_any |= reach < HARDLY_ANY;
@@ -254,20 +255,30 @@ impl Scratch {
         for &row in &self.forbidden {
             graph.prefetch(row);
         }
-        self.reached.clear();
-        self.reached.extend(links().filter(|&row| bits.contains(row)));
+        let mut counted = visible;
         for &over in &self.forbidden {
             let behind = graph.near(over)?;
-            for &row in behind.iter().filter(|&&row| bits.contains(row) && row != node) {
-                if self.reached.len() < ENOUGH && !self.reached.contains(&row) {
-                    self.reached.push(row);
-                }
+            if counted < 2 * ENOUGH {
+                counted += behind.iter().filter(|&&row| bits.contains(row)).count();
             }
             if self.visited.meet(over) {
                 self.visited.meet_all(behind, |row| bits.contains(row), &mut self.rows);
             }
             if self.rows.len() >= MOST_BRIDGED {
                 return Ok(());
+            }
+        }
+        if counted >= 2 * ENOUGH {
+            return Ok(());
+        }
+        // Few, and some of them may be this row or counted twice.
+        self.reached.clear();
+        self.reached.extend(links().filter(|&row| bits.contains(row)));
+        for &over in &self.forbidden {
+            for &row in graph.near(over)?.iter().filter(|&&row| bits.contains(row) && row != node) {
+                if !self.reached.contains(&row) {
+                    self.reached.push(row);
+                }
             }
         }
         self.cut_off.saw(self.reached.len());

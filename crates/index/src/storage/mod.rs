@@ -69,7 +69,7 @@ pub trait Storage: Debug + Send + Sync {
     /// Room for what need not stay in memory and is of no use to anybody else; `None` where files lie in memory too.
     ///
     /// # Errors
-    /// `Unavailable` if there is none.
+    /// As of a [`Storage::put`].
     fn scratch(&self) -> Result<Option<Arc<dyn Scratch>>> {
         Ok(None)
     }

@@ -8,7 +8,8 @@ use std::fs::File;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use safepassage_error::Result;
+use safepassage_error::system::process;
+use safepassage_error::{Error, Kind, Result};
 
 use super::local::failed;
 
@@ -32,19 +33,29 @@ pub trait Scratch: Debug + Send + Sync {
 pub(super) struct LocalScratch {
     file: File,
     end: Mutex<u64>,
+    /// A child that this process forks shares the file, and knows nothing of what is added to it later.
+    process: u32,
 }
 
 impl LocalScratch {
     pub fn new(file: File) -> Self {
-        Self { file, end: Mutex::new(0) }
+        Self { file, end: Mutex::new(0), process: process() }
     }
 }
 
 impl Scratch for LocalScratch {
     fn append(&self, bytes: &[u8]) -> Result<u64> {
         let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.process != process() {
+            let message = "the file is of the process that this one was forked from";
+            return Err(Error::new(Kind::Unavailable, "write scratch file", message));
+        }
         let at = *end;
-        write_all_at(&self.file, bytes, at).map_err(|e| failed("write scratch file", "tmp", e))?;
+        if let Err(error) = write_all_at(&self.file, bytes, at) {
+            // A full disk gets back what was taken of it.
+            let _ = self.file.set_len(at);
+            return Err(failed("write scratch file", "tmp", error));
+        }
         *end = at + bytes.len() as u64;
         Ok(at)
     }

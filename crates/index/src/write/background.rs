@@ -118,7 +118,9 @@ impl Index {
             return;
         }
         let now = self.clock().now();
-        if turn.not_before.is_some_and(|then| now < then) {
+        // A clock that was set back would make it wait for longer.
+        let longest = now.plus_seconds(LONGEST_WAIT_SECONDS);
+        if turn.not_before.is_some_and(|then| now < then && then <= longest) {
             return;
         }
         match self.merge_is_due() {
@@ -160,7 +162,7 @@ impl Index {
                 }
             }
             // Another process merges, and looks what is due when it is done.
-            Ok(Err(error)) if error.kind() == Kind::Conflict => turn.state.error = None,
+            Ok(Err(error)) if error.kind() == Kind::Conflict => turn.worked(),
             Ok(Err(error)) => turn.failed(error.to_string(), now),
             Err(_) => turn.failed("the merge panicked".to_owned(), now),
         }
