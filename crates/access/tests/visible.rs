@@ -96,11 +96,27 @@ fn a_segment_large_enough_for_several_threads_is_looked_up_as_any_other() {
     let versions = (0..documents).map(|n| Version(if n % 1_000 == 0 { 9 } else { 1 })).collect();
     let numbers = (0..documents).map(DocumentNumber).collect();
     let column = Column::new(Tenant::default(), numbers, versions, (0..=documents).collect()).unwrap();
-    let segment = SegmentAccess::new(column);
-    segment.prepare(&plane);
-    for user in 0..users {
-        let want: Vec<u32> = (user..documents).step_by(users as usize).collect();
-        assert_eq!(seen(&plane, &segment, user).list(), want, "user {user}");
+    // As it is kept here, and as it is read where it lies, with one binding each.
+    let mut stored = AccessPlane::from_columns(1, std::sync::Arc::new(plane.to_columns().unwrap())).unwrap();
+    for plane in [&plane, &stored] {
+        let segment = SegmentAccess::new(column.clone());
+        segment.prepare(plane);
+        for user in 0..users {
+            let want: Vec<u32> = (user..documents).step_by(users as usize).collect();
+            assert_eq!(seen(plane, &segment, user).list(), want, "user {user}");
+        }
+        assert!(seen(plane, &segment, users).is_empty());
     }
-    assert!(seen(&plane, &segment, users).is_empty());
+    // What is said of a document after it was stored counts, also for who looks everything up only now.
+    let acl = Acl::new([Principal::user("u1")], []);
+    let (version, label, origin) = (Version(1), LabelRank(0), Origin::Set);
+    let binding = Binding { version, source_acl: acl.clone(), acl, label, origin };
+    let lost = AccessEvent::Revoked { number: DocumentNumber(7), principal: Principal::user("u0") };
+    stored.apply(2, &[lost, AccessEvent::Bound { number: DocumentNumber(14), binding }]).unwrap();
+    let segment = SegmentAccess::new(column);
+    segment.prepare(&stored);
+    let mine: Vec<u32> = (0..documents).step_by(7).filter(|n| *n != 7 && *n != 14).collect();
+    assert_eq!(seen(&stored, &segment, 0).list(), mine);
+    let theirs: Vec<u32> = (0..documents).filter(|n| n % 7 == 1 || *n == 14).collect();
+    assert_eq!(seen(&stored, &segment, 1).list(), theirs);
 }

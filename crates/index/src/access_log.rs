@@ -124,12 +124,13 @@ impl AccessLog {
                 if plane.epoch() != epoch {
                     continue;
                 }
-                propose(&plane)?
+                let events = propose(&plane)?;
+                plane.check(&events)?;
+                events
             };
             if events.is_empty() {
                 return Ok(epoch);
             }
-            events.iter().try_for_each(AccessEvent::check)?;
             let batch = Batch { epoch: epoch + 1, events };
             match seal::put(storage, KIND, &log_path(epoch + 1), &batch) {
                 Err(error) if error.kind() == Kind::Conflict => {}

@@ -5,6 +5,7 @@
 //! and the inverted maps from a principal to the ACLs that allow or deny it.
 
 mod acls;
+mod check;
 mod columns;
 mod documents;
 mod same;

@@ -40,6 +40,9 @@ fn every_damaged_byte_is_found_or_harmless() {
     let whole = small();
     let right = alice_finds(&whole).unwrap();
     assert_eq!(right.len(), 6);
+    for name in ["graph.bin", "layers.bin", "codes.bin", "vectors.bin", "sums.bin"] {
+        assert!(whole.contents().iter().any(|(path, _)| path.ends_with(name)), "{name}");
+    }
     for (path, bytes) in whole.contents() {
         for at in 0..bytes.len() {
             let mut damaged = bytes.to_vec();

@@ -1,6 +1,8 @@
 //! Documents come, change, go, merge and roll back; what is found stays right.
 
-use safepassage_access::{AccessEvent, Acl, Principal, PrincipalKind, Tenant};
+use safepassage_access::{
+    AccessEvent, Acl, Binding, DocumentNumber, LabelRank, Labels, Origin, Principal, PrincipalKind, Tenant, Version,
+};
 use safepassage_error::Kind;
 use safepassage_index::storage::MemoryStorage;
 use safepassage_index::{GraphSettings, Plan};
@@ -201,5 +203,40 @@ fn a_principal_that_could_not_be_read_back_is_not_written() {
         }
     }
     assert_eq!(storage.contents(), before);
+    assert!(open(&storage).is_ok());
+}
+
+#[test]
+fn events_that_could_not_be_applied_are_not_written() {
+    let storage = MemoryStorage::default();
+    let index = create(storage.clone()).unwrap();
+    let mut numbers = Numbers(6);
+    let known = bound(&index, "a", 1, &allow("alice"), 1, &mut numbers).unwrap().number;
+    let (next, later) = (DocumentNumber(known.0 + 1), DocumentNumber(known.0 + 2));
+    let numbered = |id: &str, number| AccessEvent::Numbered { tenant: Tenant::default(), id: id.into(), number };
+    let revoked = |number| AccessEvent::Revoked { number, principal: Principal::Everyone };
+    let labelled = |label| {
+        let (acl, origin) = (Acl::default(), Origin::Source);
+        let binding = Binding { version: Version(1), source_acl: acl.clone(), acl, label: LabelRank(label), origin };
+        AccessEvent::Bound { number: known, binding }
+    };
+    let before = storage.contents();
+    let bad = [
+        vec![numbered("b", known)],
+        vec![numbered("b", later)],
+        vec![numbered("a", next)],
+        vec![numbered("b", next), numbered("b", later)],
+        vec![revoked(next)],
+        vec![numbered("b", next), revoked(later)],
+        vec![labelled(200)],
+        vec![AccessEvent::Created { labels: Labels::default() }],
+    ];
+    for events in bad {
+        let error = index.commit_access(&mut |_| Ok(events.clone())).unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{events:?}");
+    }
+    assert_eq!(storage.contents(), before);
+    let good = vec![numbered("b", next), revoked(next), labelled(0)];
+    index.commit_access(&mut |_| Ok(good.clone())).unwrap();
     assert!(open(&storage).is_ok());
 }
