@@ -20,7 +20,7 @@ use crate::code::Asked;
 const SEEDS: usize = 96;
 /// A node with fewer visible neighbours than this is bridged to those behind the forbidden ones.
 const ENOUGH: usize = 12;
-/// A row that leads to fewer others than this in one or two steps is a sign that the graph does not hold together where it lies.
+/// A row with fewer visible links than this in one or two steps is a sign that the graph does not hold together where it lies.
 const HARDLY_ANY: usize = 4;
 /// How many rows one bridged node may bring.
 const MOST_BRIDGED: usize = 32;
@@ -75,8 +75,6 @@ struct Scratch {
     rows: Vec<u32>,
     scores: Vec<i32>,
     forbidden: Vec<u32>,
-    /// Visible rows that the row being bridged leads to in one or two steps.
-    reached: Vec<u32>,
     cut_off: CutOff,
 }
 
@@ -89,7 +87,8 @@ struct CutOff {
 }
 
 impl CutOff {
-    /// `reach`: how many others a row leads to in one or two steps.
+    /// `reach`: the visible links in one or two steps from a row, with those that lead back to it or to the same row:
+    /// where visible rows are sparse and few, rows without others near are no sign that anything is missing.
     fn saw(&mut self, reach: usize) {
         self.few += u32::from(reach < ENOUGH);
         self.hardly_any |= reach < HARDLY_ANY;
@@ -255,11 +254,11 @@ impl Scratch {
         for &row in &self.forbidden {
             graph.prefetch(row);
         }
-        let mut counted = visible;
+        let mut reach = visible;
         for &over in &self.forbidden {
             let behind = graph.near(over)?;
-            if counted < 2 * ENOUGH {
-                counted += behind.iter().filter(|&&row| bits.contains(row)).count();
+            if reach < ENOUGH {
+                reach += behind.iter().filter(|&&row| bits.contains(row)).count();
             }
             if self.visited.meet(over) {
                 self.visited.meet_all(behind, |row| bits.contains(row), &mut self.rows);
@@ -268,20 +267,7 @@ impl Scratch {
                 return Ok(());
             }
         }
-        if counted >= 2 * ENOUGH {
-            return Ok(());
-        }
-        // Few, and some of them may be this row or counted twice.
-        self.reached.clear();
-        self.reached.extend(links().filter(|&row| bits.contains(row)));
-        for &over in &self.forbidden {
-            for &row in graph.near(over)?.iter().filter(|&&row| bits.contains(row) && row != node) {
-                if !self.reached.contains(&row) {
-                    self.reached.push(row);
-                }
-            }
-        }
-        self.cut_off.saw(self.reached.len());
+        self.cut_off.saw(reach);
         Ok(())
     }
 }
