@@ -71,7 +71,8 @@ pub(crate) fn closure(
     resolver: &dyn GroupResolver,
     limits: GroupLimits,
 ) -> Result<BTreeSet<Box<str>>> {
-    let refused = |message: &str, reason| Err(Error::new(Kind::Denied, "resolve groups", message).with("reason", reason));
+    let refused =
+        |message: &str, reason| Err(Error::new(Kind::Denied, "resolve groups", message).with("reason", reason));
     let named = |kind, id: &str| Principal::Named { issuer: issuer.map(Into::into), kind, id: id.into() };
     let mut known = groups.clone();
     let mut members: Vec<Principal> = groups.iter().map(|group| named(principal::Kind::Group, group)).collect();

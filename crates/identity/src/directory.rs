@@ -192,7 +192,8 @@ mod tests {
         assert!(file.parents(&Principal::user("payroll")).unwrap().is_empty());
         let foreign = "idp|group:payroll".parse().unwrap();
         assert_eq!(file.parents(&foreign).unwrap_err().kind(), Kind::Invalid);
-        for bad in ["", "[]", r#"{"a": "b"}"#, r#"{"a": [1]}"#, r#"{"a": [""]}"#, r#"{"": ["a"]}"#, r#"{"a": [], "a": ["b"]}"#]
+        for bad in
+            ["", "[]", r#"{"a": "b"}"#, r#"{"a": [1]}"#, r#"{"a": [""]}"#, r#"{"": ["a"]}"#, r#"{"a": [], "a": ["b"]}"#]
         {
             assert_eq!(GroupFile::from_json(None, bad.as_bytes()).unwrap_err().kind(), Kind::Invalid, "{bad}");
         }

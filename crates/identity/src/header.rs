@@ -71,9 +71,9 @@ fn check(header: &Map<String, Value>, algorithms: &[Algorithm]) -> Result<(Algor
     if KEYS.iter().any(|name| header.contains_key(*name)) {
         return Err(Refusal::HeaderKey.error());
     }
-    let typed = header.get("typ").is_none_or(|typ| {
-        typ.as_str().is_some_and(|typ| TYPES.iter().any(|known| known.eq_ignore_ascii_case(typ)))
-    });
+    let typed = header
+        .get("typ")
+        .is_none_or(|typ| typ.as_str().is_some_and(|typ| TYPES.iter().any(|known| known.eq_ignore_ascii_case(typ))));
     if !typed || CONTENT.iter().any(|name| header.contains_key(*name)) {
         return Err(Refusal::HeaderType.error());
     }

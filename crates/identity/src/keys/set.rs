@@ -164,7 +164,8 @@ impl Key {
 
     fn verifying(&self, algorithm: Algorithm) -> Option<&DecodingKey> {
         let usable = self.usable.as_ref()?;
-        let fits = usable.kind.signs(algorithm) && usable.algorithm.as_deref().is_none_or(|name| name == algorithm.name());
+        let fits =
+            usable.kind.signs(algorithm) && usable.algorithm.as_deref().is_none_or(|name| name == algorithm.name());
         fits.then_some(&usable.key)
     }
 }

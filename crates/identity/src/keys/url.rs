@@ -60,7 +60,9 @@ mod tests {
 
     #[test]
     fn only_https_or_this_machine() {
-        for url in ["https://idp.example.com/keys", "http://localhost:80/keys", "http://127.0.0.1/k", "http://[::1]:9/k"] {
+        for url in
+            ["https://idp.example.com/keys", "http://localhost:80/keys", "http://127.0.0.1/k", "http://[::1]:9/k"]
+        {
             assert!(checked(url).is_ok(), "{url}");
         }
         for url in [
