@@ -36,12 +36,11 @@ impl Claims {
             None => &settings.tenant,
         };
         let (groups, complete) = self.groups(mapping, settings.max_groups)?;
-        let mut identity = Identity::asserted(user)
-            .issuer(&settings.issuer)
-            .tenant(tenant)
-            .groups(groups)
-            .groups_complete(complete)
-            .expires_at(expires_at);
+        let mut identity =
+            Identity::asserted(user).tenant(tenant).groups(groups).groups_complete(complete).expires_at(expires_at);
+        if !settings.local_issuer {
+            identity = identity.issuer(&settings.issuer);
+        }
         if let Some(claim) = &mapping.clearance
             && let Some(value) = self.get(claim)?
         {

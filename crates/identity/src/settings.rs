@@ -24,12 +24,15 @@ const MAX_TOKEN_BYTES: usize = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifierSettings {
-    /// What `iss` must be, byte for byte; also the issuer of the identity's principals.
+    /// What `iss` must be, byte for byte; also the issuer of the identity's principals (`ISSUER|group:hr`).
     pub issuer: String,
     /// For whom tokens are made: one of `aud` must be one of these.
     pub audiences: Vec<String>,
     /// How tokens may be signed; all of one family.
     pub algorithms: Vec<Algorithm>,
+    /// Says that this issuer is the local one: its principals are written without it (`group:hr`).
+    #[serde(default)]
+    pub local_issuer: bool,
     /// Which claim says what: `"oidc"`, `"entra"`, `"cognito"`, `"cognito-access"`, `"okta"`, or an object.
     #[serde(default)]
     pub mapping: ClaimMapping,
@@ -76,6 +79,7 @@ impl VerifierSettings {
             issuer: issuer.into(),
             audiences: vec![audience.into()],
             algorithms: algorithms.into_iter().collect(),
+            local_issuer: false,
             mapping: ClaimMapping::default(),
             tenant: String::new(),
             require: Vec::new(),

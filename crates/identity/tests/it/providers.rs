@@ -2,7 +2,9 @@
 
 use safepassage_access::Principal;
 use safepassage_error::{Error, Kind};
-use safepassage_identity::{ClaimMapping, GroupFile, Refusal, ScimGroups, VerifierSettings};
+use safepassage_identity::{
+    Algorithm, ClaimMapping, GroupFile, KeySet, Refusal, ScimGroups, Verifier, VerifierSettings,
+};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -135,6 +137,28 @@ fn one_group_name_under_two_issuers_is_two_groups() {
     };
     assert!(groups(&here).iter().all(|group| !groups(&there).contains(group)));
     assert_ne!(here.digest(), there.digest());
+}
+
+#[test]
+fn only_an_issuer_that_is_said_to_be_local_is() {
+    let local = VerifierSettings { local_issuer: true, ..settings() };
+    let file = GroupFile::from_json(None, br#"{"hr": ["people"]}"#).unwrap();
+    let identity = verifier(local).with_groups(file).verify(token(&claims()), &clock()).unwrap();
+    assert_eq!(principals(&identity), ["public", "everyone", "user:alice", "group:hr", "group:people", "group:staff"]);
+}
+
+/// The fixture is what its README says: signed by a key that everybody knows.
+#[test]
+fn the_fixture_is_a_token_of_the_known_key() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/tokens/");
+    let read = |name: &str| std::fs::read_to_string(format!("{folder}{name}")).unwrap();
+    let claims = r#"{"iss":"https://login.example.com/","aud":"safepassage","sub":"alice.keane","groups":["hr","leadership"],"iat":1767225600,"exp":4102444800}"#;
+    let header = r#"{"alg":"EdDSA","typ":"JWT","kid":"example-1"}"#;
+    assert_eq!(read("alice.jwt").trim(), sign(header, claims, &keys().ed.signing, Algorithm::EdDSA));
+    let keys = KeySet::from_jwks(read("jwks.json").as_bytes()).unwrap();
+    let settings = VerifierSettings::from_json(read("verifier.json").as_bytes()).unwrap();
+    let identity = Verifier::new(settings, keys).unwrap().verify(read("alice.jwt").trim(), &clock()).unwrap();
+    assert_eq!(identity.user(), Some("alice.keane"));
 }
 
 #[test]
