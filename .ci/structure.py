@@ -17,9 +17,10 @@ ALLOWED = {
     "safepassage-minilm-1": set(),
     "safepassage-minilm-2": set(),
     "safepassage-minilm-3": set(),
+    "safepassage-identity": {"error", "access"},
     "safepassage-index": {"error", "access"},
     "safepassage-ingest": {"error", "access", "index", "models"},
-    "safepassage": {"error", "access", "index", "ingest", "models"},
+    "safepassage": {"error", "access", "identity", "index", "ingest", "models"},
     "safepassage-cli": {"", "index"},
     "safepassage-python": {""},
     "safepassage-benches": {""},
@@ -53,8 +54,11 @@ for name, package in ours.items():
         faults.append(f"{name} uses {wrong}: arrows point down only")
 
 for line in tree("-p", "safepassage", "-e", "normal"):
-    if HEAVY.match(line):
+    if HEAVY.match(line) or line.startswith("jsonwebtoken"):
         faults.append(f"the default face pulls in {line}")
+for line in tree("-p", "safepassage", "-e", "normal", "--features", "jwt"):
+    if HEAVY.match(line):
+        faults.append(f"the feature `jwt` pulls in {line}")
 builtin = {line.split()[0] for line in tree("-p", "safepassage", "-e", "normal", "--features", "builtin")}
 if "safepassage-minilm-1" not in builtin:
     faults.append("the feature `builtin` does not bring the model")

@@ -19,6 +19,7 @@ from ._core import (
     Session,
     ThrottledError,
     UnavailableError,
+    Verifier,
     __version__,
 )
 
@@ -37,5 +38,6 @@ __all__ = [
     "Session",
     "ThrottledError",
     "UnavailableError",
+    "Verifier",
     "__version__",
 ]

@@ -25,6 +25,7 @@ __all__ = [
     "Session",
     "ThrottledError",
     "UnavailableError",
+    "Verifier",
     "__version__",
 ]
 
@@ -66,7 +67,7 @@ class InternalError(SafepassageError):
 
 @final
 class Identity:
-    """Who asks, for as long as it holds. Made by a program that has authenticated the asker."""
+    """Who asks, for as long as it holds. Made by a program that has authenticated the asker, or from a token."""
 
     @staticmethod
     def asserted(
@@ -93,6 +94,14 @@ class Identity:
         `groups_complete` counts as false when it is missing.
         """
 
+    @staticmethod
+    def from_jwt(token: str | bytes, verifier: Verifier) -> Identity:
+        """The identity that `token` (a JWT) stands for, if `verifier` takes it; it ends with the token.
+
+        Raises `DeniedError` with a `reason` for a token that is refused, and `UnavailableError` if the issuer's keys
+        cannot be had.
+        """
+
     @property
     def user(self) -> str | None:
         """The user's id, or None for somebody who has not signed in."""
@@ -116,6 +125,41 @@ class Identity:
     @property
     def expires_at(self) -> datetime:
         """When it ends (UTC)."""
+
+@final
+class Verifier:
+    """Takes the tokens of one issuer and turns them into identities; `Identity.from_jwt` asks it."""
+
+    def __new__(
+        cls,
+        issuer: str,
+        audience: str | Sequence[str],
+        jwks: str | bytes | dict[str, Any] | Callable[[], str | bytes | dict[str, Any]],
+        algorithms: Sequence[str] | None = None,
+        *,
+        claims: str | dict[str, Any] | None = None,
+        tenant: str | None = None,
+        local_issuer: bool = False,
+        leeway_seconds: int = 0,
+        max_lifetime_seconds: int | None = None,
+        group_parents: dict[str, list[str]] | None = None,
+    ) -> Verifier:
+        """Tokens that `issuer` made for `audience` (one or several) and signed by a key of `jwks`.
+
+        `jwks` is a key set as JSON text or dict, or a function that fetches one: it is called when keys are an hour old
+        or a token names an unknown one, at most twice a minute. `algorithms` are of one family, by default those that
+        the keys are for. `claims` says which claim means what: `oidc`, `entra`, `cognito`, `cognito-access`, `okta`, or
+        a dict. With `local_issuer` groups are written `group:hr` and not `ISSUER|group:hr`. `group_parents` is a dict of
+        the groups that groups are in. Raises `InvalidError` for settings that cannot be used.
+        """
+
+    @property
+    def issuer(self) -> str:
+        """From whom tokens are taken."""
+
+    @property
+    def audiences(self) -> list[str]:
+        """For whom tokens must be made."""
 
 @final
 class Index:

@@ -7,10 +7,11 @@ use pyo3::types::{PyBytes, PyDict};
 use safepassage::identity_from_json;
 use safepassage::system::Clock;
 
-use crate::errors::{invalid, raise};
+use crate::errors::{invalid, raise, run};
 use crate::json;
+use crate::verifier::Verifier;
 
-/// Who asks, for as long as it holds. Made by a program that has authenticated the asker.
+/// Who asks, for as long as it holds. Made by a program that has authenticated the asker, or from a token.
 #[pyclass(frozen, module = "safepassage")]
 pub struct Identity(pub(crate) safepassage::Identity);
 
@@ -66,6 +67,19 @@ impl Identity {
             json.extract::<String>()?.into_bytes()
         };
         identity_from_json(&bytes, &Clock::system()).map(Self).map_err(|error| raise(&error))
+    }
+
+    /// The identity that `token` (a JWT) stands for, if `verifier` takes it; it ends with the token.
+    ///
+    /// Raises `DeniedError` with a `reason` for a token that is refused, and `UnavailableError` if the issuer's keys
+    /// cannot be had.
+    #[staticmethod]
+    fn from_jwt(py: Python<'_>, token: &Bound<'_, PyAny>, verifier: &Verifier) -> PyResult<Self> {
+        let token = match token.cast::<PyBytes>() {
+            Ok(bytes) => bytes.as_bytes().to_vec(),
+            Err(_) => token.extract::<String>()?.into_bytes(),
+        };
+        run(py, || verifier.0.verify(&token, &Clock::system())).map(Self)
     }
 
     /// The user's id, or None for somebody who has not signed in.

@@ -23,6 +23,7 @@ mod session;
 mod sync;
 mod table;
 mod twin;
+mod verifier;
 
 /// What `safepassage/__init__.py` re-exports.
 #[pyo3::pymodule]
@@ -39,6 +40,8 @@ mod _core {
     use crate::results::Results;
     #[pymodule_export]
     use crate::session::Session;
+    #[pymodule_export]
+    use crate::verifier::Verifier;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

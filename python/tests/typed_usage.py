@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from safepassage import Hit, Identity, Index, InvalidError, Results, SafepassageError
+from safepassage import Hit, Identity, Index, InvalidError, Results, SafepassageError, Verifier
 from safepassage.types import Acl, Report
 
 
@@ -24,6 +24,12 @@ def fill(path: Path) -> Index:
     index.revoke("a", "user:bob")
     index.restore("a", "user:bob", "a mistake")
     return index
+
+
+def sign_in(token: str, keys: bytes) -> Identity:
+    verifier = Verifier("https://idp", ["search"], keys, ["RS256"], claims={"preset": "entra"}, leeway_seconds=10)
+    print(verifier.issuer, verifier.audiences)
+    return Identity.from_jwt(token, verifier)
 
 
 def ask(index: Index) -> list[str]:

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::document::Tenant;
+use crate::groups::{self, GroupLimits, GroupResolver};
 use crate::principal::{self, Principal};
 
 /// How long an asserted identity holds unless said otherwise.
@@ -213,6 +214,23 @@ impl AssertedIdentity {
     pub fn groups_complete(mut self, complete: bool) -> Self {
         self.identity.groups_complete = complete;
         self
+    }
+
+    /// Adds every group that the user and the groups so far are in, as `resolver` knows it; to be called last.
+    ///
+    /// An anonymous identity stays as it is. Groups that were not complete are so only if the resolver knows users.
+    ///
+    /// # Errors
+    /// `Denied` for more or deeper groups than `limits`; `Invalid` for a resolver that gives an empty id; whatever the
+    /// resolver fails with.
+    pub fn resolve_groups(mut self, resolver: &dyn GroupResolver, limits: GroupLimits) -> Result<Self> {
+        let identity = &mut self.identity;
+        if let Some(user) = &identity.user {
+            let groups = &identity.groups;
+            identity.groups = groups::closure(identity.issuer.as_deref(), user, groups, resolver, limits)?;
+            identity.groups_complete |= resolver.knows_users();
+        }
+        Ok(self)
     }
 
     /// Sets the highest label it may see.

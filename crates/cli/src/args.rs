@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use safepassage::jwt::Algorithm;
 use safepassage::{Principal, SourceSpec};
 
 /// Retrieval that returns only the passages the asker may read.
@@ -86,11 +87,11 @@ pub struct Sync {
     pub dry_run: bool,
 }
 
-/// Who asks: `--identity FILE`, or `--user U` with `--group G…` or `--no-groups`.
+/// Who asks: `--identity FILE`, or `--user U` with `--group G…` or `--no-groups`, or `--token JWT` with the issuer's keys.
 #[derive(Debug, Args)]
 pub struct Identity {
     /// Identity as JSON; without a user it is anonymous
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "group", "no_groups", "tenant", "clearance"], required_unless_present = "user")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "group", "no_groups", "tenant", "clearance"], required_unless_present_any = ["user", "token"])]
     pub identity: Option<PathBuf>,
     /// User id
     #[arg(long, value_name = "U")]
@@ -107,6 +108,36 @@ pub struct Identity {
     /// Highest label the user may see [default: the lowest]
     #[arg(long, value_name = "C", requires = "user")]
     pub clearance: Option<String>,
+    #[command(flatten)]
+    pub token: Token,
+}
+
+#[derive(Debug, Args)]
+pub struct Token {
+    /// Token that says who asks, or @FILE that holds it
+    #[arg(long, value_name = "JWT", requires = "jwks", conflicts_with_all = ["identity", "user"])]
+    pub token: Option<String>,
+    /// Key set of the token's issuer
+    #[arg(long, value_name = "FILE", requires = "token")]
+    pub jwks: Option<PathBuf>,
+    /// Issuer the token must be from
+    #[arg(long, value_name = "I", requires = "token")]
+    pub issuer: Option<String>,
+    /// For whom the token must be made; once for each that is taken
+    #[arg(long, value_name = "A", requires = "token")]
+    pub audience: Vec<String>,
+    /// How the token may be signed; once for each [default: by the keys, if all are of one family]
+    #[arg(long, value_name = "ALG", requires = "token")]
+    pub algorithm: Vec<Algorithm>,
+    /// Whose claims they are: `oidc`, `entra`, `cognito`, `cognito-access` or `okta` [default: oidc]
+    #[arg(long, value_name = "PROVIDER", requires = "token")]
+    pub claims: Option<String>,
+    /// The issuer is the local one: `group:hr`, not `I|group:hr`
+    #[arg(long, requires = "token")]
+    pub local_issuer: bool,
+    /// All of that and more as JSON, instead of `--issuer`, `--audience`, `--algorithm` and `--claims`
+    #[arg(long, value_name = "FILE", requires = "token", conflicts_with_all = ["issuer", "audience", "algorithm", "claims", "local_issuer"])]
+    pub verifier: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

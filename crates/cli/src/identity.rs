@@ -1,5 +1,8 @@
 //! Here are arguments: who asks?
 
+use std::path::Path;
+
+use safepassage::jwt::{ClaimMapping, KeySet, Verifier, VerifierSettings};
 use safepassage::system::Clock;
 use safepassage::{Error, Identity, Result, identity_from_json};
 
@@ -7,9 +10,14 @@ use crate::args;
 
 pub fn read(who: &args::Identity, clock: &Clock) -> Result<Identity> {
     if let Some(file) = &who.identity {
-        let json = std::fs::read(file)
-            .map_err(|e| Error::invalid("read identity", format!("`{}` cannot be read: {e}", file.display())))?;
-        return identity_from_json(&json, clock).map_err(|e| e.with("file", file.display()));
+        return identity_from_json(&bytes(file)?, clock).map_err(|e| e.with("file", file.display()));
+    }
+    if let Some(token) = &who.token.token {
+        let verifier = verifier(&who.token)?;
+        return match token.strip_prefix('@') {
+            Some(file) => verifier.verify(bytes(Path::new(file))?.trim_ascii(), clock),
+            None => verifier.verify(token, clock),
+        };
     }
     let user = who.user.as_deref().unwrap_or_default();
     if who.group.is_empty() && !who.no_groups {
@@ -26,4 +34,35 @@ pub fn read(who: &args::Identity, clock: &Clock) -> Result<Identity> {
         identity = identity.clearance(clearance);
     }
     identity.issue(clock)
+}
+
+fn bytes(file: &Path) -> Result<Vec<u8>> {
+    std::fs::read(file)
+        .map_err(|e| Error::invalid("read identity", format!("`{}` cannot be read: {e}", file.display())))
+}
+
+/// Takes the tokens that the arguments describe. Algorithms that are not said are those of the keys: their file is
+/// trusted, the token is not.
+fn verifier(arguments: &args::Token) -> Result<Verifier> {
+    let missing = |what: &str| Error::invalid("read identity", format!("a token needs {what}"));
+    let jwks = arguments.jwks.as_deref().ok_or_else(|| missing("--jwks FILE"))?;
+    let keys = KeySet::from_jwks(&bytes(jwks)?).map_err(|e| e.with("file", jwks.display()))?;
+    if let Some(file) = &arguments.verifier {
+        let settings = VerifierSettings::from_json(&bytes(file)?).map_err(|e| e.with("file", file.display()))?;
+        return Verifier::new(settings, keys);
+    }
+    let issuer = arguments.issuer.as_deref().ok_or_else(|| missing("--issuer I, or --verifier FILE"))?;
+    let [first, ..] = &*arguments.audience else { return Err(missing("--audience A, or --verifier FILE")) };
+    let algorithms = match &*arguments.algorithm {
+        [] => keys.algorithms(),
+        said => said.to_vec(),
+    };
+    if algorithms.is_empty() {
+        return Err(missing("--algorithm ALG, because the key set has keys of several families"));
+    }
+    let mut settings = VerifierSettings::new(issuer, first, algorithms);
+    settings.audiences.clone_from(&arguments.audience);
+    settings.local_issuer = arguments.local_issuer;
+    settings.mapping = arguments.claims.as_deref().map_or(Ok(ClaimMapping::oidc()), ClaimMapping::preset)?;
+    Verifier::new(settings, keys)
 }

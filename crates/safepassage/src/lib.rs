@@ -42,7 +42,8 @@ pub use identity_file::identity_from_json;
 pub use session::{Hit, Results, Search, Session, VectorHits, Visible};
 
 pub use safepassage_access::{
-    Acl, AssertedIdentity, Attribute, Explanation, Identity, Labels, Principal, Reason, Tenant,
+    Acl, AssertedIdentity, Attribute, Explanation, GroupLimits, GroupResolver, Identity, Labels, Principal, Reason,
+    Tenant,
 };
 pub use safepassage_error::{Error, Kind, Result, system};
 pub use safepassage_index::{Manifest, MergeState, Metric, Plan, Precision, SharedVectors, Stats, Verified};
@@ -50,6 +51,12 @@ pub use safepassage_ingest::{
     BatchDocument, ChunkSettings, Progress, Report, Silent, Skipped, SourceSpec, SyncOptions,
 };
 pub use safepassage_models::{Embedder, Embeddings, ModelStamp, Purpose, Tokenizer, Transformer};
+
+/// Here is a token: who asks?
+#[cfg(feature = "jwt")]
+pub mod jwt {
+    pub use safepassage_identity::*;
+}
 
 /// The README's Rust compiles.
 #[cfg(all(doctest, feature = "builtin"))]

@@ -11,3 +11,4 @@ mod model;
 mod permissions;
 mod program;
 mod sync;
+mod tokens;
