@@ -92,7 +92,9 @@ def use(folder: Path) -> dict[str, Any]:
     report["first_mb"] = {key: round(value - before[key], 1) for key, value in memory().items()}
     for name, session in sessions.items():
         for recall in RECALLS:
-            session.search_vector(questions[0], k=K, recall=recall)
+            # The first round checks and faults in the pages that it touches.
+            for question in questions:
+                session.search_vector(question, k=K, recall=recall)
             start = time.process_time()
             found = [session.search_vector(question, k=K, recall=recall).ids for question in questions]
             qps = QUESTIONS / (time.process_time() - start)
