@@ -1,6 +1,7 @@
 //! One binary for all integration tests of the index.
 
 mod asker;
+mod beside;
 mod crash;
 mod damage;
 mod format;
