@@ -33,8 +33,8 @@ pub struct Identity {
     digest: IdentityDigest,
 }
 
-/// The value of an identity's attribute.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The value of an attribute of an identity or a document.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Attribute {
     /// True or false.
@@ -104,6 +104,23 @@ impl Identity {
     #[must_use]
     pub fn clearance(&self) -> Option<&str> {
         self.clearance.as_deref()
+    }
+
+    /// The ids of its groups, transitive ones included.
+    pub fn groups(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.groups.iter().map(|group| &**group)
+    }
+
+    /// Who vouches for user and groups; `None` is the local issuer.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// What policies know of it.
+    #[must_use]
+    pub fn attributes(&self) -> &BTreeMap<String, Attribute> {
+        &self.attributes
     }
 
     /// When it ends.

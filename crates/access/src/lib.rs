@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod acl;
+mod authorizer;
 mod bits;
 mod document;
 mod event;
@@ -16,6 +17,7 @@ mod groups;
 mod identity;
 mod label;
 mod plane;
+mod policy;
 mod principal;
 mod remembered;
 mod segment;
@@ -23,6 +25,7 @@ pub mod specification;
 mod visible;
 
 pub use acl::Acl;
+pub use authorizer::Authorizer;
 pub use document::{Column, DocumentNumber, Tenant, Version};
 pub use event::{AccessEvent, Binding, Origin};
 pub use explain::{Explanation, Reason};
@@ -30,6 +33,7 @@ pub use groups::{GroupLimits, GroupResolver};
 pub use identity::{AssertedIdentity, Attribute, Identity, IdentityDigest, IdentityRecord};
 pub use label::{LabelRank, Labels};
 pub use plane::{AccessPlane, DocumentAccess, SharedBytes};
+pub use policy::{Policy, PolicyCompiler, PolicySource, Resource};
 pub use principal::{Kind as PrincipalKind, Principal};
 pub use segment::SegmentAccess;
 pub use visible::{Permitted, Visible};

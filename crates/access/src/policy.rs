@@ -1,0 +1,56 @@
+//! What do policies say beside the ACLs?
+//!
+//! Policies are text in the access log, in a language this crate does not know. A [`PolicyCompiler`] turns the text into
+//! a [`Policy`]; ACLs and policy must both permit. An index with policies whose language nobody compiles opens nothing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use safepassage_error::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::document::Tenant;
+use crate::identity::{Attribute, Identity};
+
+/// Policies as they were written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySource {
+    /// The language, such as `cedar`.
+    pub language: String,
+    /// The policies.
+    pub policies: String,
+    /// The schema they are checked against.
+    pub schema: String,
+    /// What the policies know besides the asker and the document, such as how groups nest; may be empty.
+    #[serde(default)]
+    pub entities: String,
+}
+
+/// What a policy sees of documents that are alike to it.
+#[derive(Debug, Clone)]
+pub struct Resource<'a> {
+    /// Where they live.
+    pub tenant: &'a Tenant,
+    /// Names of the ACL object they are under and of all above it, nearest first.
+    pub objects: Vec<&'a str>,
+    /// What was stated of them for policies.
+    pub attributes: &'a BTreeMap<String, Attribute>,
+}
+
+/// Policies ready to decide.
+pub trait Policy: Send + Sync + fmt::Debug {
+    /// Which of `resources` they let `identity` read: one answer for each, in order.
+    ///
+    /// # Errors
+    /// `Denied` for an identity they cannot judge, such as one whose groups are not all known.
+    fn permits(&self, identity: &Identity, resources: &[Resource<'_>]) -> Result<Vec<bool>>;
+}
+
+/// Makes policies ready to decide.
+pub trait PolicyCompiler: Send + Sync + fmt::Debug {
+    /// # Errors
+    /// `Invalid` if the text is not of a language it knows, does not parse or does not fit its schema.
+    fn compile(&self, source: &PolicySource) -> Result<Arc<dyn Policy>>;
+}
