@@ -46,6 +46,11 @@ impl Bits {
         self.bit(i) == 1
     }
 
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
     /// Adds `i`, which must be below the bound; says whether it is new.
     pub fn insert(&mut self, i: u32) -> bool {
         let (word, bit) = (&mut self.0[i as usize / WORD], 1 << (i % u64::BITS));

@@ -58,6 +58,16 @@ pub struct Column {
     versions: Vec<Version>,
     first_row: Vec<u32>,
     one_row_each: bool,
+    /// Empty if every document is one part. Else each document begins with a part of section 0, which may have no rows.
+    parts: Vec<Part>,
+}
+
+/// Neighbouring rows of one section of a document; they end where the next part begins.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    first_row: u32,
+    document: u32,
+    section: u16,
 }
 
 impl Column {
@@ -82,7 +92,64 @@ impl Column {
             return Err(Error::corrupted("read document column", "a document number appears twice"));
         }
         let one_row_each = first_row.iter().zip(0..).all(|(first, i)| *first == i);
-        Ok(Self { tenant, numbers, versions, first_row, one_row_each })
+        Ok(Self { tenant, numbers, versions, first_row, one_row_each, parts: Vec::new() })
+    }
+
+    /// The same documents, row i being of section `sections[i]` of its own: 0 for what is not narrower than the document.
+    ///
+    /// # Errors
+    /// `Corrupted` if there are not as many as rows.
+    pub fn with_sections(mut self, sections: &[u16]) -> Result<Self> {
+        if sections.len() != self.rows() as usize {
+            return Err(Error::corrupted("read document column", "there are not as many sections as rows"));
+        }
+        self.parts = Vec::new();
+        if sections.iter().all(|section| *section == 0) {
+            return Ok(self);
+        }
+        for (i, document) in (0..self.documents()).zip(0..) {
+            let rows = self.rows_of(i);
+            let mut last = Part { first_row: rows.start, document, section: 0 };
+            self.parts.push(last);
+            for row in rows {
+                let section = sections[row as usize];
+                if section != last.section {
+                    last = Part { first_row: row, document, section };
+                    self.parts.push(last);
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    /// How many parts its documents have.
+    pub(crate) fn parts(&self) -> usize {
+        if self.parts.is_empty() { self.documents() } else { self.parts.len() }
+    }
+
+    /// The document of part `i`, and its section.
+    pub(crate) fn part(&self, i: usize) -> (usize, u16) {
+        self.parts.get(i).map_or((i, 0), |part| (part.document as usize, part.section))
+    }
+
+    /// The rows of part `i`.
+    pub(crate) fn rows_of_part(&self, i: usize) -> std::ops::Range<u32> {
+        if self.parts.is_empty() {
+            return self.rows_of(i);
+        }
+        self.parts[i].first_row..self.parts.get(i + 1).map_or(self.rows(), |next| next.first_row)
+    }
+
+    /// The section of its document that `row` belongs to; 0 is not narrower than the document.
+    #[must_use]
+    pub fn section_of(&self, row: u32) -> u16 {
+        let after = self.parts.partition_point(|part| part.first_row <= row);
+        after.checked_sub(1).map_or(0, |part| self.parts[part].section)
+    }
+
+    /// Whether no document has narrower sections.
+    pub(crate) fn undivided(&self) -> bool {
+        self.parts.is_empty()
     }
 
     /// The tenant of every document in it.
@@ -103,14 +170,15 @@ impl Column {
         self.first_row[self.numbers.len()]
     }
 
-    /// Whether document i has row i and no other.
+    /// Whether part i has row i and no other.
     pub(crate) fn one_row_each(&self) -> bool {
-        self.one_row_each
+        self.one_row_each && self.parts.is_empty()
     }
 
-    /// The number and ordinal of every document, by number.
+    /// The number of the document of every part, and the part, by number.
     pub(crate) fn by_number(&self) -> Vec<(u32, u32)> {
-        let mut sorted: Vec<(u32, u32)> = self.numbers.iter().map(|number| number.0).zip(0..).collect();
+        let number = |part: u32| (self.numbers[self.part(part as usize).0].0, part);
+        let mut sorted: Vec<(u32, u32)> = (0..self.parts() as u32).map(number).collect();
         sorted.sort_unstable();
         sorted
     }

@@ -3,13 +3,20 @@
 //! Each event is one entry of the append-only access log; a batch of them is one `acl_epoch`. Applying the same
 //! events in the same order gives the same plane.
 
-use safepassage_error::Result;
+use std::collections::BTreeMap;
+
+use safepassage_error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::acl::Acl;
+use crate::acl::{Acl, check_object_name};
 use crate::document::{DocumentNumber, Tenant, Version};
+use crate::identity::Attribute;
 use crate::label::{LabelRank, Labels};
+use crate::policy::PolicySource;
 use crate::principal::Principal;
+
+/// The most narrower sections of a document.
+pub(crate) const MOST_SECTIONS: usize = 65_535;
 
 /// Who stated a document's ACL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +40,42 @@ pub struct Binding {
     pub label: LabelRank,
     /// What the source last said, so that a sync can tell whether the source changed its mind.
     pub source_acl: Acl,
+    /// Who stated `acl`.
+    pub origin: Origin,
+    /// What policies know of the document.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, Attribute>,
+    /// What the narrower sections of the content permit, beside `acl`: rows of section `i`, counted from 1, need number
+    /// `i - 1` of these too; rows of section 0 only `acl`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sections: Vec<Acl>,
+}
+
+impl Binding {
+    /// What the source states of `version`.
+    #[must_use]
+    pub fn by_source(version: Version, acl: Acl, label: LabelRank) -> Self {
+        let (attributes, sections) = (BTreeMap::new(), Vec::new());
+        Self { version, source_acl: acl.clone(), acl, label, origin: Origin::Source, attributes, sections }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.sections.len() > MOST_SECTIONS {
+            return Err(Error::invalid("change permissions", "a document has more than 65,535 narrower sections"));
+        }
+        [&self.acl, &self.source_acl].into_iter().chain(&self.sections).try_for_each(Acl::check)
+    }
+}
+
+/// What is stated about an ACL object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectStatement {
+    /// In force.
+    pub acl: Acl,
+    /// What the source last said; nothing if none spoke of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_acl: Option<Acl>,
     /// Who stated `acl`.
     pub origin: Origin,
 }
@@ -78,6 +121,42 @@ pub enum AccessEvent {
         /// Why; never empty.
         reason: String,
     },
+    /// An ACL object is stated, or removed: what is under an object that is not stated is denied by it.
+    ObjectStated {
+        /// Where it lives.
+        tenant: Tenant,
+        /// Its name within the tenant.
+        name: Box<str>,
+        /// What it says; `None` removes it.
+        statement: Option<ObjectStatement>,
+    },
+    /// A principal loses everything under an ACL object, whatever is said below or above it, until restored.
+    ObjectRevoked {
+        /// Where it lives.
+        tenant: Tenant,
+        /// Which object.
+        name: Box<str>,
+        /// Who loses it.
+        principal: Principal,
+    },
+    /// The revocation of an ACL object is lifted.
+    ObjectRestored {
+        /// Where it lives.
+        tenant: Tenant,
+        /// Which object.
+        name: Box<str>,
+        /// Who may again pass.
+        principal: Principal,
+        /// Why; never empty.
+        reason: String,
+    },
+    /// Policies that must permit, beside the ACLs, from now on; `None` for none.
+    Policies {
+        /// Replaces those before.
+        source: Option<PolicySource>,
+        /// Why; never empty.
+        reason: String,
+    },
 }
 
 impl AccessEvent {
@@ -87,9 +166,17 @@ impl AccessEvent {
     /// `Invalid`, as [`Principal::check`].
     pub fn check(&self) -> Result<()> {
         match self {
-            Self::Created { .. } | Self::Numbered { .. } => Ok(()),
-            Self::Bound { binding, .. } => binding.acl.check().and_then(|()| binding.source_acl.check()),
+            Self::Created { .. } | Self::Numbered { .. } | Self::Policies { .. } => Ok(()),
+            Self::Bound { binding, .. } => binding.check(),
             Self::Revoked { principal, .. } | Self::Restored { principal, .. } => principal.check(),
+            Self::ObjectStated { name, statement, .. } => {
+                check_object_name(name)?;
+                let acls = statement.iter().flat_map(|s| [Some(&s.acl), s.source_acl.as_ref()]).flatten();
+                acls.into_iter().try_for_each(Acl::check)
+            }
+            Self::ObjectRevoked { name, principal, .. } | Self::ObjectRestored { name, principal, .. } => {
+                check_object_name(name).and_then(|()| principal.check())
+            }
         }
     }
 }

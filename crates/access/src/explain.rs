@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::acl::Acl;
+use crate::document::Version;
 use crate::event::Binding;
 use crate::identity::Identity;
-use crate::label::Labels;
-use crate::plane::{Clearance, with_revocations};
+use crate::plane::{AccessPlane, Clearance, Verdict};
 use crate::principal::Principal;
 
 /// The decision about one (identity, document) with what led to it.
@@ -17,70 +18,157 @@ pub struct Explanation {
     pub visible: bool,
     /// What spoke for and against; every deny that applies stands here, not only the first.
     pub reasons: Vec<Reason>,
+    /// The epoch it holds for.
+    pub acl_epoch: u64,
 }
 
 /// One thing that spoke for or against.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// `allow`, `deny`, `revoked`, `no_allow`, `label` or `groups_incomplete`.
+    /// `allow`, `deny`, `revoked`, `no_allow`, `label`, `groups_incomplete`, `not_stated` (an ACL object that is only
+    /// named) or `policy`.
     pub effect: &'static str,
-    /// Through which principal of the identity, where there is one.
+    /// Through which principal of the identity, where there is one; several, joined by ` and `, where all are wanted.
     pub principal: Option<String>,
     /// Which entry said so.
     pub object: String,
-    /// From the identity to that entry.
+    /// From the identity through the principal to the entry, and from there through ACL objects down to the document.
     pub path: Vec<String>,
 }
 
-/// Explains the bindings that the rows of a document need; all of them must permit.
-pub(crate) fn explain(
-    labels: &Labels,
-    bound: &[Binding],
-    revoked: &BTreeSet<Principal>,
-    identity: &Identity,
-    clearance: Clearance,
-) -> Explanation {
-    let who = identity.user().map_or_else(|| "anonymous".to_owned(), |user| format!("user:{user}"));
-    let mut reasons = Vec::new();
-    let mut say = |effect, principal: Option<&Principal>, object: String| {
-        let mut path = vec![who.clone()];
-        path.extend(principal.map(ToString::to_string).filter(|p| *p != who));
-        path.push(object.clone());
-        reasons.push(Reason { effect, principal: principal.map(ToString::to_string), object, path });
-    };
-    let principals = identity.principals();
-    let mut visible = !bound.is_empty();
-    if bound.is_empty() {
-        say("no_allow", None, "no ACL".into());
+/// Explains one document to one identity, as a plane has it.
+pub(crate) struct Explainer<'a> {
+    pub plane: &'a AccessPlane,
+    pub identity: &'a Identity,
+    pub clearance: Clearance,
+    pub revoked: &'a BTreeSet<Principal>,
+}
+
+struct Said<'a> {
+    by: &'a Explainer<'a>,
+    who: String,
+    principals: BTreeSet<Principal>,
+    reasons: Vec<Reason>,
+}
+
+impl Said<'_> {
+    fn say(&mut self, effect: &'static str, principal: Option<String>, at: &str, below: &[String]) {
+        let mut path = vec![self.who.clone()];
+        path.extend(principal.clone().filter(|principal| *principal != self.who));
+        path.push(at.to_owned());
+        path.extend(below.iter().rev().cloned());
+        self.reasons.push(Reason { effect, principal, object: at.to_owned(), path });
     }
-    for (i, binding) in bound.iter().enumerate() {
-        let object = match i + 1 == bound.len() {
-            true => "document ACL".to_owned(),
-            false => format!("document ACL of version {}", binding.version),
-        };
-        let allowing: Vec<&Principal> = principals.iter().filter(|p| binding.acl.allow.contains(p)).collect();
-        allowing.iter().for_each(|p| say("allow", Some(p), object.clone()));
-        if allowing.is_empty() {
-            visible = false;
-            say("no_allow", None, object.clone());
+
+    /// What the lists of `acl` say by themselves.
+    fn own(&mut self, acl: &Acl, at: &str, below: &[String]) -> Verdict {
+        let mut verdict = Verdict::Nothing;
+        let principals = self.principals.clone();
+        for principal in principals.intersection(&acl.allow) {
+            verdict = Verdict::Allowed;
+            self.say("allow", Some(principal.to_string()), at, below);
         }
-        for principal in principals.iter().filter(|p| binding.acl.deny.contains(p)) {
-            visible = false;
-            say("deny", Some(principal), object.clone());
+        for all_of in acl.all_of.iter().filter(|all_of| !all_of.is_empty() && all_of.is_subset(&principals)) {
+            verdict = Verdict::Allowed;
+            let names: Vec<String> = all_of.iter().map(ToString::to_string).collect();
+            self.say("allow", Some(names.join(" and ")), at, below);
         }
-        if !clearance.groups_complete && with_revocations(&binding.acl, revoked).denies_a_group() {
-            visible = false;
-            say("groups_incomplete", None, object.clone());
+        for principal in principals.intersection(&acl.deny) {
+            verdict = Verdict::Denied;
+            self.say("deny", Some(principal.to_string()), at, below);
         }
-        if binding.label > clearance.highest {
-            visible = false;
-            let (label, highest) = (labels.name(binding.label), labels.name(clearance.highest));
-            say("label", None, format!("label `{label}` is above the clearance `{highest}`"));
+        if !self.by.clearance.groups_complete && acl.deny.iter().any(Principal::is_group) {
+            verdict = Verdict::Denied;
+            self.say("groups_incomplete", None, at, below);
         }
+        verdict
     }
-    for principal in principals.iter().filter(|p| revoked.contains(p)) {
-        visible = false;
-        say("revoked", Some(principal), "revocation".into());
+
+    /// Whether `acl` permits, with a reason if it does not.
+    fn permits(&mut self, acl: &Acl, at: &str) -> bool {
+        let before = self.reasons.len();
+        let verdict = self.verdict(acl, at, &[]);
+        if verdict != Verdict::Allowed && self.reasons[before..].iter().all(|reason| reason.effect == "allow") {
+            self.say("no_allow", None, at, &[]);
+        }
+        verdict == Verdict::Allowed
     }
-    Explanation { visible, reasons }
+
+    /// What `acl` says with all that it inherits.
+    fn verdict(&mut self, acl: &Acl, at: &str, below: &[String]) -> Verdict {
+        let mut levels = vec![(acl.clone(), at.to_owned(), Verdict::Nothing)];
+        let (tenant, chain) = (self.by.identity.tenant(), acl.parent.as_deref());
+        let mut below = below.to_vec();
+        levels[0].2 = self.own(acl, at, &below);
+        for name in chain.map(|name| self.by.plane.upwards(tenant, name)).unwrap_or_default() {
+            below.push(levels[levels.len() - 1].1.clone());
+            let at = format!("ACL object `{name}`");
+            let Some(object) = self.by.plane.object(tenant, name) else { break };
+            let lost: Vec<String> = self.principals.intersection(&object.revoked).map(ToString::to_string).collect();
+            let unsure = !self.by.clearance.groups_complete && object.revoked.iter().any(Principal::is_group);
+            let acl = object.statement.map(|statement| statement.acl);
+            let mut verdict = match &acl {
+                Some(acl) => self.own(acl, &at, &below),
+                None => {
+                    self.say("not_stated", None, &at, &below);
+                    Verdict::Denied
+                }
+            };
+            for principal in &lost {
+                self.say("revoked", Some(principal.clone()), &at, &below);
+            }
+            if unsure {
+                self.say("groups_incomplete", None, &at, &below);
+            }
+            if unsure || !lost.is_empty() {
+                verdict = Verdict::Lost;
+            }
+            levels.push((acl.unwrap_or_default(), at, verdict));
+        }
+        let top = levels.pop().map_or(Verdict::Denied, |(_, _, verdict)| verdict);
+        levels.iter().rev().fold(top, |above, (acl, _, own)| own.under(above, acl.inherit))
+    }
+}
+
+impl Explainer<'_> {
+    /// Explains the bindings that the rows of a document need; all of them must permit. `visible` is the plane's answer.
+    pub fn explain(&self, bound: &[Binding], version: Option<Version>, visible: bool) -> Explanation {
+        let who = self.identity.user().map_or_else(|| "anonymous".to_owned(), |user| format!("user:{user}"));
+        let mut said = Said { by: self, who, principals: self.identity.principals(), reasons: Vec::new() };
+        let mut by_acls = !bound.is_empty();
+        if bound.is_empty() {
+            said.say("no_allow", None, "no ACL", &[]);
+        }
+        for (i, binding) in bound.iter().enumerate() {
+            let at = match i + 1 == bound.len() {
+                true => "document ACL".to_owned(),
+                false => format!("document ACL of version {}", binding.version),
+            };
+            by_acls &= said.permits(&binding.acl, &at);
+            // What is said of sections holds for all of the content it was not said about.
+            let own = i == 0 && version.is_none_or(|version| binding.version == version);
+            for (acl, section) in binding.sections.iter().zip(1..).filter(|_| !own) {
+                by_acls &= said.permits(acl, &format!("{at}, section {section}"));
+            }
+            if binding.label > self.clearance.highest {
+                by_acls = false;
+                let labels = self.plane.labels();
+                let (label, highest) = (labels.name(binding.label), labels.name(self.clearance.highest));
+                said.say("label", None, &format!("label `{label}` is above the clearance `{highest}`"), &[]);
+            }
+        }
+        let lost: Vec<String> = said.principals.intersection(self.revoked).map(ToString::to_string).collect();
+        for principal in lost {
+            by_acls = false;
+            said.say("revoked", Some(principal), "revocation", &[]);
+        }
+        if !self.clearance.groups_complete && self.revoked.iter().any(Principal::is_group) {
+            by_acls = false;
+            said.say("groups_incomplete", None, "revocation", &[]);
+        }
+        if by_acls && !visible {
+            said.say("policy", None, "policies", &[]);
+        }
+        Explanation { visible, reasons: said.reasons, acl_epoch: self.plane.epoch() }
+    }
 }

@@ -24,15 +24,15 @@ mod segment;
 pub mod specification;
 mod visible;
 
-pub use acl::Acl;
+pub use acl::{Acl, AllOf, Inherit, WrittenAllOf, all_of};
 pub use authorizer::Authorizer;
 pub use document::{Column, DocumentNumber, Tenant, Version};
-pub use event::{AccessEvent, Binding, Origin};
+pub use event::{AccessEvent, Binding, ObjectStatement, Origin};
 pub use explain::{Explanation, Reason};
 pub use groups::{GroupLimits, GroupResolver};
 pub use identity::{AssertedIdentity, Attribute, Identity, IdentityDigest, IdentityRecord};
 pub use label::{LabelRank, Labels};
-pub use plane::{AccessPlane, DocumentAccess, SharedBytes};
+pub use plane::{AccessPlane, DocumentAccess, ObjectAccess, SharedBytes};
 pub use policy::{Policy, PolicyCompiler, PolicySource, Resource};
 pub use principal::{Kind as PrincipalKind, Principal};
 pub use segment::SegmentAccess;

@@ -32,7 +32,7 @@ const OWN: u32 = u32::MAX - 1;
 #[derive(Debug)]
 pub struct SegmentAccess {
     column: Column,
-    /// (number, ordinal) of every document by number, to find a changed one; made at the first change.
+    /// (number, part) of every document by number, to find a changed one; made at the first change.
     by_number: OnceLock<Vec<(u32, u32)>>,
     resolved: RwLock<Resolved>,
     remembered: Mutex<Remembered<Kept>>,
@@ -43,9 +43,9 @@ pub struct SegmentAccess {
 #[derive(Debug, Default)]
 struct Resolved {
     epoch: Option<u64>,
-    /// The number of every document's effective ACL, [`NOBODY`] or [`OWN`].
+    /// The number of the effective ACL of every part of a document, [`NOBODY`] or [`OWN`].
     effective: Vec<u32>,
-    /// Effective ACLs that only rows of an older version have, by ordinal.
+    /// Effective ACLs that only rows of an older version or of a narrower section have, by part.
     own: HashMap<u32, Effective>,
 }
 
@@ -105,33 +105,38 @@ impl SegmentAccess {
         if self.column.tenant() != permitted.tenant() {
             return Ok(RoaringBitmap::new());
         }
-        Ok(self.passing(&self.resolved_at(plane), permitted).to_roaring())
+        let parts = self.passing(&self.resolved_at(plane), permitted);
+        if self.column.undivided() {
+            return Ok(parts.to_roaring());
+        }
+        let parts = parts.iter().map(|part| self.column.part(part as usize)).filter(|(_, section)| *section == 0);
+        Ok(parts.map(|(document, _)| document as u32).collect())
     }
 
     fn remembered(&self) -> MutexGuard<'_, Remembered<Kept>> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The documents that pass, by ordinal.
+    /// The parts of documents that pass.
     fn passing(&self, resolved: &Resolved, permitted: &Permitted) -> Bits {
-        let mut documents = Bits::positions(&resolved.effective, permitted.effective());
+        let mut parts = Bits::positions(&resolved.effective, permitted.effective());
         for (&i, own) in &resolved.own {
             if permitted.lets_pass(own) {
-                documents.insert(i);
+                parts.insert(i);
             }
         }
-        documents
+        parts
     }
 
-    /// The rows of `documents`.
-    fn rows_of(&self, documents: Bits) -> Bits {
+    /// The rows of `parts`.
+    fn rows_of(&self, parts: Bits) -> Bits {
         if self.column.one_row_each() {
-            return documents;
+            return parts;
         }
         let mut rows = Bits::none(self.column.rows() as usize);
-        for run in documents.runs() {
+        for run in parts.runs() {
             let last = run.end as usize - 1;
-            rows.insert_range(self.column.rows_of(run.start as usize).start..self.column.rows_of(last).end);
+            rows.insert_range(self.column.rows_of_part(run.start as usize).start..self.column.rows_of_part(last).end);
         }
         rows
     }
@@ -161,8 +166,8 @@ impl SegmentAccess {
         if let Some(changed) = changed.filter(|changed| changed.len() < few) {
             let by_number = self.by_number.get_or_init(|| self.column.by_number());
             for number in changed {
-                if let Ok(at) = by_number.binary_search_by_key(&number.0, |(number, _)| *number) {
-                    let i = by_number[at].1;
+                let first = by_number.partition_point(|(known, _)| *known < number.0);
+                for &(_, i) in by_number[first..].iter().take_while(|(known, _)| *known == number.0) {
                     resolved.own.remove(&i);
                     resolved.effective[i as usize] = self.look_up(permissions, &mut resolved.own, i);
                 }
@@ -173,20 +178,20 @@ impl SegmentAccess {
         resolved.epoch = Some(plane.epoch());
     }
 
-    /// As [`SegmentAccess::look_up`] of every document. It waits for memory, so a large segment is shared among threads;
+    /// As [`SegmentAccess::look_up`] of every part. It waits for memory, so a large segment is shared among threads;
     /// not those of a pool, which might take on a search that waits for this.
     fn look_up_all(&self, permissions: Permissions<'_>) -> (Vec<u32>, HashMap<u32, Effective>) {
-        let documents = self.column.documents();
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(documents / DOCUMENTS_PER_THREAD);
-        let part = documents.div_ceil(threads.max(1)).max(1);
-        let mut effective = vec![NOBODY; documents];
+        let parts = self.column.parts();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(parts / DOCUMENTS_PER_THREAD);
+        let share = parts.div_ceil(threads.max(1)).max(1);
+        let mut effective = vec![NOBODY; parts];
         let own = Mutex::new(HashMap::new());
-        let parts = Mutex::new((0u32..).step_by(part).zip(effective.chunks_mut(part)));
-        let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let shares = Mutex::new((0u32..).step_by(share).zip(effective.chunks_mut(share)));
+        let next = || shares.lock().unwrap_or_else(PoisonError::into_inner).next();
         let work = || {
-            while let Some((first, part)) = next() {
+            while let Some((first, share)) = next() {
                 let mut found = HashMap::new();
-                (first..).zip(part).for_each(|(i, effective)| *effective = self.look_up(permissions, &mut found, i));
+                (first..).zip(share).for_each(|(i, effective)| *effective = self.look_up(permissions, &mut found, i));
                 own.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
             }
         };
@@ -203,8 +208,9 @@ impl SegmentAccess {
     }
 
     fn look_up(&self, permissions: Permissions<'_>, own: &mut HashMap<u32, Effective>, i: u32) -> u32 {
-        let (number, version) = self.column.document(i as usize);
-        match permissions.of(number, version) {
+        let (document, section) = self.column.part(i as usize);
+        let (number, version) = self.column.document(document);
+        match permissions.of(number, version, section) {
             RowPermission::Nobody => NOBODY,
             RowPermission::Interned(id) => id,
             RowPermission::Own(effective) => {

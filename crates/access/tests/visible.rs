@@ -12,7 +12,7 @@ fn segment(users: u32, rows: &[u32]) -> (AccessPlane, SegmentAccess) {
         let number = DocumentNumber(n);
         let acl = Acl::new([Principal::user(&format!("u{}", n % users))], []);
         let (version, label, origin) = (Version(1), LabelRank(0), Origin::Source);
-        let binding = Binding { version, source_acl: acl.clone(), acl, label, origin };
+        let binding = Binding { origin, ..Binding::by_source(version, acl, label) };
         events.push(AccessEvent::Numbered { tenant: Tenant::default(), id: format!("d{n}").into(), number });
         events.push(AccessEvent::Bound { number, binding });
     }
@@ -110,7 +110,7 @@ fn a_segment_large_enough_for_several_threads_is_looked_up_as_any_other() {
     // What is said of a document after it was stored counts, also for who looks everything up only now.
     let acl = Acl::new([Principal::user("u1")], []);
     let (version, label, origin) = (Version(1), LabelRank(0), Origin::Set);
-    let binding = Binding { version, source_acl: acl.clone(), acl, label, origin };
+    let binding = Binding { origin, ..Binding::by_source(version, acl, label) };
     let lost = AccessEvent::Revoked { number: DocumentNumber(7), principal: Principal::user("u0") };
     stored.apply(2, &[lost, AccessEvent::Bound { number: DocumentNumber(14), binding }]).unwrap();
     let segment = SegmentAccess::new(column);

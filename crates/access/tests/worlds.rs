@@ -22,19 +22,45 @@ fn principal() -> impl Strategy<Value = Principal> {
 
 fn acl() -> impl Strategy<Value = Acl> {
     let some = |most| proptest::collection::btree_set(principal(), 0..most);
-    let any = (some(4), some(3)).prop_map(|(allow, deny)| Acl { allow, deny });
-    prop_oneof![Just(Acl::new([Principal::Everyone], [])), Just(Acl::new([Principal::user("u0")], [])), any]
+    let all_of = proptest::collection::btree_set(proptest::collection::btree_set(principal(), 1..4), 0..3);
+    let any = (some(4), all_of, some(3));
+    let any = any.prop_map(|(allow, all_of, deny)| Acl { all_of, ..Acl::new(allow, deny) });
+    let own = prop_oneof![
+        2 => Just(Acl::new([Principal::Everyone], [])),
+        1 => Just(Acl::new([Principal::user("u0")], [])),
+        1 => Just(Acl::default()),
+        3 => any
+    ];
+    let inherit = prop_oneof![
+        Just(Inherit::DenyWins),
+        Just(Inherit::ChildOverrides),
+        Just(Inherit::ParentOverrides),
+        Just(Inherit::BothPermit)
+    ];
+    (own, proptest::option::of((object(), inherit))).prop_map(|(own, parent)| match parent {
+        None => own,
+        Some((name, inherit)) => Acl { parent: Some(name), inherit, ..own },
+    })
+}
+
+fn object() -> impl Strategy<Value = Box<str>> {
+    (0..5u8).prop_map(|i| format!("o{i}").into())
+}
+
+fn tenant(odd: bool) -> Tenant {
+    Tenant(if odd { "other".into() } else { String::new() })
 }
 
 fn event() -> impl Strategy<Value = AccessEvent> {
     let number = (0..DOCUMENTS).prop_map(DocumentNumber);
-    let bound = (number.clone(), 0..4u128, acl(), 0..4u8).prop_map(|(number, version, acl, label)| {
+    let sections = prop_oneof![2 => Just(Vec::new()), 1 => proptest::collection::vec(acl(), 0..3)];
+    let bound = (number.clone(), 0..4u128, acl(), 0..4u8, sections, 0..3u8);
+    let bound = bound.prop_map(|(number, version, acl, label, sections, attribute)| {
+        let attributes = [("dept".to_owned(), Attribute::Integer(attribute.into()))].into();
         let binding = Binding {
-            version: Version(version),
-            source_acl: acl.clone(),
-            acl,
-            label: LabelRank(label / 3),
-            origin: Origin::Source,
+            sections,
+            attributes: if attribute == 0 { Default::default() } else { attributes },
+            ..Binding::by_source(Version(version), acl, LabelRank(label / 3))
         };
         AccessEvent::Bound { number, binding }
     });
@@ -45,7 +71,20 @@ fn event() -> impl Strategy<Value = AccessEvent> {
         principal,
         reason: "mistake".into(),
     });
-    prop_oneof![6 => bound, 2 => revoked, 1 => restored]
+    let stated = (any::<bool>(), object(), proptest::option::weighted(0.9, acl()));
+    let stated = stated.prop_map(|(odd, name, acl)| {
+        let statement = acl.map(|acl| ObjectStatement { acl, source_acl: None, origin: Origin::Set });
+        AccessEvent::ObjectStated { tenant: tenant(odd), name, statement }
+    });
+    let taken = (any::<bool>(), object(), principal(), any::<bool>()).prop_map(|(odd, name, principal, lost)| {
+        let tenant = tenant(odd);
+        if lost {
+            AccessEvent::ObjectRevoked { tenant, name, principal }
+        } else {
+            AccessEvent::ObjectRestored { tenant, name, principal, reason: "mistake".into() }
+        }
+    });
+    prop_oneof![6 => bound, 2 => revoked, 1 => restored, 6 => stated, 1 => taken]
 }
 
 fn identity() -> impl Strategy<Value = Identity> {
@@ -73,7 +112,7 @@ fn identity() -> impl Strategy<Value = Identity> {
 fn start() -> (AccessPlane, World, Vec<SegmentAccess>) {
     let mut events = vec![AccessEvent::Created { labels: Labels::default() }];
     for n in 0..DOCUMENTS {
-        let tenant = Tenant(if n % 2 == 0 { String::new() } else { "other".into() });
+        let tenant = tenant(n % 2 == 1);
         events.push(AccessEvent::Numbered { tenant, id: format!("d{n}").into(), number: DocumentNumber(n) });
     }
     let (mut plane, mut world) = (AccessPlane::default(), World::default());
@@ -83,10 +122,12 @@ fn start() -> (AccessPlane, World, Vec<SegmentAccess>) {
     for version in 0..4 {
         for odd in 0..2 {
             let numbers: Vec<_> = (0..DOCUMENTS).filter(|n| n % 2 == odd).map(DocumentNumber).collect();
-            let tenant = Tenant(if odd == 0 { String::new() } else { "other".into() });
-            let first_row = (0..=numbers.len() as u32).map(|i| i * 2).collect();
-            let column =
-                Column::new(tenant, numbers.clone(), vec![Version(version); numbers.len()], first_row).unwrap();
+            let first_row = (0..=numbers.len() as u32).map(|i| i * 4).collect();
+            let versions = vec![Version(version); numbers.len()];
+            let column = Column::new(tenant(odd == 1), numbers, versions, first_row).unwrap();
+            // The last versions have narrower sections, of which the first document begins with one.
+            let sections = [1, 1, 0, 2, 0, 1, 2, 1, 0, 0, 0, 3].map(|section| if version < 2 { 0 } else { section });
+            let column = column.with_sections(&sections).unwrap();
             segments.push(SegmentAccess::new(column));
         }
     }
@@ -95,12 +136,24 @@ fn start() -> (AccessPlane, World, Vec<SegmentAccess>) {
 
 fn expected(world: &World, segment: &SegmentAccess, identity: &Identity) -> RoaringBitmap {
     let column = segment.column();
+    (0..column.rows())
+        .filter(|row| {
+            let (number, version) = column.document(column.document_of(*row).unwrap());
+            let section = column.section_of(*row);
+            let id = format!("d{}", number.0);
+            world.may_read_section(identity, column.tenant(), &id, version, section, Timestamp(0))
+        })
+        .collect()
+}
+
+fn expected_documents(world: &World, segment: &SegmentAccess, identity: &Identity) -> RoaringBitmap {
+    let column = segment.column();
     (0..column.documents())
         .filter(|&i| {
             let (number, version) = column.document(i);
             world.may_read(identity, column.tenant(), &format!("d{}", number.0), version, Timestamp(0))
         })
-        .flat_map(|i| column.rows_of(i))
+        .map(|i| i as u32)
         .collect()
 }
 
@@ -130,6 +183,15 @@ proptest! {
     ) {
         let (mut plane, mut world, segments) = start();
         for (i, (batch, reopened)) in batches.into_iter().enumerate() {
+            let mut accepted: Vec<AccessEvent> = Vec::new();
+            for event in batch {
+                accepted.push(event);
+                if let Err(error) = plane.check(&accepted) {
+                    prop_assert!(error.message().contains("would be above itself"), "{}", error);
+                    accepted.pop();
+                }
+            }
+            let batch = accepted;
             plane.apply(i as u64 + 2, &batch).unwrap();
             if reopened == 0 {
                 plane = from_columns(&plane);
@@ -151,18 +213,21 @@ proptest! {
                     let fresh = SegmentAccess::new(segment.column().clone());
                     let again = reopened.visible_with(&fresh, identity);
                     prop_assert_eq!(&again.rows(), &want);
-                    for i in segment.visible_documents(&plane, &permitted).unwrap() {
-                        let (number, version) = segment.column().document(i as usize);
-                        let explained = plane
-                            .explain(identity, &format!("d{}", number.0), Some(version), Timestamp(0))
-                            .unwrap();
-                        prop_assert!(explained.visible);
-                    }
+                    let documents = expected_documents(&world, segment, identity);
+                    prop_assert_eq!(&segment.visible_documents(&plane, &permitted).unwrap(), &documents);
                     for i in 0..segment.column().documents() {
                         let (number, version) = segment.column().document(i);
                         let explained = plane.explain(identity, &format!("d{}", number.0), Some(version), Timestamp(0));
-                        let visible = explained.is_ok_and(|e| e.visible);
-                        prop_assert_eq!(visible, want.contains(segment.column().rows_of(i).start));
+                        let Ok(explained) = explained else {
+                            prop_assert!(!documents.contains(i as u32));
+                            continue;
+                        };
+                        prop_assert_eq!(explained.visible, documents.contains(i as u32));
+                        let speaks_against = |effect| !["allow", "deny", "not_stated", "groups_incomplete"].contains(&effect);
+                        let against = explained.reasons.iter().any(|reason| speaks_against(reason.effect));
+                        let allowed = explained.reasons.iter().any(|reason| reason.effect == "allow");
+                        prop_assert!(!explained.visible || (allowed && !against), "{:?}", explained);
+                        prop_assert!(explained.reasons.iter().all(|reason| reason.effect != "policy"), "{:?}", explained);
                     }
                 }
             }
@@ -239,8 +304,7 @@ proptest! {
 
 fn one_document(acl: Acl) -> AccessPlane {
     let mut plane = AccessPlane::default();
-    let binding =
-        Binding { version: Version(1), source_acl: acl.clone(), acl, label: LabelRank(0), origin: Origin::Source };
+    let binding = Binding::by_source(Version(1), acl, LabelRank(0));
     let number = DocumentNumber(0);
     plane
         .apply(
@@ -288,13 +352,7 @@ fn nothing_stated_permits_nobody_and_everyone_is_not_public() {
 fn a_widening_with_new_content_does_not_open_the_old_content() {
     let mut plane = one_document(Acl::new([Principal::user("a")], []));
     let everyone = Acl::new([Principal::Everyone], []);
-    let binding = Binding {
-        version: Version(2),
-        source_acl: everyone.clone(),
-        acl: everyone,
-        label: LabelRank(0),
-        origin: Origin::Source,
-    };
+    let binding = Binding::by_source(Version(2), everyone, LabelRank(0));
     plane.apply(2, &[AccessEvent::Bound { number: DocumentNumber(0), binding }]).unwrap();
     assert!(sees(&plane, &Identity::asserted("a").issue(&clock()).unwrap()));
     assert!(!sees(&plane, &Identity::asserted("b").issue(&clock()).unwrap()));

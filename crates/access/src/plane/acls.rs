@@ -1,21 +1,26 @@
-//! Which distinct ACLs are there, and who is named in which?
+//! Which distinct lists of principals are there, and who is named in which?
 //!
-//! Every distinct principal and every distinct ACL has a number, given in the order of their first appearance. An ACL
-//! is kept as the numbers of the principals it allows and denies; beside it, for each principal, the ACLs that allow or
-//! deny it. What is needed only to find the number of an ACL is made when one is first looked for.
+//! Every distinct principal has a number, given in the order of their first appearance, and so has every distinct group
+//! of principals that are wanted at once (`all_of`). An ACL's own lists are kept as the numbers of what they allow and
+//! deny; beside it, for each principal, the lists that allow or deny it. What is needed only to find the number of
+//! lists is made when one is first looked for.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::acl::Acl;
+use crate::acl::{Acl, AllOf};
+use crate::bits::Bits;
 use crate::principal::Principal;
 
 /// Numbers stay below what stands for something else.
-const MOST: usize = u32::MAX as usize - 8;
+const MOST: usize = i32::MAX as usize - 8;
+
+/// Set in the number of something that has parts, in a list of things that have none.
+pub(super) const COMPOSED: u32 = 1 << 31;
 
 /// The next free number after `taken`.
 pub(super) fn next_id(taken: usize) -> u32 {
-    assert!(taken < MOST, "fewer than 2^32 distinct ACLs fit in memory");
+    assert!(taken < MOST, "fewer than 2^31 distinct ACLs fit in memory");
     taken as u32
 }
 
@@ -57,21 +62,70 @@ impl Principals {
     }
 }
 
-/// ACLs by number.
+/// Distinct groups of principals wanted at once, by number; a number stands in an ACL with [`COMPOSED`] set.
+#[derive(Debug, Default)]
+pub(super) struct Clauses {
+    all: Vec<Box<[u32]>>,
+    ids: HashMap<Box<[u32]>, u32>,
+    /// Clauses that want a principal, by its number.
+    wanting: HashMap<u32, Vec<u32>>,
+}
+
+impl Clauses {
+    /// The number of a clause; `members` ascend.
+    pub fn intern(&mut self, members: &[u32]) -> u32 {
+        if let Some(&id) = self.ids.get(members) {
+            return id;
+        }
+        let id = next_id(self.all.len());
+        self.all.push(members.into());
+        self.ids.insert(members.into(), id);
+        members.iter().for_each(|member| self.wanting.entry(*member).or_default().push(id));
+        id
+    }
+
+    pub fn all(&self) -> &[Box<[u32]>] {
+        &self.all
+    }
+
+    /// The clauses of which every principal is among `known`, each of which stands there once. A clause without
+    /// principals is fulfilled by nobody.
+    fn fulfilled_by(&self, known: &[u32]) -> Vec<u32> {
+        let mut met = HashMap::<u32, usize>::new();
+        if !self.all.is_empty() {
+            let wanting = known.iter().filter_map(|principal| self.wanting.get(principal)).flatten();
+            wanting.for_each(|clause| *met.entry(*clause).or_default() += 1);
+        }
+        met.retain(|clause, met| *met == self.all[*clause as usize].len());
+        met.into_keys().collect()
+    }
+}
+
+/// Lists of principals by number.
 #[derive(Debug, Default)]
 pub(super) struct Acls {
-    /// What every ACL allows and then what it denies, ascending, one ACL after the other.
+    /// What every one allows and then what it denies, ascending, one after the other.
     members: Vec<u32>,
-    /// Where in `members` the allowed ones of each ACL end, and the denied ones.
+    /// Where in `members` the allowed ones of each end, and the denied ones.
     ends: Vec<[u32; 2]>,
-    /// By number of the principal.
+    /// By number of the principal, and of the clause.
     allowed_in: Vec<Vec<u32>>,
+    clause_allowed_in: Vec<Vec<u32>>,
     denied_in: Vec<Vec<u32>>,
-    /// ACLs that deny some group.
+    /// Lists that deny some group.
     denies_a_group: Vec<u32>,
     /// Numbers by a digest of what is allowed and denied, so that it is not kept twice: under the digest, or the next one
-    /// if an ACL with the same digest came first. `None` until one is looked for.
+    /// if lists with the same digest came first. `None` until one is looked for.
     ids: Option<HashMap<u64, u32>>,
+}
+
+/// What the lists themselves say of somebody, by number; somebody in neither is not spoken of.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// Who is allowed and not denied.
+    pub allowed: Bits,
+    /// Who is denied, or may be.
+    pub denied: Bits,
 }
 
 impl Acls {
@@ -79,7 +133,7 @@ impl Acls {
         self.ends.len()
     }
 
-    /// The principals that ACL `id` allows and denies, by number, ascending.
+    /// What number `id` allows and denies, ascending.
     pub fn get(&self, id: u32) -> [&[u32]; 2] {
         let Some([allow_end, deny_end]) = self.ends.get(id as usize).map(|ends| ends.map(|end| end as usize)) else {
             return [&[], &[]];
@@ -88,7 +142,7 @@ impl Acls {
         [&self.members[start..allow_end], &self.members[allow_end..deny_end]]
     }
 
-    /// The number of the ACL that allows and denies these principals; each list ascends.
+    /// The number of the lists that allow and deny these; each ascends.
     pub fn intern(&mut self, allow: &[u32], deny: &[u32], principals: &Principals) -> u32 {
         let ids = self.ids.take().unwrap_or_else(|| self.numbered());
         let found = self.find(&ids, [allow, deny]);
@@ -104,7 +158,7 @@ impl Acls {
         }
     }
 
-    /// The number of an ACL, or the digest under which it is to be.
+    /// The number of lists, or the digest under which it is to be.
     fn find(&self, ids: &HashMap<u64, u32>, acl: [&[u32]; 2]) -> Result<u32, u64> {
         let mut at = digest(acl);
         while let Some(&id) = ids.get(&at) {
@@ -126,14 +180,22 @@ impl Acls {
         ids
     }
 
-    /// Adds an ACL that is not there yet.
+    /// Adds lists that are not there yet.
     pub fn push(&mut self, allow: &[u32], deny: &[u32], principals: &Principals) {
         let id = next_id(self.ends.len());
-        for (some, named_in) in [(allow, &mut self.allowed_in), (deny, &mut self.denied_in)] {
-            self.members.extend_from_slice(some);
-            named_in.resize_with(named_in.len().max(principals.all().len()), Vec::new);
-            some.iter().for_each(|principal| named_in[*principal as usize].push(id));
+        let clauses = allow.partition_point(|member| member & COMPOSED == 0);
+        let (one, together) = allow.split_at(clauses);
+        for (some, named_in) in [
+            (one, &mut self.allowed_in),
+            (together, &mut self.clause_allowed_in),
+            (deny, &mut self.denied_in),
+        ] {
+            let most = some.iter().map(|member| (member & !COMPOSED) as usize + 1).max().unwrap_or(0);
+            named_in.resize_with(named_in.len().max(most), Vec::new);
+            some.iter().for_each(|member| named_in[(member & !COMPOSED) as usize].push(id));
         }
+        self.members.extend_from_slice(allow);
+        self.members.extend_from_slice(deny);
         let end = self.members.len();
         self.ends.push([end - deny.len(), end].map(|end| u32::try_from(end).expect("fewer than 2^32 entries of ACLs")));
         if principals.named(deny).iter().any(Principal::is_group) {
@@ -141,25 +203,44 @@ impl Acls {
         }
     }
 
-    /// The ACLs that allow `principal`.
-    pub fn allowing(&self, principal: u32) -> &[u32] {
-        self.allowed_in.get(principal as usize).map_or(&[], Vec::as_slice)
+    /// What the lists say of somebody with `principals`: `O(lists that name one of them + all / 64)`. For somebody whose
+    /// groups are not all known, a denied group may be one of theirs.
+    pub fn say_of(&self, principals: &[u32], clauses: &Clauses, groups_complete: bool) -> Said {
+        let (mut allowed, mut denied) = (Bits::none(self.len()), Bits::none(self.len()));
+        let add = |to: &mut Bits, lists: &[Vec<u32>], of: u32| {
+            for id in lists.get(of as usize).into_iter().flatten() {
+                to.insert(*id);
+            }
+        };
+        for &principal in principals {
+            add(&mut allowed, &self.allowed_in, principal);
+            add(&mut denied, &self.denied_in, principal);
+        }
+        for clause in clauses.fulfilled_by(principals) {
+            add(&mut allowed, &self.clause_allowed_in, clause);
+        }
+        if !groups_complete {
+            for id in &self.denies_a_group {
+                denied.insert(*id);
+            }
+        }
+        denied.iter().for_each(|id| allowed.remove(id));
+        Said { allowed, denied }
     }
 
-    /// The ACLs that deny `principal`.
-    pub fn denying(&self, principal: u32) -> &[u32] {
-        self.denied_in.get(principal as usize).map_or(&[], Vec::as_slice)
-    }
-
-    /// The ACLs that deny some group.
-    pub fn denying_a_group(&self) -> &[u32] {
-        &self.denies_a_group
-    }
-
-    /// ACL `id` as it was stated.
-    pub fn stated(&self, id: u32, principals: &Principals) -> Acl {
-        let [allow, deny] = self.get(id).map(|some| principals.named(some));
-        Acl { allow, deny }
+    /// Lists `id` as they were stated, without parent.
+    pub fn stated(&self, id: u32, principals: &Principals, clauses: &Clauses) -> Acl {
+        let [allow, deny] = self.get(id);
+        let (one, together) = allow.split_at(allow.partition_point(|member| member & COMPOSED == 0));
+        let clause = |id: &u32| -> Option<AllOf> {
+            Some(principals.named(clauses.all().get((id & !COMPOSED) as usize)?))
+        };
+        Acl {
+            allow: principals.named(one),
+            all_of: together.iter().filter_map(clause).collect(),
+            deny: principals.named(deny),
+            ..Acl::default()
+        }
     }
 }
 

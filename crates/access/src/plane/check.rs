@@ -1,10 +1,11 @@
 //! Can these events be applied, before anybody writes them down?
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use safepassage_error::{Error, Result};
 
 use super::AccessPlane;
+use crate::document::Tenant;
 use crate::event::AccessEvent;
 
 impl AccessPlane {
@@ -13,8 +14,8 @@ impl AccessPlane {
     ///
     /// # Errors
     /// `Invalid` for a document whose number is not the next free one, or that has one already; for an event about a
-    /// document without a number, a label that the index does not have, or new labels for an old index; and as
-    /// [`AccessEvent::check`].
+    /// document without a number, a label that the index does not have, or new labels for an old index; for ACL objects
+    /// that would be above themselves; for policies that cannot be compiled; and as [`AccessEvent::check`].
     pub fn check(&self, events: &[AccessEvent]) -> Result<()> {
         let invalid = |what| Err(Error::invalid("change permissions", what));
         let (mut next, mut new) = (self.next_number(), HashSet::new());
@@ -32,6 +33,16 @@ impl AccessPlane {
                     next += 1;
                     continue;
                 }
+                AccessEvent::Policies { source, reason } => {
+                    if reason.trim().is_empty() {
+                        return invalid("a change of policies needs a reason");
+                    }
+                    source.as_ref().map_or(Ok(()), |source| self.policies.compile(source).map(drop))?;
+                    continue;
+                }
+                AccessEvent::ObjectStated { .. }
+                | AccessEvent::ObjectRevoked { .. }
+                | AccessEvent::ObjectRestored { .. } => continue,
                 AccessEvent::Bound { binding, .. } if !self.labels().contains(binding.label) => {
                     return invalid("a label is not one of the index");
                 }
@@ -42,6 +53,40 @@ impl AccessPlane {
             if about.0 >= next {
                 return invalid("a document has no number");
             }
+        }
+        self.check_circles(events)
+    }
+
+    /// Whether no object would be above itself.
+    fn check_circles(&self, events: &[AccessEvent]) -> Result<()> {
+        let mut parents = HashMap::<(&Tenant, &str), Option<&str>>::new();
+        for event in events {
+            if let AccessEvent::ObjectStated { tenant, name, statement } = event {
+                let parent = statement.as_ref().and_then(|statement| statement.acl.parent.as_deref());
+                parents.insert((tenant, name), parent);
+            }
+        }
+        let above = |tenant: &Tenant, name: &str| -> Option<String> {
+            if let Some(parent) = parents.get(&(tenant, name)) {
+                return parent.map(str::to_owned);
+            }
+            let object = self.table.objects.get(self.table.objects.find(tenant, name)?)?;
+            Some(self.table.objects.get(object.stated?.parent?)?.name.as_ref().to_owned())
+        };
+        // Everything above these leads to an end.
+        let mut ends = HashSet::<(&Tenant, String)>::new();
+        for (tenant, name) in parents.keys() {
+            let (mut path, mut on_path) = (Vec::new(), HashSet::new());
+            let mut at = Some((*name).to_owned());
+            while let Some(name) = at.filter(|name| !ends.contains(&(*tenant, name.clone()))) {
+                if !on_path.insert(name.clone()) {
+                    let message = format!("the ACL object `{name}` would be above itself");
+                    return Err(Error::invalid("change permissions", message));
+                }
+                at = above(tenant, &name);
+                path.push(name);
+            }
+            ends.extend(path.into_iter().map(|name| (*tenant, name)));
         }
         Ok(())
     }

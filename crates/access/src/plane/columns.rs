@@ -38,14 +38,15 @@ impl fmt::Debug for Columns {
 }
 
 impl Columns {
-    /// Cuts `bytes` into `count` sections.
-    pub fn cut(bytes: SharedBytes, count: usize) -> Result<Self> {
+    /// Cuts `bytes` into sections, as many as one of `counts`: older writers knew of fewer, and what they did not write is
+    /// empty.
+    pub fn cut(bytes: SharedBytes, counts: &[usize]) -> Result<Self> {
         let all = (*bytes).as_ref();
         let head = MAGIC.len() + 4;
-        let stated = all.get(..head).and_then(|head| head.strip_prefix(MAGIC));
-        if stated != Some(&u32::try_from(count).unwrap_or(0).to_le_bytes()) {
-            return Err(corrupted("not the columns of this format"));
-        }
+        let stated = all.get(..head).and_then(|head| head.strip_prefix(MAGIC)).and_then(|count| count.try_into().ok());
+        let stated = stated.map(|count| u32::from_le_bytes(count) as usize);
+        let count = stated.filter(|count| counts.contains(count));
+        let count = count.ok_or_else(|| corrupted("not the columns of this format"))?;
         let mut end = head + count * 8;
         let (lengths, _) = all.get(head..end).ok_or_else(|| corrupted("they end too early"))?.as_chunks::<8>();
         let mut sections = Vec::with_capacity(count);

@@ -136,8 +136,8 @@ impl Documents {
     }
 
     /// For looking up many permissions.
-    pub fn permissions(&self) -> Permissions<'_> {
-        Permissions { documents: self, stored: self.stored.newest() }
+    pub fn permissions<'a>(&'a self, table: &'a AclTable) -> Permissions<'a> {
+        Permissions { documents: self, table, stored: self.stored.newest() }
     }
 
     /// Documents that changed after `epoch`, newest last; may repeat. All of them if nobody remembers that far back.
@@ -152,6 +152,7 @@ impl Documents {
 #[derive(Clone, Copy)]
 pub(crate) struct Permissions<'a> {
     documents: &'a Documents,
+    table: &'a AclTable,
     stored: Newest<'a>,
 }
 
@@ -168,17 +169,18 @@ impl Permissions<'_> {
         state.newest().map(|bound| (bound.version, state.effective()))
     }
 
-    /// What rows of `version` of a document need.
+    /// What rows of `section` of `version` of a document need.
     ///
     /// The newest version has its effective ACL ready. Rows of an older or unknown version need every ACL stated since,
-    /// so theirs is put together on the spot.
+    /// and rows of narrower sections one more, so theirs is put together on the spot.
     #[inline]
-    pub fn of(&self, number: DocumentNumber, version: Version) -> RowPermission {
+    pub fn of(&self, number: DocumentNumber, version: Version, section: u16) -> RowPermission {
         match self.newest(number) {
             None | Some((_, NOBODY)) => RowPermission::Nobody,
-            Some((newest, effective)) if newest == version => RowPermission::Interned(effective),
+            Some((newest, effective)) if newest == version && section == 0 => RowPermission::Interned(effective),
             Some(_) => {
-                let effective = self.documents.state(number).and_then(|state| state.effective_of(Some(version)));
+                let state = self.documents.state(number);
+                let effective = state.and_then(|state| state.effective_of(Some(version), section, self.table));
                 effective.map_or(RowPermission::Nobody, RowPermission::Own)
             }
         }

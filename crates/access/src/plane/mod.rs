@@ -1,16 +1,21 @@
 //! What does every document permit, at this epoch?
 //!
-//! In go [`AccessEvent`]s, one batch an epoch; out come answers about identities. Three tables do the work: documents
-//! by number with the ACLs their versions are bound to, distinct ACLs and conjunctions of them interned and numbered,
-//! and the inverted maps from a principal to the ACLs that allow or deny it.
+//! In go [`AccessEvent`]s, one batch an epoch; out come answers about identities. Documents by number point at the rules
+//! their versions are bound to; rules are interned and point at ACL objects, which point at those above them; inverted
+//! maps lead from a principal to the lists that allow or deny it. So a change of an object touches that object alone.
 
 mod acls;
 mod check;
 mod columns;
 mod documents;
+mod object;
+mod objects;
+mod policies;
+mod rules;
 mod same;
 mod state;
 mod stored;
+mod stored_rules;
 mod table;
 
 use std::collections::BTreeSet;
@@ -20,16 +25,17 @@ use safepassage_error::system::Timestamp;
 use safepassage_error::{Error, Kind, Result};
 
 pub use columns::SharedBytes;
+pub use object::ObjectAccess;
 use documents::Documents;
+use policies::Policies;
 pub(crate) use documents::{Permissions, RowPermission};
 use state::Bound;
 use table::AclTable;
-pub(crate) use table::{Clearance, Effective, NOBODY, Passes};
+pub(crate) use table::{Clearance, Effective, NOBODY, Passes, Verdict};
 
-use crate::acl::Acl;
 use crate::document::{DocumentNumber, Tenant, Version};
 use crate::event::{AccessEvent, Binding};
-use crate::explain::Explanation;
+use crate::explain::{Explainer, Explanation};
 use crate::identity::Identity;
 use crate::label::{LabelRank, Labels};
 use crate::principal::Principal;
@@ -46,6 +52,7 @@ pub struct AccessPlane {
     labels: Arc<Labels>,
     documents: Documents,
     table: AclTable,
+    policies: Policies,
     remembered: Mutex<Remembered<Permitted>>,
 }
 
@@ -57,6 +64,7 @@ impl Default for AccessPlane {
             labels: Arc::default(),
             documents: Documents::default(),
             table: AclTable::default(),
+            policies: Policies::default(),
             remembered: Mutex::new(Remembered::within(REMEMBERED_BYTES)),
         }
     }
@@ -141,7 +149,8 @@ impl AccessPlane {
                 if !self.labels.contains(binding.label) {
                     return Err(Error::corrupted("apply access log", "a label is not one of the index"));
                 }
-                documents.change(*number, epoch, table, |state, table| state.bind(Bound::new(binding, table)))
+                let tenant = documents.name(*number).map(|(tenant, _)| tenant.clone()).unwrap_or_default();
+                documents.change(*number, epoch, table, |state, table| state.bind(Bound::new(binding, &tenant, table)))
             }
             AccessEvent::Revoked { number, principal } => {
                 documents.change(*number, epoch, table, |state, table| state.revoke(table.principals.intern(principal)))
@@ -149,6 +158,22 @@ impl AccessPlane {
             AccessEvent::Restored { number, principal, .. } => {
                 documents
                     .change(*number, epoch, table, |state, table| state.restore(table.principals.intern(principal)))
+            }
+            AccessEvent::ObjectStated { tenant, name, statement } => {
+                table.state_object(tenant, name, statement.as_ref());
+                Ok(())
+            }
+            AccessEvent::ObjectRevoked { tenant, name, principal } => {
+                table.revoke_object(tenant, name, principal, true);
+                Ok(())
+            }
+            AccessEvent::ObjectRestored { tenant, name, principal, .. } => {
+                table.revoke_object(tenant, name, principal, false);
+                Ok(())
+            }
+            AccessEvent::Policies { source, .. } => {
+                self.policies.set(source.clone());
+                Ok(())
             }
         }
     }
@@ -183,7 +208,8 @@ impl AccessPlane {
     /// `O(principals + ACLs that name one of them + distinct effective ACLs)`.
     ///
     /// # Errors
-    /// `Denied` if the identity has expired; `Invalid` if its clearance is not a label of this index.
+    /// `Denied` if the identity has expired, or there are policies that cannot be asked or cannot judge it; `Invalid` if
+    /// its clearance is not a label of this index.
     pub fn permitted(&self, identity: &Identity, now: Timestamp) -> Result<Permitted> {
         identity.check_expiry(now)?;
         let remembered = || self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,7 +217,9 @@ impl AccessPlane {
         if let Some(permitted) = known {
             return Ok(permitted);
         }
-        let passes = self.table.passed_by(&identity.principals(), self.clearance(identity)?);
+        let clearance = self.clearance(identity)?;
+        let judge = |asked| self.policies.judge(&self.table, identity, asked);
+        let passes = self.table.passed_by(&identity.principals(), clearance, judge)?;
         let permitted = Permitted::new(identity, self.epoch, passes);
         remembered().put(identity.digest(), self.epoch, permitted.clone());
         Ok(permitted)
@@ -224,12 +252,15 @@ impl AccessPlane {
             .and_then(|n| self.documents.state(n))
             .ok_or_else(|| Error::new(Kind::NotFound, "explain", format!("no document `{id}` in this tenant")))?;
         let (bound, revoked) = (state.stated_for(version, &self.table), state.stated_revoked(&self.table));
-        Ok(crate::explain::explain(&self.labels, &bound, &revoked, identity, clearance))
+        let permitted = self.permitted(identity, now)?;
+        let effective = state.effective_of(version, 0, &self.table);
+        let visible = effective.is_some_and(|effective| permitted.lets_pass(&effective));
+        Ok(Explainer { plane: self, identity, clearance, revoked: &revoked }.explain(&bound, version, visible))
     }
 
     /// What rows of documents need, for looking up many.
     pub(crate) fn permissions(&self) -> Permissions<'_> {
-        self.documents.permissions()
+        self.documents.permissions(&self.table)
     }
 
     /// Documents whose permission changed after `epoch`, newest last; may repeat, and may be all there are if the plane
@@ -239,13 +270,6 @@ impl AccessPlane {
     }
 }
 
-/// The ACL of a document with its revocations written in as denies.
-pub(crate) fn with_revocations(acl: &Acl, revoked: &BTreeSet<Principal>) -> Acl {
-    let mut acl = acl.clone();
-    acl.deny.extend(revoked.iter().cloned());
-    acl
-}
-
 impl AccessPlane {
     /// Everything the plane knows in columns, for a snapshot of the log; [`AccessPlane::from_columns`] uses them where
     /// they lie.
@@ -253,7 +277,7 @@ impl AccessPlane {
     /// # Errors
     /// `Invalid` if it is more than the columns can hold: 2^32 bytes of ids.
     pub fn to_columns(&self) -> Result<Vec<u8>> {
-        stored::write(&self.labels, &self.table, &self.documents)
+        stored::write(&self.labels, &self.table, &self.documents, self.policies.source())
     }
 
     /// The plane at `epoch`, from what [`AccessPlane::to_columns`] gave at that epoch. Takes in what is distinct and
@@ -262,15 +286,20 @@ impl AccessPlane {
     /// # Errors
     /// `Corrupted` if the columns do not fit together. That the bytes are what was written is the caller's to check.
     pub fn from_columns(epoch: u64, bytes: SharedBytes) -> Result<Self> {
-        let (labels, table, stored) = stored::read(bytes)?;
+        let (labels, table, stored, source) = stored::read(bytes)?;
         let documents = Documents::stored(stored, epoch);
-        Ok(Self { epoch, labels: Arc::new(labels), documents, table, ..Self::default() })
+        let mut plane = Self { epoch, labels: Arc::new(labels), documents, table, ..Self::default() };
+        plane.policies.set(source);
+        Ok(plane)
     }
 
     /// Everything the plane knows as one batch of events, as snapshots of format 1 have it.
     #[must_use]
     pub fn export(&self) -> Vec<AccessEvent> {
         let mut events = vec![AccessEvent::Created { labels: Labels::clone(&self.labels) }];
+        events.extend(self.objects_as_events());
+        let policies = self.policies.source().cloned();
+        events.extend(policies.map(|p| AccessEvent::Policies { source: Some(p), reason: "snapshot".into() }));
         for number in (0..self.documents.len()).map(DocumentNumber) {
             let Some(((tenant, id), state)) = self.documents.name(number).zip(self.documents.state(number)) else {
                 continue;

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 
 use super::AclTable;
 use super::table::{Effective, NOBODY};
-use crate::document::Version;
+use crate::document::{Tenant, Version};
 use crate::event::{Binding, Origin};
 use crate::label::LabelRank;
 use crate::principal::Principal;
 
-/// A [`Binding`] by numbers of ACLs.
+/// A [`Binding`] by numbers of rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bound {
     pub version: Version,
+    /// The ACL with attributes and sections.
     pub acl: u32,
     /// `acl` with the revocations written in.
     pub base: u32,
@@ -22,16 +23,19 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    pub fn new(binding: &Binding, table: &mut AclTable) -> Self {
+    pub fn new(binding: &Binding, tenant: &Tenant, table: &mut AclTable) -> Self {
         let Binding { version, label, origin, .. } = *binding;
-        let acl = table.intern_acl(&binding.acl);
-        Self { version, acl, base: acl, source_acl: table.intern_acl(&binding.source_acl), label, origin }
+        let acl = table.intern_document(&binding.acl, tenant, &binding.attributes, &binding.sections);
+        let source_acl = table.intern_acl(&binding.source_acl, tenant);
+        Self { version, acl, base: acl, source_acl, label, origin }
     }
 
     fn stated(&self, table: &AclTable) -> Binding {
         let Self { version, label, origin, .. } = *self;
-        let [acl, source_acl] = [self.acl, self.source_acl].map(|id| table.acls.stated(id, &table.principals));
-        Binding { version, acl, label, source_acl, origin }
+        let [acl, source_acl] = [self.acl, self.source_acl].map(|id| table.stated_acl(id));
+        let attributes = table.rules.attributes.get(table.rules.get(self.acl).attributes).cloned().unwrap_or_default();
+        let sections = table.rules.sections_of(self.acl).iter().map(|rule| table.stated_acl(*rule)).collect();
+        Binding { version, acl, label, source_acl, origin, attributes, sections }
     }
 }
 
@@ -122,7 +126,8 @@ impl State {
         for bound in earlier.iter_mut().chain(&mut self.newest) {
             bound.base = table.with_revocations(bound.acl, revoked);
         }
-        self.effective = self.effective_of(None).map_or(NOBODY, |effective| table.intern(effective));
+        let effective = self.effective_of(None, 0, table);
+        self.effective = effective.map_or(NOBODY, |effective| table.intern(effective));
     }
 
     /// The bindings that rows of `version` need (of the newest for `None`): every one stated from the last binding of
@@ -138,10 +143,27 @@ impl State {
         self.bindings().skip(from)
     }
 
-    /// The effective ACL for rows of `version`, or of the newest for `None`; none if nothing was ever stated.
-    pub fn effective_of(&self, version: Option<Version>) -> Option<Effective> {
+    /// The effective ACL for rows of `section` of `version`, or of the newest version for `None`; none if nothing was
+    /// ever stated, or nothing of that section.
+    ///
+    /// What later versions say of their sections may be meant for any part of an earlier one, so its rows need all of it.
+    pub fn effective_of(&self, version: Option<Version>, section: u16, table: &AclTable) -> Option<Effective> {
+        let mut bound = self.bound_to(version);
+        let own = bound.next()?;
+        let known = version.is_none_or(|version| own.version == version);
+        let sections = table.rules.sections_of(own.acl);
+        let mut bases = vec![own.base];
+        match section.checked_sub(1) {
+            _ if !known => bases.extend(sections),
+            Some(at) => bases.push(*sections.get(usize::from(at))?),
+            None => {}
+        }
+        for later in bound {
+            bases.push(later.base);
+            bases.extend(table.rules.sections_of(later.acl));
+        }
         let label = self.bound_to(version).map(|bound| bound.label).max()?;
-        Effective::new(self.bound_to(version).map(|bound| bound.base), label)
+        Effective::new(bases, label)
     }
 
     /// The bindings that rows of `version` need, as they were stated.

@@ -8,17 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use safepassage_error::Result;
 
 use super::AclTable;
+use super::acls::COMPOSED;
 use super::columns::{Columns, Numbers, SharedBytes, Texts, Writer, corrupted};
 use super::documents::Documents;
 use super::state::{Bound, State};
+use super::stored_rules;
 use super::table::Effective;
 use crate::document::{DocumentNumber, Tenant, Version};
 use crate::event::Origin;
 use crate::label::{LabelRank, Labels};
+use crate::policy::PolicySource;
 
 /// The sections, in the order in which they stand.
 #[derive(Clone, Copy)]
-enum Section {
+pub(super) enum Section {
     LabelEnds,
     Labels,
     DefaultLabel,
@@ -52,9 +55,34 @@ enum Section {
     Origins,
     /// Pairs of a document and a principal who lost it, by document.
     Revoked,
+    /// What [`super::stored_rules`] keeps.
+    ClauseEnds,
+    ClauseMembers,
+    AttributeEnds,
+    Attributes,
+    PartEnds,
+    Parts,
+    RuleLists,
+    RuleParents,
+    RuleInherits,
+    RuleRevoked,
+    RuleAttributes,
+    RuleParts,
+    ObjectTenants,
+    ObjectNameEnds,
+    ObjectNames,
+    ObjectRules,
+    ObjectSourceRules,
+    ObjectOrigins,
+    ObjectRevokedEnds,
+    ObjectRevoked,
+    /// The policies in force, as JSON; empty for none.
+    Policies,
 }
 
-const SECTIONS: usize = Section::Revoked as usize + 1;
+const SECTIONS: usize = Section::Policies as usize + 1;
+/// As many as there were before there were rules and objects.
+const SECTIONS_BEFORE_RULES: usize = Section::Revoked as usize + 1;
 
 /// The documents in the columns: numbers below [`Stored::len`].
 #[derive(Debug, Default)]
@@ -165,7 +193,12 @@ impl Stored {
 }
 
 /// Writes what the plane knows.
-pub(super) fn write(labels: &Labels, table: &AclTable, documents: &Documents) -> Result<Vec<u8>> {
+pub(super) fn write(
+    labels: &Labels,
+    table: &AclTable,
+    documents: &Documents,
+    policies: Option<&PolicySource>,
+) -> Result<Vec<u8>> {
     use Section::*;
     let mut out = Writer::new(SECTIONS);
     labels.names().iter().try_for_each(|name| out.text(LabelEnds as usize, Labels as usize, name))?;
@@ -178,6 +211,11 @@ pub(super) fn write(labels: &Labels, table: &AclTable, documents: &Documents) ->
             members.iter().for_each(|member| out.number(AclMembers as usize, *member));
             out.end(ends as usize, AclMembers as usize, 4)?;
         }
+    }
+    stored_rules::write(&mut out, table)?;
+    if let Some(source) = policies {
+        let text = serde_json::to_vec(source).map_err(|e| corrupted("policies are no text").because(e))?;
+        out.bytes(Policies as usize, &text);
     }
     for effective in table.effective() {
         effective.bases().for_each(|base| out.number(EffectiveBases as usize, base));
@@ -219,10 +257,13 @@ pub(super) fn write(labels: &Labels, table: &AclTable, documents: &Documents) ->
     Ok(out.finish())
 }
 
-/// Reads what [`write`] wrote: the labels, the table of ACLs, and the documents where they lie.
-pub(super) fn read(bytes: SharedBytes) -> Result<(Labels, AclTable, Stored)> {
+/// What [`read`] gives.
+type Read = (Labels, AclTable, Stored, Option<PolicySource>);
+
+/// Reads what [`write`] wrote: the labels, the table of ACLs, the documents where they lie, and the policies.
+pub(super) fn read(bytes: SharedBytes) -> Result<Read> {
     use Section::*;
-    let columns = Columns::cut(bytes, SECTIONS)?;
+    let columns = Columns::cut(bytes, &[SECTIONS, SECTIONS_BEFORE_RULES])?;
     let numbers = |section: Section| columns.numbers(section as usize);
     let texts = |ends: Section, of: Section| columns.texts(ends as usize, of as usize);
     let names: Vec<String> = texts(LabelEnds, Labels).all()?.into_iter().map(str::to_owned).collect();
@@ -237,26 +278,37 @@ pub(super) fn read(bytes: SharedBytes) -> Result<(Labels, AclTable, Stored)> {
             return Err(corrupted("a principal stands twice"));
         }
     }
+    let clauses = stored_rules::read_clauses(&columns, &mut table)?;
     let members: Vec<u32> = numbers(AclMembers).iter().collect();
     let (mut start, known) = (0, table.principals.all().len() as u32);
     for (allow_end, deny_end) in numbers(AclAllowEnds).iter().zip(numbers(AclDenyEnds).iter()) {
         let (allow_end, deny_end) = (allow_end as usize, deny_end as usize);
         let lists = members.get(start..allow_end).zip(members.get(allow_end..deny_end));
-        let fits = |list: &[u32]| list.is_sorted_by(|a, b| a < b) && list.last().is_none_or(|last| *last < known);
-        let (allow, deny) = lists.filter(|(a, d)| fits(a) && fits(d)).ok_or_else(|| corrupted("an ACL is none"))?;
+        let fits = |list: &[u32], known: u32| {
+            list.is_sorted_by(|a, b| a < b) && list.last().is_none_or(|last| *last < known)
+        };
+        let all_fit = |allow: &[u32], deny: &[u32]| {
+            let (one, together) = allow.split_at(allow.partition_point(|member| member & COMPOSED == 0));
+            fits(one, known) && fits(together, COMPOSED | clauses) && fits(deny, known)
+        };
+        let (allow, deny) = lists.filter(|(a, d)| all_fit(a, d)).ok_or_else(|| corrupted("an ACL is none"))?;
         table.acls.push(allow, deny, &table.principals);
         start = deny_end;
     }
+    let tenants: Vec<Tenant> = texts(TenantEnds, Tenants).all()?.into_iter().map(|name| Tenant(name.into())).collect();
+    stored_rules::read(&columns, &mut table)?;
+    let is_rule = |id: &u32| stored_rules::is_rule(&table, *id);
     let effective_labels = columns.bytes(EffectiveLabels as usize);
+    let mut effectives = Vec::with_capacity(effective_labels.len());
     for (i, label) in effective_labels.iter().enumerate() {
         let range = numbers(EffectiveEnds).range(i).ok_or_else(|| corrupted("ends are missing"))?;
         let bases: Option<Vec<u32>> = range.map(|at| numbers(EffectiveBases).get(at)).collect();
-        let bases = bases.filter(|bases| bases.iter().all(|base| (*base as usize) < table.acls.len()));
+        let bases = bases.filter(|bases| bases.iter().all(is_rule));
         let effective = bases.and_then(|bases| Effective::new(bases, LabelRank(*label)));
-        table.push(effective.ok_or_else(|| corrupted("an effective ACL is none"))?);
+        effectives.push(effective.ok_or_else(|| corrupted("an effective ACL is none"))?);
     }
+    effectives.into_iter().for_each(|effective| table.push(effective));
 
-    let tenants: Vec<Tenant> = texts(TenantEnds, Tenants).all()?.into_iter().map(|name| Tenant(name.into())).collect();
     let documents = numbers(EffectiveOf).len();
     let bindings = columns.bytes(Origins as usize).len();
     let fits = numbers(AclAllowEnds).len() == numbers(AclDenyEnds).len()
@@ -284,5 +336,9 @@ pub(super) fn read(bytes: SharedBytes) -> Result<(Labels, AclTable, Stored)> {
     }
     let len = u32::try_from(documents).map_err(|_| corrupted("too many documents"))?;
     let one_binding_each = numbers(BindingEnds).iter().zip(1..).all(|(end, i)| end == i);
-    Ok((labels, table, Stored { columns, len, one_binding_each, tenants, revoked }))
+    let policies = match columns.bytes(Policies as usize) {
+        [] => None,
+        text => Some(serde_json::from_slice(text).map_err(|e| corrupted("policies cannot be read").because(e))?),
+    };
+    Ok((labels, table, Stored { columns, len, one_binding_each, tenants, revoked }, policies))
 }

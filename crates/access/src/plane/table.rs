@@ -1,14 +1,18 @@
-//! Which ACLs must all permit, and who passes them?
+//! Which rules must all permit, and who passes them?
 //!
-//! A *base* ACL is one that some document is bound to, revocations written in. An effective ACL is a conjunction of
-//! base ACLs with the highest of their labels; equal ones share one number. An identity is tested once against all base
-//! ACLs, by lists of those that allow or deny one of its principals; the rest is bits.
+//! A *base* is the rule that some document is bound to, revocations written in. An effective ACL is a conjunction of
+//! bases with the highest of their labels; equal ones share one number. An identity is tested once against all lists of
+//! principals, then against all objects from the top down and all rules; the rest is bits.
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::acls::{Acls, Principals, next_id};
-use crate::acl::Acl;
+use super::acls::{Acls, COMPOSED, Clauses, Principals, Said, next_id};
+use super::objects::{ObjectRules, Objects};
+use super::rules::{Attributes, Class, NO_ATTRIBUTES, NONE, PART, Rule, Rules};
+use crate::acl::{Acl, Inherit};
 use crate::bits::Bits;
+use crate::document::Tenant;
+use crate::event::ObjectStatement;
 use crate::label::LabelRank;
 use crate::principal::Principal;
 
@@ -22,7 +26,36 @@ pub(crate) struct Clearance {
     pub groups_complete: bool,
 }
 
-/// Base ACLs that must all permit, and the label of the rows under them.
+/// What is said of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Nothing,
+    Allowed,
+    Denied,
+    /// Denied, and nothing below can override it.
+    Lost,
+}
+
+impl Verdict {
+    /// What a child says becomes together with what its parent says.
+    pub fn under(self, parent: Self, inherit: Inherit) -> Self {
+        use Verdict::*;
+        match (self, parent, inherit) {
+            (Lost, _, _) | (_, Lost, _) => Lost,
+            (Allowed, Allowed, Inherit::BothPermit) => Allowed,
+            (_, _, Inherit::BothPermit) => Denied,
+            (Nothing, other, Inherit::ChildOverrides) => other,
+            (said, _, Inherit::ChildOverrides) => said,
+            (other, Nothing, Inherit::ParentOverrides) => other,
+            (_, said, Inherit::ParentOverrides) => said,
+            (Denied, _, Inherit::DenyWins) | (_, Denied, Inherit::DenyWins) => Denied,
+            (Allowed, _, Inherit::DenyWins) | (_, Allowed, Inherit::DenyWins) => Allowed,
+            (Nothing, Nothing, Inherit::DenyWins) => Nothing,
+        }
+    }
+}
+
+/// Bases that must all permit, and the label of the rows under them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Effective {
     first: u32,
@@ -32,14 +65,14 @@ pub(crate) struct Effective {
 }
 
 impl Effective {
-    /// The conjunction of `bases`; order and repetition do not matter. No ACL at all permits nobody: `None`.
+    /// The conjunction of `bases`; order and repetition do not matter. No base at all permits nobody: `None`.
     pub fn new(bases: impl IntoIterator<Item = u32>, label: LabelRank) -> Option<Self> {
         let distinct: BTreeSet<u32> = bases.into_iter().collect();
         let mut ascending = distinct.into_iter();
         Some(Self { first: ascending.next()?, others: ascending.collect(), label })
     }
 
-    /// The base ACLs, ascending.
+    /// The bases, ascending.
     pub fn bases(&self) -> impl Iterator<Item = u32> + '_ {
         std::iter::once(self.first).chain(self.others.iter().copied())
     }
@@ -53,34 +86,47 @@ impl Effective {
 #[derive(Debug)]
 pub(crate) struct Passes {
     clearance: Clearance,
-    /// By number of the base ACL.
-    bases: Bits,
+    /// By number of the lists.
+    lists: Bits,
+    /// By number of the rule that is more than lists.
+    composed: Bits,
     /// By number of the effective ACL.
     pub effective: Bits,
 }
 
 impl Passes {
-    /// The one rule: the label is within the clearance and every base ACL permits.
+    #[inline]
+    fn base(&self, id: u32) -> bool {
+        if id & COMPOSED == 0 { self.lists.contains(id) } else { self.composed.contains(id & !COMPOSED) }
+    }
+
+    /// The one rule: the label is within the clearance and every base permits.
     pub fn permits(&self, effective: &Effective) -> bool {
         effective.label <= self.clearance.highest
-            && self.bases.contains(effective.first)
-            && effective.others.iter().all(|base| self.bases.contains(*base))
+            && self.base(effective.first)
+            && effective.others.iter().all(|base| self.base(*base))
     }
 
     pub fn bytes(&self) -> usize {
-        size_of_val(self.bases.words()) + size_of_val(self.effective.words())
+        [&self.lists, &self.composed, &self.effective].map(|bits| size_of_val(bits.words())).iter().sum()
     }
 }
 
-/// Distinct principals, ACLs and effective ACLs by number.
+/// Distinct principals, lists, rules, objects and effective ACLs by number.
 #[derive(Debug, Default)]
 pub(super) struct AclTable {
     pub principals: Principals,
+    pub clauses: Clauses,
     pub acls: Acls,
+    pub rules: Rules,
+    pub objects: Objects,
     by_id: Vec<Effective>,
     /// `None` until a number is looked for.
     ids: Option<HashMap<Effective, u32>>,
 }
+
+/// What policies say of the classes they were asked about.
+pub(super) type Judged = HashMap<Class, bool>;
 
 impl AclTable {
     /// The distinct effective ACLs by number.
@@ -93,24 +139,99 @@ impl AclTable {
         self.by_id.push(effective);
     }
 
-    /// The number of an ACL.
-    pub fn intern_acl(&mut self, acl: &Acl) -> u32 {
-        let [allow, deny] = [&acl.allow, &acl.deny].map(|some| {
-            let mut ids: Box<[u32]> = some.iter().map(|principal| self.principals.intern(principal)).collect();
-            ids.sort_unstable();
-            ids
-        });
-        self.acls.intern(&allow, &deny, &self.principals)
+    /// The number of what `acl` says in `tenant`.
+    pub fn intern_acl(&mut self, acl: &Acl, tenant: &Tenant) -> u32 {
+        let rule = self.rule(acl, tenant);
+        self.rules.intern(rule)
     }
 
-    /// The number of ACL `acl` with `revoked` written in as denies.
-    pub fn with_revocations(&mut self, acl: u32, revoked: &BTreeSet<u32>) -> u32 {
+    /// The number of what `acl` says of a document with these attributes and narrower sections.
+    pub fn intern_document(&mut self, acl: &Acl, tenant: &Tenant, attributes: &Attributes, sections: &[Acl]) -> u32 {
+        let sections: Vec<u32> = sections
+            .iter()
+            .map(|section| {
+                let rule = Rule { attributes: PART, ..self.rule(section, tenant) };
+                self.rules.intern(rule)
+            })
+            .collect();
+        let sections = if sections.is_empty() { NONE } else { self.rules.sections.intern(sections.into()) };
+        let attributes =
+            if attributes.is_empty() { NO_ATTRIBUTES } else { self.rules.attributes.intern(attributes.clone()) };
+        let rule = Rule { attributes, sections, ..self.rule(acl, tenant) };
+        self.rules.intern(rule)
+    }
+
+    fn rule(&mut self, acl: &Acl, tenant: &Tenant) -> Rule {
+        let mut ids = |some: &BTreeSet<Principal>| -> Vec<u32> {
+            let mut ids: Vec<u32> = some.iter().map(|principal| self.principals.intern(principal)).collect();
+            ids.sort_unstable();
+            ids
+        };
+        let (mut allow, deny) = (ids(&acl.allow), ids(&acl.deny));
+        let together: Vec<Vec<u32>> = acl.all_of.iter().map(ids).collect();
+        allow.extend(together.iter().map(|members| self.clauses.intern(members) | COMPOSED));
+        allow.sort_unstable();
+        let lists = self.acls.intern(&allow, &deny, &self.principals);
+        let parent = acl.parent.as_deref().map_or(NONE, |name| self.objects.intern(tenant, name));
+        Rule { parent, inherit: acl.inherit, ..Rule::of(lists) }
+    }
+
+    /// The number of rule `id` for who lost what is under it.
+    pub fn with_revocations(&mut self, id: u32, revoked: &BTreeSet<u32>) -> u32 {
         if revoked.is_empty() {
-            return acl;
+            return id;
         }
-        let [allow, deny] = self.acls.get(acl);
-        let (allow, deny): (Vec<u32>, BTreeSet<u32>) = (allow.to_vec(), deny.iter().chain(revoked).copied().collect());
-        self.acls.intern(&allow, &deny.into_iter().collect::<Vec<_>>(), &self.principals)
+        if id & COMPOSED == 0 {
+            let [allow, deny] = self.acls.get(id);
+            let (allow, deny): (Vec<u32>, BTreeSet<u32>) =
+                (allow.to_vec(), deny.iter().chain(revoked).copied().collect());
+            return self.acls.intern(&allow, &deny.into_iter().collect::<Vec<_>>(), &self.principals);
+        }
+        let revoked = self.denying(revoked);
+        let rule = Rule { revoked, ..self.rules.get(id) };
+        self.rules.intern(rule)
+    }
+
+    /// Lists that deny these and say nothing else.
+    pub fn denying(&mut self, principals: &BTreeSet<u32>) -> u32 {
+        self.acls.intern(&[], &principals.iter().copied().collect::<Vec<_>>(), &self.principals)
+    }
+
+    /// States an object, or takes back what was stated.
+    pub fn state_object(&mut self, tenant: &Tenant, name: &str, statement: Option<&ObjectStatement>) {
+        let stated = statement.map(|statement| {
+            let rule = self.intern_acl(&statement.acl, tenant);
+            let source_rule = statement.source_acl.as_ref().map(|acl| self.intern_acl(acl, tenant));
+            let parent = Some(self.rules.get(rule).parent).filter(|parent| *parent != NONE);
+            ObjectRules { rule, source_rule, origin: statement.origin, parent }
+        });
+        let id = self.objects.intern(tenant, name);
+        if let Some(object) = self.objects.change(id) {
+            object.stated = stated;
+        }
+    }
+
+    /// Takes everything under an object from a principal, or gives it back.
+    pub fn revoke_object(&mut self, tenant: &Tenant, name: &str, principal: &Principal, lost: bool) {
+        let (id, principal) = (self.objects.intern(tenant, name), self.principals.intern(principal));
+        let Some(object) = self.objects.change(id) else { return };
+        if lost {
+            object.revoked.insert(principal);
+        } else {
+            object.revoked.remove(&principal);
+        }
+        let revoked = object.revoked.clone();
+        let lists = (!revoked.is_empty()).then(|| self.denying(&revoked));
+        if let Some(object) = self.objects.change(id) {
+            object.revoked_lists = lists;
+        }
+    }
+
+    /// What the document's or object's ACL of rule `id` is, as it was stated.
+    pub fn stated_acl(&self, id: u32) -> Acl {
+        let rule = self.rules.get(id);
+        let parent = self.objects.get(rule.parent).map(|object| object.name.as_ref().into());
+        Acl { parent, inherit: rule.inherit, ..self.acls.stated(rule.lists, &self.principals, &self.clauses) }
     }
 
     /// The number of an effective ACL.
@@ -125,24 +246,74 @@ impl AclTable {
         id
     }
 
-    /// What somebody with `principals` passes: a base ACL if it allows one of them, denies none of them and, for
-    /// somebody whose groups are not all known, denies no group at all. `O(ACLs that name one of them + all / 64)` for
-    /// the base ACLs, then one look at every effective one.
-    pub fn passed_by(&self, principals: &BTreeSet<Principal>, clearance: Clearance) -> Passes {
+    fn own(said: &Said, lists: u32) -> Verdict {
+        if said.denied.contains(lists) {
+            Verdict::Denied
+        } else if said.allowed.contains(lists) {
+            Verdict::Allowed
+        } else {
+            Verdict::Nothing
+        }
+    }
+
+    fn says(said: &Said, objects: &[Verdict], rule: &Rule) -> Verdict {
+        if rule.revoked != NONE && said.denied.contains(rule.revoked) {
+            return Verdict::Lost;
+        }
+        let own = Self::own(said, rule.lists);
+        if rule.parent == NONE {
+            return own;
+        }
+        own.under(objects.get(rule.parent as usize).copied().unwrap_or(Verdict::Denied), rule.inherit)
+    }
+
+    /// What every object says; those not stated, and those in a circle, deny.
+    fn objects_say(&self, said: &Said) -> Vec<Verdict> {
+        let mut verdicts = vec![Verdict::Denied; self.objects.all().len()];
+        for &id in self.objects.parents_first() {
+            let Some(object) = self.objects.get(id) else { continue };
+            let lost = object.revoked_lists.is_some_and(|lists| said.denied.contains(lists));
+            let own = object.stated.map(|stated| Self::says(said, &verdicts, &self.rules.get(stated.rule)));
+            verdicts[id as usize] = if lost { Verdict::Lost } else { own.unwrap_or(Verdict::Denied) };
+        }
+        verdicts
+    }
+
+    /// What somebody with `principals` passes: what allows them, denies them nothing and, for somebody whose groups are
+    /// not all known, denies no group at all; and what `judge` lets through of the classes it is asked about.
+    /// `O(lists that name one of them + all / 64 + objects + rules)`, then one look at every effective ACL.
+    ///
+    /// # Errors
+    /// Those of `judge`.
+    pub fn passed_by<E>(
+        &self,
+        principals: &BTreeSet<Principal>,
+        clearance: Clearance,
+        judge: impl FnOnce(BTreeSet<Class>) -> Result<Option<Judged>, E>,
+    ) -> Result<Passes, E> {
         let known: Vec<u32> = principals.iter().filter_map(|principal| self.principals.id(principal)).collect();
-        let mut bases = Bits::none(self.acls.len());
-        for &id in known.iter().flat_map(|principal| self.acls.allowing(*principal)) {
-            bases.insert(id);
+        let said = self.acls.say_of(&known, &self.clauses, clearance.groups_complete);
+        let objects = self.objects_say(&said);
+        let composed =
+            Bits::of(self.rules.composed(), |rule| Self::says(&said, &objects, rule) == Verdict::Allowed);
+        let class = |rule: &Rule| Class { object: rule.parent, attributes: rule.attributes };
+        let plain = Class { object: NONE, attributes: NO_ATTRIBUTES };
+        let (mut lists, mut passing) = (said.allowed, composed);
+        let rules = self.rules.composed();
+        let asked = passing.iter().map(|id| class(&rules[id as usize])).filter(|class| class.attributes != PART);
+        let mut asked: BTreeSet<Class> = asked.collect();
+        asked.extend((!lists.is_empty()).then_some(plain));
+        if let Some(judged) = judge(asked)? {
+            let permits = |class: &Class| class.attributes == PART || judged.get(class) == Some(&true);
+            if !permits(&plain) {
+                lists = Bits::none(self.acls.len());
+            }
+            let before: Vec<u32> = passing.iter().collect();
+            before.into_iter().filter(|id| !permits(&class(&rules[*id as usize]))).for_each(|id| passing.remove(id));
         }
-        for &id in known.iter().flat_map(|principal| self.acls.denying(*principal)) {
-            bases.remove(id);
-        }
-        if !clearance.groups_complete {
-            self.acls.denying_a_group().iter().for_each(|id| bases.remove(*id));
-        }
-        let mut passes = Passes { clearance, bases, effective: Bits::default() };
+        let mut passes = Passes { clearance, lists, composed: passing, effective: Bits::default() };
         passes.effective = Bits::of(&self.by_id, |effective| passes.permits(effective));
-        passes
+        Ok(passes)
     }
 }
 
@@ -179,12 +350,13 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 200, rng_seed: proptest::test_runner::RngSeed::Fixed(13), failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn the_tables_say_what_the_plain_loop_says(
-            acls in proptest::collection::vec((some(5), some(3)).prop_map(|(allow, deny)| Acl { allow, deny }), 1..90),
+            acls in proptest::collection::vec((some(5), some(3)).prop_map(|(allow, deny)| Acl { allow, deny, ..Acl::default() }), 1..90),
             conjunctions in proptest::collection::vec((proptest::collection::vec(0..90usize, 0..4), 0..4u8), 1..200),
             askers in proptest::collection::vec((some(25), 0..4u8, any::<bool>()), 1..6),
         ) {
             let mut table = AclTable::default();
-            let bases: Vec<u32> = acls.iter().map(|acl| table.intern_acl(acl)).collect();
+            let tenant = Tenant::default();
+            let bases: Vec<u32> = acls.iter().map(|acl| table.intern_acl(acl, &tenant)).collect();
             let mut ids = Vec::new();
             for (of, label) in &conjunctions {
                 let of: Vec<usize> = of.iter().map(|i| i % acls.len()).collect();
@@ -193,7 +365,7 @@ mod tests {
             }
             for (principals, highest, groups_complete) in &askers {
                 let clearance = Clearance { highest: LabelRank(*highest), groups_complete: *groups_complete };
-                let passes = table.passed_by(principals, clearance);
+                let passes = table.passed_by(principals, clearance, |_| Ok::<_, ()>(None)).unwrap();
                 prop_assert_eq!(passes.effective.words().len(), table.effective().len().div_ceil(64));
                 for (id, of, label) in &ids {
                     let of: Vec<&Acl> = of.iter().map(|i| &acls[*i]).collect();

@@ -1,0 +1,106 @@
+//! Which ACL objects are there, what do they say, and in which order can they be asked?
+//!
+//! An object has its number from the first time anything names it. One that is named and not stated denies. Documents
+//! and objects point at numbers, so that what is under an object need not be touched when it changes or moves.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
+
+use super::acls::next_id;
+use crate::document::Tenant;
+use crate::event::Origin;
+
+/// What is stated about an object, by numbers of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ObjectRules {
+    pub rule: u32,
+    pub source_rule: Option<u32>,
+    pub origin: Origin,
+    /// The object above it; a copy of what the rule says.
+    pub parent: Option<u32>,
+}
+
+/// One ACL object.
+#[derive(Debug)]
+pub(super) struct Object {
+    pub tenant: Tenant,
+    pub name: Arc<str>,
+    pub stated: Option<ObjectRules>,
+    /// Who lost everything under it, by number of the principal.
+    pub revoked: BTreeSet<u32>,
+    /// Lists that deny these; `None` for nobody.
+    pub revoked_lists: Option<u32>,
+}
+
+/// All objects by number and by (tenant, name).
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    all: Vec<Object>,
+    numbers: HashMap<Tenant, HashMap<Arc<str>, u32>>,
+    order: OnceLock<Vec<u32>>,
+}
+
+impl Objects {
+    pub fn all(&self) -> &[Object] {
+        &self.all
+    }
+
+    pub fn get(&self, id: u32) -> Option<&Object> {
+        self.all.get(id as usize)
+    }
+
+    pub fn find(&self, tenant: &Tenant, name: &str) -> Option<u32> {
+        self.numbers.get(tenant)?.get(name).copied()
+    }
+
+    /// The number of an object, which gets one if it has none.
+    pub fn intern(&mut self, tenant: &Tenant, name: &str) -> u32 {
+        if let Some(id) = self.find(tenant, name) {
+            return id;
+        }
+        let (id, name) = (next_id(self.all.len()), Arc::<str>::from(name));
+        self.numbers.entry(tenant.clone()).or_default().insert(Arc::clone(&name), id);
+        let (tenant, revoked) = (tenant.clone(), BTreeSet::new());
+        self.all.push(Object { tenant, name, stated: None, revoked, revoked_lists: None });
+        self.order = OnceLock::new();
+        id
+    }
+
+    /// An object to be changed.
+    pub fn change(&mut self, id: u32) -> Option<&mut Object> {
+        self.order = OnceLock::new();
+        self.all.get_mut(id as usize)
+    }
+
+    /// Numbers of all objects, each after the one above it. Those in a circle, and below one, are left out.
+    pub fn parents_first(&self) -> &[u32] {
+        self.order.get_or_init(|| {
+            let parent = |id: u32| self.all[id as usize].stated.and_then(|stated| stated.parent);
+            let mut below = vec![Vec::new(); self.all.len()];
+            let mut order = Vec::with_capacity(self.all.len());
+            for id in 0..self.all.len() as u32 {
+                match parent(id) {
+                    Some(above) => below[above as usize].push(id),
+                    None => order.push(id),
+                }
+            }
+            let mut next = 0;
+            while let Some(&id) = order.get(next) {
+                order.append(&mut below[id as usize]);
+                next += 1;
+            }
+            order
+        })
+    }
+
+    /// An object and those above it, nearest first; each once.
+    pub fn upwards(&self, from: u32) -> Vec<u32> {
+        let mut chain = Vec::new();
+        let (mut next, mut seen) = (Some(from), BTreeSet::new());
+        while let Some(id) = next.filter(|id| seen.insert(*id)) {
+            chain.push(id);
+            next = self.get(id).and_then(|object| object.stated).and_then(|stated| stated.parent);
+        }
+        chain
+    }
+}
