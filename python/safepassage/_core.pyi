@@ -8,7 +8,19 @@ import numpy.typing as npt
 import pandas as pd  # type: ignore[import-untyped, import-not-found, unused-ignore]
 import pyarrow as pa  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
-from .types import Acl, DocumentAcl, Explanation, Generation, Report, Stats, Verified, Visible
+from .types import (
+    Acl,
+    AclObject,
+    DocumentAcl,
+    Explanation,
+    Generation,
+    Inherit,
+    Report,
+    Section,
+    Stats,
+    Verified,
+    Visible,
+)
 
 __all__ = [
     "ConflictError",
@@ -205,17 +217,18 @@ class Index:
         ids: Iterable[str],
         texts: Iterable[str | None] | None = None,
         vectors: npt.ArrayLike | None = None,
-        acls: Iterable[Acl | Mapping[str, Sequence[str]] | None] | None = None,
+        acls: Iterable[Acl | Mapping[str, Any] | None] | None = None,
         labels: Iterable[str | None] | None = None,
         metadata: Iterable[dict[str, Any] | None] | None = None,
         titles: Iterable[str | None] | None = None,
         *,
+        sections: Iterable[Sequence[Section] | None] | None = None,
         tenant: str | None = None,
     ) -> None:
         """Stages documents for the next `commit`; one with the id of another replaces it.
 
-        `vectors` is n x dim float32, one row for each id. A document without ACL is visible to nobody. If anything
-        cannot be used, nothing of this call is staged.
+        `vectors` is n x dim float32, one row for each id. A document without ACL is visible to nobody. `sections` are
+        parts of the text that fewer may read. If anything cannot be used, nothing of this call is staged.
         """
 
     async def add_async(
@@ -223,11 +236,12 @@ class Index:
         ids: Iterable[str],
         texts: Iterable[str | None] | None = None,
         vectors: npt.ArrayLike | None = None,
-        acls: Iterable[Acl | Mapping[str, Sequence[str]] | None] | None = None,
+        acls: Iterable[Acl | Mapping[str, Any] | None] | None = None,
         labels: Iterable[str | None] | None = None,
         metadata: Iterable[dict[str, Any] | None] | None = None,
         titles: Iterable[str | None] | None = None,
         *,
+        sections: Iterable[Sequence[Section] | None] | None = None,
         tenant: str | None = None,
     ) -> None:
         """As `add`, awaited."""
@@ -246,6 +260,7 @@ class Index:
         source: str | PathLike[str] | Sequence[str | PathLike[str]],
         *,
         acl: str | PathLike[str] | None = None,
+        acl_objects: str | PathLike[str] | None = None,
         strict: bool = False,
         dry_run: bool = False,
         progress: Callable[[str, int, int], object] | None = None,
@@ -258,6 +273,7 @@ class Index:
         source: str | PathLike[str] | Sequence[str | PathLike[str]],
         *,
         acl: str | PathLike[str] | None = None,
+        acl_objects: str | PathLike[str] | None = None,
         strict: bool = False,
         dry_run: bool = False,
         progress: Callable[[str, int, int], object] | None = None,
@@ -273,15 +289,50 @@ class Index:
         allow: Sequence[str] | None = None,
         deny: Sequence[str] | None = None,
         *,
+        all_of: Sequence[Sequence[str]] | None = None,
+        parent: str | None = None,
+        inherit: Inherit | None = None,
         tenant: str | None = None,
     ) -> int:
-        """Replaces the ACL of a document; returns the epoch from which it holds."""
+        """Replaces the ACL of a document; returns the epoch from which it holds.
+
+        `all_of` are lists of principals wanted together; `parent` names the ACL object it inherits from.
+        """
 
     def revoke(self, id: str, principal: str, *, tenant: str | None = None) -> int:
         """Takes a document from a principal, whatever its ACL says now or later, until `restore`."""
 
     def restore(self, id: str, principal: str, reason: str, *, tenant: str | None = None) -> int:
         """Lifts a revocation; the reason is kept in the access log."""
+
+    def acl_object(self, name: str, *, tenant: str | None = None) -> AclObject:
+        """What stands written about the ACL object `name`: for operators."""
+
+    def acl_objects(self, *, tenant: str | None = None) -> list[AclObject]:
+        """Every ACL object of a tenant: for operators."""
+
+    def set_acl_object(
+        self,
+        name: str,
+        allow: Sequence[str] | None = None,
+        deny: Sequence[str] | None = None,
+        *,
+        all_of: Sequence[Sequence[str]] | None = None,
+        parent: str | None = None,
+        inherit: Inherit | None = None,
+        tenant: str | None = None,
+    ) -> int:
+        """States an ACL object, or moves it by giving another `parent`; documents under it are not written."""
+
+    def remove_acl_object(self, name: str, *, tenant: str | None = None) -> int:
+        """Takes back what was stated of an ACL object: what is under it is closed."""
+
+    def revoke_acl_object(self, name: str, principal: str, *, tenant: str | None = None) -> int:
+        """Takes everything under an ACL object from a principal, whatever is said below or above it, until
+        `restore_acl_object`."""
+
+    def restore_acl_object(self, name: str, principal: str, reason: str, *, tenant: str | None = None) -> int:
+        """Lifts the revocation of an ACL object; the reason is kept in the access log."""
 
     def explain(self, identity: Identity, id: str) -> Explanation:
         """Why `identity` may or may not read the document `id`: for operators."""

@@ -2,16 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
-__all__ = ["Acl", "DocumentAcl", "Explanation", "Generation", "Reason", "Report", "Skipped", "Stats", "Verified", "Visible"]
+__all__ = [
+    "Acl",
+    "AclObject",
+    "DocumentAcl",
+    "Explanation",
+    "Generation",
+    "Inherit",
+    "Reason",
+    "Report",
+    "Section",
+    "Skipped",
+    "Stats",
+    "Verified",
+    "Visible",
+]
+
+Inherit = Literal["deny-wins", "child-overrides", "parent-overrides", "both-permit"]
+"""How what an ACL says and what its parent says become one."""
 
 
 class Acl(TypedDict, total=False):
-    """Principals under allow and deny: `user:ID`, `group:ID`, with `ISSUER|` before or not, `everyone`, `public`."""
+    """Principals under allow and deny: `user:ID`, `group:ID`, with `ISSUER|` before or not, `everyone`, `public`.
+
+    `all_of` are lists of principals wanted together; `parent` names the ACL object it inherits from."""
 
     allow: list[str]
+    all_of: list[list[str]]
     deny: list[str]
+    parent: str
+    inherit: Inherit
+
+
+class Section(TypedDict):
+    """A part of a text, bytes of its UTF-8, that fewer may read than the whole."""
+
+    span: tuple[int, int] | list[int]
+    acl: Acl
+
+
+class AclObject(TypedDict):
+    """What stands written about an ACL object: for operators. One that is not stated denies what is under it."""
+
+    name: str
+    stated: bool
+    parent: str | None
+    inherit: Inherit
+    allow: list[str]
+    all_of: list[list[str]]
+    deny: list[str]
+    revoked: list[str]
+    origin: str | None
+    acl_epoch: int
 
 
 class DocumentAcl(TypedDict):
@@ -19,7 +63,10 @@ class DocumentAcl(TypedDict):
 
     document: str
     allow: list[str]
+    all_of: list[list[str]]
     deny: list[str]
+    parent: str | None
+    inherit: Inherit
     revoked: list[str]
     label: str
     origin: str
@@ -27,8 +74,8 @@ class DocumentAcl(TypedDict):
 
 
 class Reason(TypedDict):
-    """One thing that spoke for or against: `effect` is `allow`, `deny`, `revoked`, `no_allow`, `label` or
-    `groups_incomplete`."""
+    """One thing that spoke for or against: `effect` is `allow`, `deny`, `revoked`, `no_allow`, `label`,
+    `groups_incomplete`, `not_stated` (an ACL object that is only named) or `policy`."""
 
     effect: str
     principal: str | None
@@ -41,6 +88,7 @@ class Explanation(TypedDict):
 
     visible: bool
     reasons: list[Reason]
+    acl_epoch: int
 
 
 class Visible(TypedDict):
@@ -66,6 +114,7 @@ class Report(TypedDict):
     deleted: int
     unchanged: int
     skipped: list[Skipped]
+    acl_objects: int
     without_acl: int
     without_acl_documents: list[str]
     warnings: list[str]

@@ -1,7 +1,9 @@
 //! `index.set_acl`, `revoke`, `restore`, `acl` and `explain`: who may read this document, and how is that changed?
 
+use std::collections::BTreeSet;
+
 use pyo3::prelude::*;
-use safepassage::{Acl, Principal};
+use safepassage::{Acl, Inherit};
 
 use crate::errors::{invalid, run};
 use crate::identity::Identity;
@@ -11,8 +13,8 @@ use crate::rows;
 
 #[pymethods]
 impl Index {
-    /// What stands written about the document `id`: a dict of document, allow, deny, revoked, label, origin and
-    /// acl_epoch. For operators.
+    /// What stands written about the document `id`: a dict of document, allow, all_of, deny, parent, inherit, revoked,
+    /// label, origin and acl_epoch. For operators.
     ///
     /// Raises `NotFoundError` if there never was such a document.
     #[pyo3(signature = (id, *, tenant = None))]
@@ -24,24 +26,26 @@ impl Index {
     /// Replaces the ACL of a document. Holds for every search that starts after it returns, in every process, and
     /// against later syncs until the source changes its mind. Revocations stay. Returns the epoch.
     ///
-    /// Raises `NotFoundError` if there never was such a document and `InvalidError` without `allow` and `deny`.
-    #[pyo3(signature = (id, allow = None, deny = None, *, tenant = None))]
+    /// `all_of` are lists of principals that are wanted together, `parent` names the ACL object it inherits from, and
+    /// `inherit` says how: `"deny-wins"`, `"child-overrides"`, `"parent-overrides"` or `"both-permit"`.
+    ///
+    /// Raises `NotFoundError` if there never was such a document and `InvalidError` if nothing is said.
+    #[pyo3(signature = (id, allow = None, deny = None, *, all_of = None, parent = None, inherit = None, tenant = None))]
+    #[expect(clippy::too_many_arguments, reason = "the parts of an ACL")]
     fn set_acl(
         &self,
         py: Python<'_>,
         id: String,
         allow: Option<Vec<String>>,
         deny: Option<Vec<String>>,
+        all_of: Option<Vec<Vec<String>>>,
+        parent: Option<String>,
+        inherit: Option<String>,
         tenant: Option<String>,
     ) -> PyResult<u64> {
-        if allow.is_none() && deny.is_none() {
-            return Err(invalid("set ACL", "say who may read with `allow`; `allow=[]` lets nobody"));
-        }
+        let acl = stated(allow, deny, all_of, parent, inherit)?;
         let tenant = rows::tenant(tenant);
-        run(py, || {
-            let acl = Acl::new(principals(allow)?, principals(deny)?);
-            self.engine.set_acl(&tenant, &id, acl)
-        })
+        run(py, || self.engine.set_acl(&tenant, &id, acl?))
     }
 
     /// Takes a document from a principal, whatever its ACL says now or later, until `restore`. Holds for every search
@@ -84,6 +88,27 @@ impl Index {
     }
 }
 
-fn principals(names: Option<Vec<String>>) -> safepassage::Result<Vec<Principal>> {
-    names.unwrap_or_default().iter().map(|name| name.parse()).collect()
+/// The ACL that the arguments state, or what is wrong with it.
+pub fn stated(
+    allow: Option<Vec<String>>,
+    deny: Option<Vec<String>>,
+    all_of: Option<Vec<Vec<String>>>,
+    parent: Option<String>,
+    inherit: Option<String>,
+) -> PyResult<safepassage::Result<Acl>> {
+    if allow.is_none() && deny.is_none() && all_of.is_none() && parent.is_none() {
+        return Err(invalid("set ACL", "say who may read with `allow`; `allow=[]` lets nobody"));
+    }
+    let inherit = inherit.map_or(Ok(Inherit::default()), |name| {
+        let known = "deny-wins, child-overrides, parent-overrides or both-permit";
+        let unknown = |_| invalid("set ACL", format!("`inherit` is {known}, not `{name}`"));
+        serde_json::from_value(name.as_str().into()).map_err(unknown)
+    })?;
+    let all = |names: Vec<String>| names.iter().map(|name| name.parse()).collect::<safepassage::Result<BTreeSet<_>>>();
+    let acl = || {
+        let all_of = all_of.unwrap_or_default().into_iter().map(all).collect::<safepassage::Result<_>>()?;
+        let (allow, deny) = (all(allow.unwrap_or_default())?, all(deny.unwrap_or_default())?);
+        Ok(Acl { allow, all_of, deny, parent: parent.map(Into::into), inherit })
+    };
+    Ok(acl())
 }

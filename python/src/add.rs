@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use safepassage::{Acl, BatchDocument, SharedVectors};
+use safepassage::{Acl, BatchDocument, Section, SharedVectors};
 
 use crate::arrays;
 use crate::errors::{invalid, raise, run};
@@ -18,13 +18,14 @@ impl Index {
     /// Stages documents for the next `commit`; one with the id of another replaces it.
     ///
     /// `texts` are Markdown or plain text. `vectors` is n × dim float32, of numpy or Arrow, one row for each id; rows without vectors are
-    /// cut and embedded, rows with one are one chunk each. `acls` are dicts `{"allow": [...], "deny": [...]}`; a
-    /// document without is visible to nobody. Vectors are copied once; beyond a few MB they wait for the commit in a file of
+    /// cut and embedded, rows with one are one chunk each. `acls` are dicts `{"allow": [...], "deny": [...]}`, with `all_of`,
+    /// `parent` and `inherit` or not; a document without is visible to nobody. `sections` are lists of parts of the text
+    /// that fewer may read, `{"span": [start, end], "acl": {...}}` in bytes of its UTF-8. Vectors are copied once; beyond a few MB they wait for the commit in a file of
     /// no name in the folder of the index.
     ///
     /// Raises `InvalidError`, and nothing of this call is staged, for an id that is empty or stands twice, columns of
     /// different lengths, an unknown label or principal, or vectors of another shape, zero or not finite.
-    #[pyo3(signature = (ids, texts = None, vectors = None, acls = None, labels = None, metadata = None, titles = None, *, tenant = None))]
+    #[pyo3(signature = (ids, texts = None, vectors = None, acls = None, labels = None, metadata = None, titles = None, *, sections = None, tenant = None))]
     #[expect(clippy::too_many_arguments, reason = "the columns of a batch")]
     fn add(
         &self,
@@ -36,6 +37,7 @@ impl Index {
         labels: Option<&Bound<'_, PyAny>>,
         metadata: Option<&Bound<'_, PyAny>>,
         titles: Option<&Bound<'_, PyAny>>,
+        sections: Option<&Bound<'_, PyAny>>,
         tenant: Option<String>,
     ) -> PyResult<()> {
         let ids = column("add", "ids", ids, rows::text)?;
@@ -45,6 +47,7 @@ impl Index {
         let mut labels = optional("add", "labels", labels, n, rows::text)?.into_iter();
         let mut metadata = optional("add", "metadata", metadata, n, json::object)?.into_iter();
         let mut titles = optional("add", "titles", titles, n, rows::text)?.into_iter();
+        let mut sections = optional("add", "sections", sections, n, parts)?.into_iter();
         let mut vectors = vectors.map(|vectors| shared(vectors, n)).transpose()?.unwrap_or_default().into_iter();
         let tenant = rows::tenant(tenant);
         let document = |id| BatchDocument {
@@ -56,13 +59,14 @@ impl Index {
             label: labels.next().flatten(),
             title: titles.next().flatten(),
             metadata: metadata.next().flatten(),
+            sections: sections.next().flatten().unwrap_or_default(),
         };
         let documents: Vec<BatchDocument> = ids.into_iter().map(document).collect();
         run(py, || self.engine.add(documents))
     }
 
     /// As `add`, awaited.
-    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, ids, texts=None, vectors=None, acls=None, labels=None, metadata=None, titles=None, *, tenant=None)")]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, ids, texts=None, vectors=None, acls=None, labels=None, metadata=None, titles=None, *, sections=None, tenant=None)")]
     fn add_async<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,
@@ -95,6 +99,15 @@ fn shared(vectors: &Bound<'_, PyAny>, n: usize) -> PyResult<Vec<SharedVectors>> 
     let (block, dim) = (Arc::new(matrix.to_vec()), matrix.columns());
     let row = |i: usize| SharedVectors::part_of(&block, i * dim..(i + 1) * dim);
     (0..n).map(row).collect::<safepassage::Result<_>>().map_err(|error| raise(&error))
+}
+
+fn parts(value: &Bound<'_, PyAny>) -> Result<Vec<Section>, String> {
+    let no_list = |_| "a list of sections is needed".to_owned();
+    let one = |section: PyResult<Bound<'_, PyAny>>| {
+        let object = json::object(&section.map_err(no_list)?)?;
+        serde_json::from_value(object.into()).map_err(|e| e.to_string())
+    };
+    value.try_iter().map_err(no_list)?.map(one).collect()
 }
 
 fn acl(value: &Bound<'_, PyAny>) -> Result<Acl, String> {

@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 mod acl;
+mod acl_object;
 mod add;
 mod arrays;
 mod commit;

@@ -17,24 +17,27 @@ impl Index {
     /// Brings the index up to date with `source` and returns a report, a dict.
     ///
     /// A source is a folder, a BEIR folder, a `.jsonl` file or one document; `"NAME=PATH"` names it; a list syncs
-    /// several. `acl` is the ACL file, instead of the `acl.jsonl` beside each source. With `strict`, anything that would
+    /// several. `acl` is the ACL file, instead of the `acl.jsonl` beside each source; `acl_objects` is the file that states
+    /// ACL objects (folders, sites). With `strict`, anything that would
     /// be put aside refuses everything. With `dry_run`, nothing is written. `progress(stage, done, total)` is called
     /// from working threads; total is 0 if it is not known.
     ///
     /// Raises `InvalidError` if a source cannot be read and `ConflictError` while another writer is at work. What was
     /// committed before an error stays.
-    #[pyo3(signature = (source, *, acl = None, strict = false, dry_run = false, progress = None))]
+    #[pyo3(signature = (source, *, acl = None, acl_objects = None, strict = false, dry_run = false, progress = None))]
+    #[expect(clippy::too_many_arguments, reason = "the options of a sync")]
     fn sync<'py>(
         &self,
         py: Python<'py>,
         source: &Bound<'py, PyAny>,
         acl: Option<PathBuf>,
+        acl_objects: Option<PathBuf>,
         strict: bool,
         dry_run: bool,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let sources = sources(source)?;
-        let options = SyncOptions { acl, strict, dry_run };
+        let options = SyncOptions { acl, acl_objects, strict, dry_run };
         let report = match progress {
             Some(call) => {
                 let callback = Callback { call, stage: Mutex::default() };
@@ -46,7 +49,7 @@ impl Index {
     }
 
     /// As `sync`, awaited.
-    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, source, *, acl=None, strict=False, dry_run=False, progress=None)")]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, source, *, acl=None, acl_objects=None, strict=False, dry_run=False, progress=None)")]
     fn sync_async<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,

@@ -82,13 +82,7 @@ fn plane(acls: &[Vec<u64>]) -> AccessPlane {
             .flat_map(|(groups, n)| {
                 let number = DocumentNumber(n);
                 let acl = Acl::new(groups.iter().map(|g| Principal::group(&format!("group-{g}"))), []);
-                let binding = Binding {
-                    version: Version(u128::from(n)),
-                    source_acl: acl.clone(),
-                    acl,
-                    label: LabelRank(0),
-                    origin: Origin::Source,
-                };
+                let binding = Binding::by_source(Version(u128::from(n)), acl, LabelRank(0));
                 let id = format!("document-{n}").into();
                 [
                     AccessEvent::Numbered { tenant: Tenant::default(), id, number },

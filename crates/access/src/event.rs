@@ -71,8 +71,8 @@ impl Binding {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectStatement {
-    /// In force.
-    pub acl: Acl,
+    /// In force; `None` for one that was removed: what is under it is denied by it.
+    pub acl: Option<Acl>,
     /// What the source last said; nothing if none spoke of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_acl: Option<Acl>,
@@ -121,14 +121,14 @@ pub enum AccessEvent {
         /// Why; never empty.
         reason: String,
     },
-    /// An ACL object is stated, or removed: what is under an object that is not stated is denied by it.
+    /// An ACL object is stated, or removed.
     ObjectStated {
         /// Where it lives.
         tenant: Tenant,
         /// Its name within the tenant.
         name: Box<str>,
-        /// What it says; `None` removes it.
-        statement: Option<ObjectStatement>,
+        /// What it says.
+        statement: ObjectStatement,
     },
     /// A principal loses everything under an ACL object, whatever is said below or above it, until restored.
     ObjectRevoked {
@@ -171,8 +171,7 @@ impl AccessEvent {
             Self::Revoked { principal, .. } | Self::Restored { principal, .. } => principal.check(),
             Self::ObjectStated { name, statement, .. } => {
                 check_object_name(name)?;
-                let acls = statement.iter().flat_map(|s| [Some(&s.acl), s.source_acl.as_ref()]).flatten();
-                acls.into_iter().try_for_each(Acl::check)
+                statement.acl.iter().chain(&statement.source_acl).try_for_each(Acl::check)
             }
             Self::ObjectRevoked { name, principal, .. } | Self::ObjectRestored { name, principal, .. } => {
                 check_object_name(name).and_then(|()| principal.check())

@@ -106,7 +106,7 @@ impl Said<'_> {
             let Some(object) = self.by.plane.object(tenant, name) else { break };
             let lost: Vec<String> = self.principals.intersection(&object.revoked).map(ToString::to_string).collect();
             let unsure = !self.by.clearance.groups_complete && object.revoked.iter().any(Principal::is_group);
-            let acl = object.statement.map(|statement| statement.acl);
+            let acl = object.statement.and_then(|statement| statement.acl);
             let mut verdict = match &acl {
                 Some(acl) => self.own(acl, &at, &below),
                 None => {

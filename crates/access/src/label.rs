@@ -6,7 +6,7 @@ use safepassage_error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// The place of a label in the order of its index; 0 is the lowest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LabelRank(pub u8);
 
 /// The ordered labels of one index and the label of rows that state none.

@@ -26,6 +26,9 @@ pub struct PolicySource {
     /// What the policies know besides the asker and the document, such as how groups nest; may be empty.
     #[serde(default)]
     pub entities: String,
+    /// Which fields of a document's metadata they know, as attributes of the document.
+    #[serde(default)]
+    pub attributes: Vec<String>,
 }
 
 /// What a policy sees of documents that are alike to it.

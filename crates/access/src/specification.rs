@@ -202,7 +202,7 @@ impl World {
                 AccessEvent::ObjectStated { tenant, name, statement }
                     if tenant == identity.tenant() && **name == *of =>
                 {
-                    stated = statement.as_ref().map(|statement| statement.acl.clone());
+                    stated = statement.acl.clone();
                 }
                 AccessEvent::ObjectRevoked { tenant, name, principal }
                     if tenant == identity.tenant() && **name == *of =>

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use safepassage::jwt::Algorithm;
-use safepassage::{Principal, SourceSpec};
+use safepassage::{Inherit, Principal, SourceSpec};
 
 /// Retrieval that returns only the passages the asker may read.
 #[derive(Debug, Parser)]
@@ -67,6 +67,9 @@ pub struct Sync {
     /// ACL file, instead of the `acl.jsonl` beside each source
     #[arg(long, value_name = "FILE")]
     pub acl: Option<PathBuf>,
+    /// File that states ACL objects (folders, sites), a JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub acl_objects: Option<PathBuf>,
     /// `builtin` or a model folder; only for a new index [default: builtin]
     #[arg(long, value_name = "E")]
     pub embedder: Option<String>,
@@ -201,12 +204,8 @@ pub enum Acl {
     Set {
         #[command(flatten)]
         document: Document,
-        /// Who may read: `user:ID`, `group:ID`, `everyone`, `public`
-        #[arg(long, value_name = "P", num_args = 0..)]
-        allow: Vec<Principal>,
-        /// Who may not, whatever else allows them
-        #[arg(long, value_name = "P", num_args = 0..)]
-        deny: Vec<Principal>,
+        #[command(flatten)]
+        acl: Stated,
     },
     /// Take a document from a principal until restored, whatever a later sync says
     Revoke {
@@ -221,6 +220,89 @@ pub enum Acl {
         #[command(flatten)]
         document: Document,
         /// Who may pass the ACL again
+        #[arg(long, value_name = "P")]
+        principal: Principal,
+        /// Why; kept in the access log
+        #[arg(long)]
+        reason: String,
+    },
+    /// Look up or change ACL objects: folders, sites, spaces that documents inherit from
+    #[command(subcommand)]
+    Objects(AclObjects),
+}
+
+/// What an ACL says.
+#[derive(Debug, Args)]
+pub struct Stated {
+    /// Who may read: `user:ID`, `group:ID`, `everyone`, `public`
+    #[arg(long, value_name = "P", num_args = 0..)]
+    pub allow: Vec<Principal>,
+    /// Who may read if they are all of these; once for each such list
+    #[arg(long, value_name = "P,P…")]
+    pub all_of: Vec<String>,
+    /// Who may not, whatever else allows them
+    #[arg(long, value_name = "P", num_args = 0..)]
+    pub deny: Vec<Principal>,
+    /// The ACL object it inherits from
+    #[arg(long, value_name = "NAME")]
+    pub parent: Option<String>,
+    /// How it inherits: `deny-wins` (allows of both count, a deny of either wins), `child-overrides`, `parent-overrides` or
+    /// `both-permit`
+    #[arg(long, value_name = "MODE", requires = "parent", default_value = "deny-wins", value_parser = inherit)]
+    pub inherit: Inherit,
+}
+
+fn inherit(text: &str) -> Result<Inherit, String> {
+    serde_json::from_value(text.into())
+        .map_err(|_| "it is `deny-wins`, `child-overrides`, `parent-overrides` or `both-permit`".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub struct Object {
+    #[command(flatten)]
+    pub operate: Operate,
+    /// Name of the ACL object
+    #[arg(long, value_name = "NAME")]
+    pub object: String,
+    /// Tenant of the ACL object
+    #[arg(long, value_name = "T", default_value = "")]
+    pub tenant: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AclObjects {
+    /// List all ACL objects of a tenant
+    List {
+        #[command(flatten)]
+        operate: Operate,
+        /// Tenant
+        #[arg(long, value_name = "T", default_value = "")]
+        tenant: String,
+    },
+    /// Show one
+    Get(Object),
+    /// State one, or move it by giving another parent; writes no document
+    Set {
+        #[command(flatten)]
+        object: Object,
+        #[command(flatten)]
+        acl: Stated,
+    },
+    /// Take back what was stated: what is under it is closed
+    Remove(Object),
+    /// Take everything under it from a principal until restored
+    Revoke {
+        #[command(flatten)]
+        object: Object,
+        /// Who loses it
+        #[arg(long, value_name = "P")]
+        principal: Principal,
+    },
+    /// Lift a revocation
+    Restore {
+        #[command(flatten)]
+        object: Object,
+        /// Who may pass the ACLs again
         #[arg(long, value_name = "P")]
         principal: Principal,
         /// Why; kept in the access log

@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use safepassage_access::{
-    AccessEvent, Acl, Binding, DocumentNumber, LabelRank, Labels, Origin, Principal, Tenant, Version,
-};
+use safepassage_access::{AccessEvent, Acl, Binding, DocumentNumber, LabelRank, Labels, Principal, Tenant, Version};
 use safepassage_error::system::{Clock, Timestamp};
 use safepassage_error::{Error, Result};
 use safepassage_index::storage::LocalStorage;
@@ -27,7 +25,7 @@ fn main() -> Result<()> {
         let (number, tenant, version) = (DocumentNumber(number), Tenant::default(), Version(7 + u128::from(number)));
         let acl = Acl::new([reader], [Principal::user("mallory")]);
         let label = LabelRank(u8::from(id == "b"));
-        let binding = Binding { version, source_acl: acl.clone(), acl, label, origin: Origin::Source };
+        let binding = Binding::by_source(version, acl, label);
         let numbered = AccessEvent::Numbered { tenant: tenant.clone(), id: id.into(), number };
         index.commit_access(&mut |_| {
             Ok(vec![numbered.clone(), AccessEvent::Bound { number, binding: binding.clone() }])
@@ -38,6 +36,7 @@ fn main() -> Result<()> {
             span: (u64::from(ordinal) * 20, u64::from(ordinal) * 20 + 14),
             heading: "Heading".into(),
             hash: u128::from(ordinal),
+            section: 0,
         };
         let vector = |row: usize| (0..DIM).map(move |i| if i == row % DIM { 1.0 } else { 0.01 * (row + i) as f32 });
         let document = NewDocument {

@@ -193,7 +193,7 @@ pub(crate) fn verify(storage: &dyn Storage) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use safepassage_access::{Acl, Binding, DocumentNumber, Origin, Principal, Tenant, Version};
+    use safepassage_access::{Acl, Binding, DocumentNumber, Principal, Tenant, Version};
 
     use super::*;
     use crate::storage::MemoryStorage;
@@ -207,7 +207,7 @@ mod tests {
         for n in 0..documents {
             let (number, acl) = (DocumentNumber(n), Acl::new([Principal::user(&format!("u{}", n % 2))], []));
             let (version, label) = (Version(u128::from(n)), Labels::default().default_rank());
-            let binding = Binding { version, source_acl: acl.clone(), acl, label, origin: Origin::Source };
+            let binding = Binding::by_source(version, acl, label);
             events.push(AccessEvent::Numbered { tenant: Tenant::default(), id: format!("d{n}").into(), number });
             events.push(AccessEvent::Bound { number, binding });
         }

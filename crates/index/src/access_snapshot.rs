@@ -20,7 +20,9 @@ use crate::storage::Storage;
 
 const FOLDER: &str = "access/snapshot";
 const MAGIC: &[u8; 8] = b"SPACCESS";
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
+/// The oldest format that has columns; they were fewer.
+const OLDEST: u32 = 2;
 const HEADER: usize = 28;
 /// What JSON snapshots are sealed as.
 const KIND: &str = "access";
@@ -129,7 +131,7 @@ fn open(path: &str, bytes: Bytes) -> Result<(u64, Bytes)> {
         let message = format!("format {format} is newer than this program reads ({FORMAT}); upgrade safepassage");
         return Err(Error::invalid("read access snapshot", message).with("path", path));
     }
-    if format < FORMAT {
+    if format < OLDEST {
         return Err(corrupted("there are no columns of this format"));
     }
     Ok((epoch, bytes.slice(HEADER..)))

@@ -14,7 +14,7 @@ mod source;
 mod sync;
 
 pub use chunk::{ChunkSettings, Chunker};
-pub use source::{Format, SourceSpec};
+pub use source::{AclObject, Format, Section, SourceSpec, read_acl_objects};
 pub use sync::{Batch, BatchDocument, Progress, Report, Silent, Skipped, SyncOptions, check_model, sync};
 
 pub use parse::{Block, Parsed, parse};

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use safepassage_access::{AccessEvent, AccessPlane, Acl, Binding, DocumentAccess, Origin, Principal, Tenant};
+use safepassage_access::{
+    AccessEvent, AccessPlane, Acl, AllOf, Binding, DocumentAccess, Inherit, Origin, Principal, Tenant,
+};
 use safepassage_error::{Error, Kind, Result};
 use serde::Serialize;
 
@@ -18,8 +20,14 @@ pub struct DocumentAcl {
     pub document: String,
     /// Who may read.
     pub allow: BTreeSet<Principal>,
+    /// Who may read together: all principals of one of these.
+    pub all_of: BTreeSet<AllOf>,
     /// Who may not, whatever else allows them.
     pub deny: BTreeSet<Principal>,
+    /// The ACL object it inherits from.
+    pub parent: Option<Box<str>>,
+    /// How it inherits.
+    pub inherit: Inherit,
     /// Who lost it until restored.
     pub revoked: BTreeSet<Principal>,
     /// Its label.
@@ -47,7 +55,10 @@ impl Engine {
             Ok(DocumentAcl {
                 document: id.to_owned(),
                 allow: binding.acl.allow,
+                all_of: binding.acl.all_of,
                 deny: binding.acl.deny,
+                parent: binding.acl.parent,
+                inherit: binding.acl.inherit,
                 revoked: access.revoked,
                 label: plane.labels().name(binding.label).to_owned(),
                 origin: binding.origin,
@@ -60,7 +71,8 @@ impl Engine {
     /// Revocations stay in force. Returns the epoch from which it holds.
     ///
     /// # Errors
-    /// `NotFound` if there never was such a document; `Unavailable` if it cannot be written.
+    /// `NotFound` if there never was such a document; `Invalid` for an ACL that makes no sense; `Unavailable` if it cannot be
+    /// written.
     pub fn set_acl(&self, tenant: &Tenant, id: &str, acl: Acl) -> Result<u64> {
         self.index().commit_access(&mut |plane| {
             let access = known(plane, tenant, id)?;

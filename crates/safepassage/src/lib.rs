@@ -34,21 +34,24 @@
 mod acl;
 mod engine;
 mod identity_file;
+mod objects;
 mod session;
 
 pub use acl::DocumentAcl;
 pub use engine::{Create, EmbedderChoice, Engine};
 pub use identity_file::identity_from_json;
+pub use objects::AclObjectState;
 pub use session::{Hit, Results, Search, Session, VectorHits, Visible};
 
 pub use safepassage_access::{
-    Acl, AssertedIdentity, Attribute, Explanation, GroupLimits, GroupResolver, Identity, Labels, Principal, Reason,
-    Tenant,
+    Acl, AllOf, AssertedIdentity, Attribute, Authorizer, Explanation, GroupLimits, GroupResolver, Identity, Inherit,
+    Labels, Policy, PolicyCompiler, PolicySource, Principal, Reason, Resource, Tenant,
 };
 pub use safepassage_error::{Error, Kind, Result, system};
 pub use safepassage_index::{Manifest, MergeState, Metric, Plan, Precision, SharedVectors, Stats, Verified};
 pub use safepassage_ingest::{
-    BatchDocument, ChunkSettings, Progress, Report, Silent, Skipped, SourceSpec, SyncOptions,
+    AclObject, BatchDocument, ChunkSettings, Progress, Report, Section, Silent, Skipped, SourceSpec, SyncOptions,
+    read_acl_objects,
 };
 pub use safepassage_models::{Embedder, Embeddings, ModelStamp, Purpose, Tokenizer, Transformer};
 

@@ -160,12 +160,14 @@ impl Session {
     /// # Errors
     /// `Denied` if the identity has expired; `Corrupted`, `Unavailable`.
     pub fn explain(&self, id: &str) -> Result<Explanation> {
+        let acl_epoch = self.engine.index().with_plane(|plane| Ok(plane.epoch()))?;
+        let nothing = Explanation { visible: false, reasons: Vec::new(), acl_epoch };
         let live = self.visible()?.documents.binary_search_by(|known| known.as_str().cmp(id)).is_ok();
         if !live {
-            return Ok(Explanation { visible: false, reasons: Vec::new() });
+            return Ok(nothing);
         }
         let explanation = self.engine.explain(self.identity(), id)?;
-        Ok(if explanation.visible { explanation } else { Explanation { visible: false, reasons: Vec::new() } })
+        Ok(if explanation.visible { explanation } else { nothing })
     }
 }
 

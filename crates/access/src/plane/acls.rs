@@ -185,11 +185,9 @@ impl Acls {
         let id = next_id(self.ends.len());
         let clauses = allow.partition_point(|member| member & COMPOSED == 0);
         let (one, together) = allow.split_at(clauses);
-        for (some, named_in) in [
-            (one, &mut self.allowed_in),
-            (together, &mut self.clause_allowed_in),
-            (deny, &mut self.denied_in),
-        ] {
+        for (some, named_in) in
+            [(one, &mut self.allowed_in), (together, &mut self.clause_allowed_in), (deny, &mut self.denied_in)]
+        {
             let most = some.iter().map(|member| (member & !COMPOSED) as usize + 1).max().unwrap_or(0);
             named_in.resize_with(named_in.len().max(most), Vec::new);
             some.iter().for_each(|member| named_in[(member & !COMPOSED) as usize].push(id));
@@ -232,9 +230,8 @@ impl Acls {
     pub fn stated(&self, id: u32, principals: &Principals, clauses: &Clauses) -> Acl {
         let [allow, deny] = self.get(id);
         let (one, together) = allow.split_at(allow.partition_point(|member| member & COMPOSED == 0));
-        let clause = |id: &u32| -> Option<AllOf> {
-            Some(principals.named(clauses.all().get((id & !COMPOSED) as usize)?))
-        };
+        let clause =
+            |id: &u32| -> Option<AllOf> { Some(principals.named(clauses.all().get((id & !COMPOSED) as usize)?)) };
         Acl {
             allow: principals.named(one),
             all_of: together.iter().filter_map(clause).collect(),

@@ -15,7 +15,7 @@ impl AccessPlane {
     /// # Errors
     /// `Invalid` for a document whose number is not the next free one, or that has one already; for an event about a
     /// document without a number, a label that the index does not have, or new labels for an old index; for ACL objects
-    /// that would be above themselves; for policies that cannot be compiled; and as [`AccessEvent::check`].
+    /// that would be above themselves or below one that is not stated; for policies that cannot be compiled; and as [`AccessEvent::check`].
     pub fn check(&self, events: &[AccessEvent]) -> Result<()> {
         let invalid = |what| Err(Error::invalid("change permissions", what));
         let (mut next, mut new) = (self.next_number(), HashSet::new());
@@ -54,21 +54,28 @@ impl AccessPlane {
                 return invalid("a document has no number");
             }
         }
-        self.check_circles(events)
+        self.check_objects(events)
     }
 
-    /// Whether no object would be above itself.
-    fn check_circles(&self, events: &[AccessEvent]) -> Result<()> {
-        let mut parents = HashMap::<(&Tenant, &str), Option<&str>>::new();
+    /// Whether every parent is known and no object would be above itself.
+    fn check_objects(&self, events: &[AccessEvent]) -> Result<()> {
+        let mut parents = HashMap::<(&Tenant, &str), Option<Option<&str>>>::new();
         for event in events {
             if let AccessEvent::ObjectStated { tenant, name, statement } = event {
-                let parent = statement.as_ref().and_then(|statement| statement.acl.parent.as_deref());
+                let parent = statement.acl.as_ref().map(|acl| acl.parent.as_deref());
                 parents.insert((tenant, name), parent);
+            }
+        }
+        for ((tenant, name), parent) in &parents {
+            let Some(Some(parent)) = parent else { continue };
+            let stated = parents.get(&(*tenant, *parent)).map(Option::is_some);
+            if !stated.unwrap_or_else(|| self.is_stated(tenant, parent)) {
+                return Err(Error::invalid("change permissions", format!("unknown parent `{parent}` of `{name}`")));
             }
         }
         let above = |tenant: &Tenant, name: &str| -> Option<String> {
             if let Some(parent) = parents.get(&(tenant, name)) {
-                return parent.map(str::to_owned);
+                return parent.flatten().map(str::to_owned);
             }
             let object = self.table.objects.get(self.table.objects.find(tenant, name)?)?;
             Some(self.table.objects.get(object.stated?.parent?)?.name.as_ref().to_owned())
@@ -80,7 +87,9 @@ impl AccessPlane {
             let mut at = Some((*name).to_owned());
             while let Some(name) = at.filter(|name| !ends.contains(&(*tenant, name.clone()))) {
                 if !on_path.insert(name.clone()) {
-                    let message = format!("the ACL object `{name}` would be above itself");
+                    let from = path.iter().position(|above| *above == name).unwrap_or(0);
+                    let circle: Vec<String> = path[from..].iter().take(20).map(|name| format!("`{name}`")).collect();
+                    let message = format!("ACL objects would be above themselves: {} → `{name}`", circle.join(" → "));
                     return Err(Error::invalid("change permissions", message));
                 }
                 at = above(tenant, &name);

@@ -25,10 +25,10 @@ use safepassage_error::system::Timestamp;
 use safepassage_error::{Error, Kind, Result};
 
 pub use columns::SharedBytes;
-pub use object::ObjectAccess;
 use documents::Documents;
-use policies::Policies;
 pub(crate) use documents::{Permissions, RowPermission};
+pub use object::ObjectAccess;
+use policies::Policies;
 use state::Bound;
 use table::AclTable;
 pub(crate) use table::{Clearance, Effective, NOBODY, Passes, Verdict};
@@ -160,7 +160,7 @@ impl AccessPlane {
                     .change(*number, epoch, table, |state, table| state.restore(table.principals.intern(principal)))
             }
             AccessEvent::ObjectStated { tenant, name, statement } => {
-                table.state_object(tenant, name, statement.as_ref());
+                table.state_object(tenant, name, statement);
                 Ok(())
             }
             AccessEvent::ObjectRevoked { tenant, name, principal } => {

@@ -15,7 +15,7 @@ use crate::principal::Principal;
 pub struct ObjectAccess {
     /// Its name.
     pub name: Box<str>,
-    /// What it says; `None` if it is only named, or was removed: then it denies.
+    /// What is stated of it; `None` if it is only named: then it denies.
     pub statement: Option<ObjectStatement>,
     /// Who lost everything under it until restored.
     pub revoked: BTreeSet<Principal>,
@@ -25,7 +25,7 @@ impl AccessPlane {
     fn object_access(&self, object: &Object) -> ObjectAccess {
         let revoked: Vec<u32> = object.revoked.iter().copied().collect();
         let statement = object.stated.map(|stated| ObjectStatement {
-            acl: self.table.stated_acl(stated.rule),
+            acl: stated.rule.map(|rule| self.table.stated_acl(rule)),
             source_acl: stated.source_rule.map(|rule| self.table.stated_acl(rule)),
             origin: stated.origin,
         });
@@ -37,6 +37,19 @@ impl AccessPlane {
     pub fn object(&self, tenant: &Tenant, name: &str) -> Option<ObjectAccess> {
         let id = self.table.objects.find(tenant, name)?;
         self.table.objects.get(id).map(|object| self.object_access(object))
+    }
+
+    /// Whether something is stated of the object `name`; what is under one of which nothing is stated is denied by it.
+    #[must_use]
+    pub fn is_stated(&self, tenant: &Tenant, name: &str) -> bool {
+        let object = self.table.objects.find(tenant, name).and_then(|id| self.table.objects.get(id));
+        object.is_some_and(Object::is_stated)
+    }
+
+    /// Every object of which something is stated.
+    pub fn stated_objects(&self) -> impl Iterator<Item = (&Tenant, &str)> {
+        let stated = self.table.objects.all().iter().filter(|object| object.is_stated());
+        stated.map(|object| (&object.tenant, &*object.name))
     }
 
     /// Every object of `tenant` that was ever named, in the order of their first mention.
@@ -60,7 +73,12 @@ impl AccessPlane {
                 let (tenant, name) = (tenant.clone(), name.clone());
                 AccessEvent::ObjectRevoked { tenant, name, principal }
             });
-            events.push(AccessEvent::ObjectStated { tenant: tenant.clone(), name: name.clone(), statement });
+            let stated = statement.map(|statement| AccessEvent::ObjectStated {
+                tenant: tenant.clone(),
+                name: name.clone(),
+                statement,
+            });
+            events.extend(stated);
             events.extend(lost);
         }
         events

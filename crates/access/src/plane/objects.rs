@@ -1,6 +1,6 @@
 //! Which ACL objects are there, what do they say, and in which order can they be asked?
 //!
-//! An object has its number from the first time anything names it. One that is named and not stated denies. Documents
+//! An object has its number from the first time anything names it. One that is only named, or was removed, denies. Documents
 //! and objects point at numbers, so that what is under an object need not be touched when it changes or moves.
 
 use std::collections::{BTreeSet, HashMap};
@@ -13,7 +13,8 @@ use crate::event::Origin;
 /// What is stated about an object, by numbers of rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ObjectRules {
-    pub rule: u32,
+    /// `None` for one that was removed.
+    pub rule: Option<u32>,
     pub source_rule: Option<u32>,
     pub origin: Origin,
     /// The object above it; a copy of what the rule says.
@@ -30,6 +31,13 @@ pub(super) struct Object {
     pub revoked: BTreeSet<u32>,
     /// Lists that deny these; `None` for nobody.
     pub revoked_lists: Option<u32>,
+}
+
+impl Object {
+    /// Whether it says anything.
+    pub fn is_stated(&self) -> bool {
+        self.stated.is_some_and(|stated| stated.rule.is_some())
+    }
 }
 
 /// All objects by number and by (tenant, name).

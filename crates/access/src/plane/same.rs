@@ -28,7 +28,11 @@ impl AclTable {
     fn describe_objects(&self) -> BTreeMap<(&str, &str), String> {
         let objects = self.objects.all().iter().map(|object| {
             let stated = object.stated.map(|stated| {
-                (self.stated_acl(stated.rule), stated.source_rule.map(|rule| self.stated_acl(rule)), stated.origin)
+                (
+                    stated.rule.map(|rule| self.stated_acl(rule)),
+                    stated.source_rule.map(|rule| self.stated_acl(rule)),
+                    stated.origin,
+                )
             });
             let revoked: Vec<u32> = object.revoked.iter().copied().collect();
             let lists = object.revoked_lists.map(|lists| self.principals.named(self.acls.get(lists)[1]));

@@ -284,9 +284,8 @@ pub(super) fn read(bytes: SharedBytes) -> Result<Read> {
     for (allow_end, deny_end) in numbers(AclAllowEnds).iter().zip(numbers(AclDenyEnds).iter()) {
         let (allow_end, deny_end) = (allow_end as usize, deny_end as usize);
         let lists = members.get(start..allow_end).zip(members.get(allow_end..deny_end));
-        let fits = |list: &[u32], known: u32| {
-            list.is_sorted_by(|a, b| a < b) && list.last().is_none_or(|last| *last < known)
-        };
+        let fits =
+            |list: &[u32], known: u32| list.is_sorted_by(|a, b| a < b) && list.last().is_none_or(|last| *last < known);
         let all_fit = |allow: &[u32], deny: &[u32]| {
             let (one, together) = allow.split_at(allow.partition_point(|member| member & COMPOSED == 0));
             fits(one, known) && fits(together, COMPOSED | clauses) && fits(deny, known)

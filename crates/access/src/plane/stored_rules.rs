@@ -51,7 +51,7 @@ pub(super) fn write(out: &mut Writer, table: &AclTable) -> Result<()> {
         out.bytes(ObjectTenants as usize, &(object.tenant.0.len() as u32).to_le_bytes());
         out.bytes(ObjectTenants as usize, object.tenant.0.as_bytes());
         out.text(ObjectNameEnds as usize, ObjectNames as usize, &object.name)?;
-        out.number(ObjectRules as usize, object.stated.map_or(NONE, |stated| stated.rule));
+        out.number(ObjectRules as usize, object.stated.and_then(|stated| stated.rule).unwrap_or(NONE));
         out.number(ObjectSourceRules as usize, object.stated.and_then(|stated| stated.source_rule).unwrap_or(NONE));
         out.byte(ObjectOrigins as usize, code(&ORIGINS, &object.stated.map(|stated| stated.origin)));
         object.revoked.iter().for_each(|principal| out.number(ObjectRevoked as usize, *principal));
@@ -125,17 +125,15 @@ pub(super) fn read(columns: &Columns, table: &mut AclTable) -> Result<()> {
         }
     }
     let stated = |object: &Object| object.stated;
-    let of_objects = table.objects.all().iter().filter_map(stated).flat_map(|s| [Some(s.rule), s.source_rule]);
+    let of_objects = table.objects.all().iter().filter_map(stated).flat_map(|s| [s.rule, s.source_rule]);
     let of_parts = table.rules.sections.all().iter().flat_map(|rules| rules.iter().copied());
-    let fits = of_objects.flatten().chain(of_parts).all(|rule| is_rule(table, rule)) && part_ends.are_ends_of(parts.len());
+    let fits =
+        of_objects.flatten().chain(of_parts).all(|rule| is_rule(table, rule)) && part_ends.are_ends_of(parts.len());
     if !fits {
         return Err(fault());
     }
     let parents: Vec<(u32, Option<u32>)> = (0..table.objects.all().len() as u32)
-        .filter_map(|id| {
-            let rule = table.objects.get(id)?.stated?.rule;
-            Some((id, Some(table.rules.get(rule).parent).filter(|parent| *parent != NONE)))
-        })
+        .filter_map(|id| Some((id, table.parent_of(table.objects.get(id)?.stated?.rule))))
         .collect();
     for (id, parent) in parents {
         if let Some(stated) = table.objects.change(id).and_then(|object| object.stated.as_mut()) {
@@ -165,7 +163,8 @@ fn read_objects(columns: &Columns, table: &mut AclTable) -> Result<()> {
         let (rule, source) = numbers(ObjectRules).get(i).zip(numbers(ObjectSourceRules).get(i)).ok_or_else(fault)?;
         let source_rule = Some(source).filter(|rule| *rule != NONE);
         let id = table.objects.intern(&tenant, name);
-        if id as usize != i || origin.is_some() != (rule != NONE) {
+        let rule = Some(rule).filter(|rule| *rule != NONE);
+        if id as usize != i || (origin.is_none() && rule.is_some()) {
             return Err(fault());
         }
         let revoked_lists = (!revoked.is_empty()).then(|| table.denying(&revoked));

@@ -197,18 +197,20 @@ impl AclTable {
         self.acls.intern(&[], &principals.iter().copied().collect::<Vec<_>>(), &self.principals)
     }
 
-    /// States an object, or takes back what was stated.
-    pub fn state_object(&mut self, tenant: &Tenant, name: &str, statement: Option<&ObjectStatement>) {
-        let stated = statement.map(|statement| {
-            let rule = self.intern_acl(&statement.acl, tenant);
-            let source_rule = statement.source_acl.as_ref().map(|acl| self.intern_acl(acl, tenant));
-            let parent = Some(self.rules.get(rule).parent).filter(|parent| *parent != NONE);
-            ObjectRules { rule, source_rule, origin: statement.origin, parent }
-        });
+    /// States an object.
+    pub fn state_object(&mut self, tenant: &Tenant, name: &str, statement: &ObjectStatement) {
+        let rule = statement.acl.as_ref().map(|acl| self.intern_acl(acl, tenant));
+        let source_rule = statement.source_acl.as_ref().map(|acl| self.intern_acl(acl, tenant));
+        let stated = ObjectRules { rule, source_rule, origin: statement.origin, parent: self.parent_of(rule) };
         let id = self.objects.intern(tenant, name);
         if let Some(object) = self.objects.change(id) {
-            object.stated = stated;
+            object.stated = Some(stated);
         }
+    }
+
+    /// The object that a rule inherits from.
+    pub fn parent_of(&self, rule: Option<u32>) -> Option<u32> {
+        rule.map(|rule| self.rules.get(rule).parent).filter(|parent| *parent != NONE)
     }
 
     /// Takes everything under an object from a principal, or gives it back.
@@ -273,7 +275,8 @@ impl AclTable {
         for &id in self.objects.parents_first() {
             let Some(object) = self.objects.get(id) else { continue };
             let lost = object.revoked_lists.is_some_and(|lists| said.denied.contains(lists));
-            let own = object.stated.map(|stated| Self::says(said, &verdicts, &self.rules.get(stated.rule)));
+            let rule = object.stated.and_then(|stated| stated.rule);
+            let own = rule.map(|rule| Self::says(said, &verdicts, &self.rules.get(rule)));
             verdicts[id as usize] = if lost { Verdict::Lost } else { own.unwrap_or(Verdict::Denied) };
         }
         verdicts
@@ -294,8 +297,7 @@ impl AclTable {
         let known: Vec<u32> = principals.iter().filter_map(|principal| self.principals.id(principal)).collect();
         let said = self.acls.say_of(&known, &self.clauses, clearance.groups_complete);
         let objects = self.objects_say(&said);
-        let composed =
-            Bits::of(self.rules.composed(), |rule| Self::says(&said, &objects, rule) == Verdict::Allowed);
+        let composed = Bits::of(self.rules.composed(), |rule| Self::says(&said, &objects, rule) == Verdict::Allowed);
         let class = |rule: &Rule| Class { object: rule.parent, attributes: rule.attributes };
         let plain = Class { object: NONE, attributes: NO_ATTRIBUTES };
         let (mut lists, mut passing) = (said.allowed, composed);

@@ -15,7 +15,12 @@ use crate::progress::Bar;
 pub fn run(arguments: &Sync, json: bool) -> Result<()> {
     let watch = Stopwatch::start();
     let engine = open_or_create(arguments)?;
-    let options = SyncOptions { acl: arguments.acl.clone(), strict: arguments.strict, dry_run: arguments.dry_run };
+    let options = SyncOptions {
+        acl: arguments.acl.clone(),
+        acl_objects: arguments.acl_objects.clone(),
+        strict: arguments.strict,
+        dry_run: arguments.dry_run,
+    };
     let bar = Bar::new();
     let mut report = engine.sync(&arguments.sources, &options, &bar)?;
     // What is merged half would be lost with the process.

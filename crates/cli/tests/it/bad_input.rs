@@ -75,9 +75,15 @@ const SOURCES: &[(&str, Outcome)] = &[
     ("beir-bad-qrels", Fine(&["d1"])),
 ];
 
-/// Rows that an issue of their own brings.
-const LATER: &[&str] =
-    &["acl-objects-cycle.jsonl", "acl-objects-missing-parent.jsonl", "acl-objects-unknown-mode.jsonl"];
+/// Files of ACL objects, and what is said of each.
+const OBJECTS: &[(&str, &[&str])] = &[
+    ("acl-objects-cycle.jsonl", &["above themselves", "`site`", "`folder`"]),
+    ("acl-objects-missing-parent.jsonl", &["unknown parent `no-such-site` of `folder`"]),
+    (
+        "acl-objects-unknown-mode.jsonl",
+        &["`whichever-is-wider`", "child-overrides", "parent-overrides", "both-permit", "line `2`"],
+    ),
+];
 
 const IDENTITIES: &[(&str, &str, &str)] = &[
     ("broken", "Invalid", "EOF"),
@@ -114,10 +120,25 @@ fn the_table_has_every_row_of_the_readme() {
     let rows: BTreeSet<&str> = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     let identities = IDENTITIES.iter().map(|(name, ..)| *name).chain(["groups-with-prefix", "groups-without-user"]);
     let identities: Vec<String> = identities.map(|name| format!("identities/{name}.json")).collect();
-    let sources = SOURCES.iter().map(|(name, _)| *name).chain(LATER.iter().copied());
+    let sources = SOURCES.iter().map(|(name, _)| *name).chain(OBJECTS.iter().map(|(name, _)| *name));
     let ours: BTreeSet<&str> = sources.chain(identities.iter().map(String::as_str)).collect();
     let rows: BTreeSet<&str> = rows.iter().map(|row| row.trim_end_matches('/')).collect();
     assert_eq!(rows, ours);
+}
+
+#[test]
+fn bad_acl_objects_refuse_everything() {
+    let scratch = before();
+    let before = scratch.ok(&["stats", "--index", "index"]);
+    scratch.write("new.jsonl", r#"{"id": "new", "text": "New.", "acl": {"allow": ["everyone"]}}"#);
+    for (name, wanted) in OBJECTS {
+        let (kind, message) = scratch.try_sync(&["new.jsonl", "--acl-objects", &format!("bad/{name}")]).error();
+        assert_eq!(kind, "Invalid");
+        for text in *wanted {
+            assert!(message.contains(text), "{name}: {message}");
+        }
+        assert_eq!(scratch.ok(&["stats", "--index", "index"]), before);
+    }
 }
 
 #[test]

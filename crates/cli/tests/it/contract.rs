@@ -23,7 +23,7 @@ fn every_command_has_the_keys_of_the_contract() {
     for key in ["added", "changed", "permission_only", "deleted", "without_acl", "chunks", "embedded", "generation"] {
         assert!(report[key].is_u64(), "{key}");
     }
-    let wanted = "acl_epoch added changed chunks deleted dry_run embedded generation permission_only skipped truncated \
+    let wanted = "acl_epoch acl_objects added changed chunks deleted dry_run embedded generation permission_only skipped truncated \
                   unchanged warnings without_acl without_acl_documents";
     assert_eq!(keys(&report).join(" "), wanted);
     let results = scratch.ok(&[&["search", "holidays"], WHO].concat());
@@ -36,10 +36,10 @@ fn every_command_has_the_keys_of_the_contract() {
     assert!(scores.len() == 2 && scores[0] >= scores[1]);
     assert_eq!(keys(&scratch.ok(&[&["visible"], WHO].concat())), ["count", "documents"]);
     let explained = scratch.ok(&[&["explain", "--document", "a.md"], WHO].concat());
-    assert_eq!(keys(&explained), ["reasons", "visible"]);
+    assert_eq!(keys(&explained), ["acl_epoch", "reasons", "visible"]);
     assert_eq!(keys(&explained["reasons"][0]), ["effect", "object", "path", "principal"]);
     let document = ["--index", "index", "--document", "a.md"];
-    let acl = "acl_epoch allow deny document label origin revoked";
+    let acl = "acl_epoch all_of allow deny document inherit label origin parent revoked";
     assert_eq!(keys(&scratch.ok(&[&["acl", "get"], &document[..]].concat())).join(" "), acl);
     let set = scratch.ok(&[&["acl", "set", "--allow", "group:hr", "everyone"], &document[..]].concat());
     assert_eq!((keys(&set).join(" ").as_str(), &set["origin"]), (acl, &"set".into()));

@@ -8,6 +8,7 @@ mod damage;
 mod faults;
 mod kill;
 mod model;
+mod objects;
 mod permissions;
 mod program;
 mod sync;

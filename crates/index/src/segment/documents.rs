@@ -2,7 +2,7 @@
 //!
 //! Little-endian sections after a magic: counts, numbers, versions, first rows, sources of the documents, ends of the
 //! ids, ends of the source names, the documents in the order of their ids (format 2; in format 1 they lie in it), ids,
-//! source names. Ids and tables are used where they lie in the mapped file; bounds are checked once, when it is opened.
+//! source names, and (format 3, written where there are narrower sections) the section of every row. Ids and tables are used where they lie in the mapped file; bounds are checked once, when it is opened.
 
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -14,6 +14,7 @@ use safepassage_error::{Error, Result};
 use super::NewDocument;
 
 const MAGIC: &[u8; 8] = b"SPDOCS02";
+const MAGIC_3: &[u8; 8] = b"SPDOCS03";
 const MAGIC_1: &[u8; 8] = b"SPDOCS01";
 
 /// The ids and sources of the documents of one segment; what permissions need is in its [`Column`].
@@ -77,7 +78,9 @@ pub(super) fn encode(documents: &[&NewDocument]) -> Result<Vec<u8>> {
     let mut sources: Vec<&str> = documents.iter().map(|d| &*d.source).collect();
     sources.sort_unstable();
     sources.dedup();
-    let mut out = MAGIC.to_vec();
+    let sections = || documents.iter().flat_map(|d| &d.chunks).map(|chunk| chunk.section);
+    let divided = sections().any(|section| section != 0);
+    let mut out = if divided { MAGIC_3.to_vec() } else { MAGIC.to_vec() };
     let mut put = |n: usize| {
         let n = u32::try_from(n).map_err(|_| Error::invalid("write segment", "more than 2^32 rows or bytes of ids"))?;
         out.extend_from_slice(&n.to_le_bytes());
@@ -113,6 +116,9 @@ pub(super) fn encode(documents: &[&NewDocument]) -> Result<Vec<u8>> {
     by_id.into_iter().try_for_each(|i| put(i as usize))?;
     documents.iter().for_each(|d| out.extend_from_slice(d.id.as_bytes()));
     sources.iter().for_each(|s| out.extend_from_slice(s.as_bytes()));
+    if divided {
+        sections().for_each(|section| out.extend_from_slice(&section.to_le_bytes()));
+    }
     Ok(out)
 }
 
@@ -141,7 +147,7 @@ impl DocumentTable {
         let corrupted = |what| Error::corrupted("read document table", what);
         let mut cursor = Cursor(bytes);
         let magic = cursor.take(MAGIC.len())?;
-        if *magic != *MAGIC && *magic != *MAGIC_1 {
+        if ![MAGIC, MAGIC_1, MAGIC_3].iter().any(|known| *magic == **known) {
             return Err(corrupted("not a document table of this format"));
         }
         let counts = cursor.numbers(2)?;
@@ -167,11 +173,19 @@ impl DocumentTable {
         }
         let ids = Names::read(id_ends, &mut cursor)?;
         let source_names = Names::read(source_ends, &mut cursor)?;
+        let divided = *magic == *MAGIC_3;
+        let rows = first_row.last().map_or(0, |last| *last as usize);
+        let sections = cursor.take(if divided { rows.saturating_mul(2) } else { 0 })?;
         if !cursor.0.is_empty() || !source_of.iter().all(|s| (*s as usize) < sources) {
             return Err(corrupted("ids, sources or lengths do not fit together"));
         }
         let table = Self { ids, source_of, sources: source_names, by_id, place: OnceLock::new() };
-        Ok((table, Column::new(tenant, numbers, versions, first_row)?))
+        let column = Column::new(tenant, numbers, versions, first_row)?;
+        if !divided {
+            return Ok((table, column));
+        }
+        let sections: Vec<u16> = sections.as_chunks().0.iter().map(|bytes| u16::from_le_bytes(*bytes)).collect();
+        Ok((table, column.with_sections(&sections)?))
     }
 
     pub fn len(&self) -> usize {

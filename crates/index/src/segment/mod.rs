@@ -93,6 +93,8 @@ pub struct NewChunk {
     pub heading: String,
     /// A digest of what was embedded, so that an unchanged chunk is never embedded again.
     pub hash: u128,
+    /// The narrower section of the document that it belongs to, as the access plane counts them; 0 for none.
+    pub section: u16,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

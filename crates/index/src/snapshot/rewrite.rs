@@ -30,7 +30,7 @@ impl Snapshot {
             if !live.dead.contains(at as u32) {
                 (document.title, document.uri, document.metadata) = (chunk.title, chunk.uri, chunk.metadata);
                 let ChunkRow { chunk: ordinal, text, span, heading, hash, .. } = chunk;
-                document.chunks.push(NewChunk { ordinal, text, span, heading, hash });
+                document.chunks.push(NewChunk { ordinal, text, span, heading, hash, section: column.section_of(row) });
             }
             row += 1;
             Ok(())
@@ -57,7 +57,14 @@ mod tests {
     use crate::storage::MemoryStorage;
 
     fn document(n: u32) -> NewDocument {
-        let chunk = NewChunk { ordinal: 0, text: format!("text {n}"), span: (0, 6), heading: String::new(), hash: 0 };
+        let chunk = NewChunk {
+            ordinal: 0,
+            text: format!("text {n}"),
+            span: (0, 6),
+            heading: String::new(),
+            hash: 0,
+            section: 0,
+        };
         NewDocument {
             number: DocumentNumber(n),
             version: Version(n.into()),

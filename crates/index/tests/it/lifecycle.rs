@@ -217,7 +217,7 @@ fn events_that_could_not_be_applied_are_not_written() {
     let revoked = |number| AccessEvent::Revoked { number, principal: Principal::Everyone };
     let labelled = |label| {
         let (acl, origin) = (Acl::default(), Origin::Source);
-        let binding = Binding { version: Version(1), source_acl: acl.clone(), acl, label: LabelRank(label), origin };
+        let binding = Binding { origin, ..Binding::by_source(Version(1), acl, LabelRank(label)) };
         AccessEvent::Bound { number: known, binding }
     };
     let before = storage.contents();

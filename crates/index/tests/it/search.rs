@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use safepassage_access::{AccessEvent, Acl, Binding, DocumentNumber, Labels, Origin, Principal, Tenant, Version};
+use safepassage_access::{AccessEvent, Acl, Binding, DocumentNumber, Labels, Principal, Tenant, Version};
 use safepassage_index::storage::MemoryStorage;
 use safepassage_index::{GraphSettings, Index, Metric, NewChunk, NewDocument, Plan, Precision, Settings};
 
@@ -52,19 +52,14 @@ fn corpus(metric: Metric, precision: Precision, from_rows: u32) -> Corpus {
     for i in 0..N {
         let number = DocumentNumber(i as u32);
         events.push(AccessEvent::Numbered { tenant: Tenant::default(), id: id(i).into(), number });
-        let binding = Binding {
-            version: Version(1),
-            acl: acl(i),
-            label: Labels::default().default_rank(),
-            source_acl: acl(i),
-            origin: Origin::Source,
-        };
+        let binding = Binding::by_source(Version(1), acl(i), Labels::default().default_rank());
         events.push(AccessEvent::Bound { number, binding });
     }
     index.commit_access(&mut |_| Ok(events.clone())).unwrap();
     let mut writer = index.writer().unwrap();
     for (i, row) in rows.iter().enumerate() {
-        let chunk = NewChunk { ordinal: 0, text: id(i), span: (0, 1), heading: String::new(), hash: i as u128 };
+        let chunk =
+            NewChunk { ordinal: 0, text: id(i), span: (0, 1), heading: String::new(), hash: i as u128, section: 0 };
         let document = NewDocument {
             number: DocumentNumber(i as u32),
             version: Version(1),

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use safepassage_access::{
-    AccessEvent, Acl, Binding, DocumentNumber, Identity, Labels, Origin, Principal, Tenant, Version,
-};
+use safepassage_access::{AccessEvent, Acl, Binding, DocumentNumber, Identity, Labels, Principal, Tenant, Version};
 use safepassage_error::Result;
 use safepassage_error::system::{Clock, Timestamp};
 use safepassage_index::storage::{Lease, MemoryStorage, Storage, WriteBytes};
@@ -68,13 +66,7 @@ pub fn bound(
             events.push(AccessEvent::Numbered { tenant, id: id.into(), number });
             number
         });
-        let binding = Binding {
-            version: Version(version),
-            acl: acl.clone(),
-            label: plane.labels().default_rank(),
-            source_acl: acl.clone(),
-            origin: Origin::Source,
-        };
+        let binding = Binding::by_source(Version(version), acl.clone(), plane.labels().default_rank());
         events.push(AccessEvent::Bound { number: given, binding });
         Ok(events)
     })?;
@@ -84,6 +76,7 @@ pub fn bound(
         span: (0, 10),
         heading: String::new(),
         hash: u128::from(ordinal) + version,
+        section: 0,
     };
     Ok(NewDocument {
         number: given,

@@ -1,13 +1,14 @@
 //! Who may read which documents, said beside the source.
 //!
 //! `acl.jsonl`, a line `{"_id": ID, "acl": {"allow": […], "deny": […]}}` for a document, a folder (`_id` ends in `/`)
-//! or the whole source (`./`). Allow is the nearest; denies add up from the document through all folders above it. A
-//! line that cannot be read refuses the whole source, because it might have been a deny.
+//! or the whole source (`./`). Who may read is what the nearest says that says so, by `allow`, `all_of` or `parent` (an ACL
+//! object); denies add up from the document through all folders above it. A line that cannot be read refuses the whole
+//! source, because it might have been a deny.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-use safepassage_access::{Acl, Principal};
+use safepassage_access::{Acl, AllOf, Inherit, Principal, WrittenAllOf, all_of};
 use safepassage_error::{Error, Result};
 use serde::Deserialize;
 
@@ -17,13 +18,67 @@ use super::object::{object, parse};
 /// The file looked for beside a source.
 pub(super) const NAME: &str = "acl.jsonl";
 
-/// What one place says: `allow` may be left to a place further up.
+/// What one place says: who may read may be left to a place further up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, try_from = "Written")]
 pub(super) struct Stated {
     pub allow: Option<BTreeSet<Principal>>,
-    #[serde(default)]
+    pub all_of: BTreeSet<AllOf>,
     pub deny: BTreeSet<Principal>,
+    pub parent: Option<Box<str>>,
+    pub inherit: Inherit,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    allow: Option<BTreeSet<Principal>>,
+    #[serde(default, deserialize_with = "all_of")]
+    all_of: WrittenAllOf,
+    #[serde(default)]
+    deny: BTreeSet<Principal>,
+    parent: Option<Box<str>>,
+    #[serde(default)]
+    inherit: Inherit,
+}
+
+impl TryFrom<Written> for Stated {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let Written { allow, all_of, deny, parent, inherit } = written;
+        let none = BTreeSet::new();
+        let all_of = all_of.beside(allow.as_ref().unwrap_or(&none)).map_err(|e| e.message().to_owned())?;
+        Ok(Self { allow, all_of, deny, parent, inherit })
+    }
+}
+
+impl Stated {
+    /// What only inherits from the ACL object `parent`.
+    pub fn under(parent: &str) -> Self {
+        Self { parent: Some(parent.into()), ..Self::default() }
+    }
+
+    /// The same below the ACL object that a document names.
+    pub fn below(self, parent: Option<String>) -> Result<Self, String> {
+        match parent {
+            None => Ok(self),
+            Some(parent) if self.parent.is_some() => {
+                Err(format!("it names an ACL object twice, in `acl` and as `acl_object` (`{parent}`)"))
+            }
+            Some(parent) => Ok(Self { parent: Some(parent.into()), ..self }),
+        }
+    }
+
+    fn says_who(&self) -> bool {
+        self.allow.is_some() || !self.all_of.is_empty() || self.parent.is_some()
+    }
+
+    /// With the denies of all places, if somebody says who may read and it makes sense.
+    fn with(&self, deny: BTreeSet<Principal>) -> Acl {
+        let Self { allow, all_of, parent, inherit, .. } = self.clone();
+        Acl { allow: allow.unwrap_or_default(), all_of, deny, parent, inherit }
+    }
 }
 
 #[derive(Deserialize)]
@@ -52,6 +107,7 @@ impl AclFile {
                 |what: String| Error::invalid("read ACL file", what).with("file", path.display()).with("line", number);
             let bytes = line.bytes.ok_or_else(|| refused("the line is too long".into()))?;
             let parsed: Line = parse(bytes).map_err(refused)?;
+            parsed.acl.with(parsed.acl.deny.clone()).check().map_err(|e| refused(e.message().to_owned()))?;
             if parsed.id.split('/').any(|part| part == "..") {
                 return Err(refused(format!("`{}` is outside the source", parsed.id)));
             }
@@ -80,9 +136,8 @@ impl AclFile {
             .chain(own)
             .chain(folders.map(|(_, stated)| stated))
             .collect();
-        let allow = stated.iter().find_map(|stated| stated.allow.clone())?;
-        let deny = stated.iter().flat_map(|stated| stated.deny.iter().cloned()).collect();
-        Some(Acl { allow, deny })
+        let who = stated.iter().find(|stated| stated.says_who())?;
+        Some(who.with(stated.iter().flat_map(|stated| stated.deny.iter().cloned()).collect()))
     }
 
     /// A sentence for each line that matches none of `ids`.
@@ -145,9 +200,19 @@ mod tests {
         let deep = acls.resolve("hr/pay/2026.md", None).unwrap();
         assert_eq!(deep, Acl::new([p("group:hr")], [p("user:x"), p("group:contractors"), p("user:bob")]));
         assert_eq!(acls.resolve("hr/", None).unwrap().deny.len(), 2);
-        let own = Stated { allow: Some(BTreeSet::new()), deny: BTreeSet::new() };
+        let own = Stated { allow: Some(BTreeSet::new()), ..Stated::default() };
         assert!(acls.resolve("hr/a.md", Some(&own)).unwrap().allow.is_empty());
         assert_eq!(file("").unwrap().resolve("a", None), None);
+        let acls = file(
+            r#"{"_id": "./", "acl": {"allow": ["everyone"], "deny": ["user:x"]}}
+               {"_id": "hr/", "acl": {"parent": "space/hr"}}
+               {"_id": "hr/a.md", "acl": {"all_of": ["group:a", "group:b"]}}"#,
+        )
+        .unwrap();
+        let denied = Acl::new([], [p("user:x")]);
+        assert_eq!(acls.resolve("hr/b.md", None), Some(Acl { parent: Some("space/hr".into()), ..denied.clone() }));
+        let together = BTreeSet::from([BTreeSet::from([p("group:a"), p("group:b")])]);
+        assert_eq!(acls.resolve("hr/a.md", None), Some(Acl { all_of: together, ..denied }));
     }
 
     #[test]
@@ -168,6 +233,8 @@ mod tests {
             "{\"_id\": \"../a\", \"acl\": {}}",
             "[\"a\", {}]",
             "{\"_id\": \"a\", \"acl\": [[\"public\"]]}",
+            "{\"_id\": \"a\", \"acl\": {\"all_of\": [[]]}}",
+            "{\"_id\": \"a\", \"acl\": {\"inherit\": \"both-permit\"}}",
         ] {
             let error = file(&format!("{{\"_id\": \"b\", \"acl\": {{}}}}\n{bad}")).unwrap_err();
             assert!(error.context().contains(&("line", "2".into())), "{error}");

@@ -132,6 +132,7 @@ impl Source for Folder {
             format,
             acl,
             label: None,
+            sections: Vec::new(),
             metadata: metadata.filter(|metadata| !metadata.is_empty()),
         })
     }

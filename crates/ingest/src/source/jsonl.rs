@@ -5,14 +5,15 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
+use safepassage_access::Acl;
 use safepassage_error::{Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::acl_file::{AclFile, Stated};
 use super::lines::each_line;
-use super::object::{object_or_null, parse};
-use super::{At, Entry, Fault, Format, Listing, Source, SourceDocument};
+use super::object::{Object, object_or_null, parse};
+use super::{At, Entry, Fault, Format, Listing, Section, Source, SourceDocument, check_sections};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +27,8 @@ struct Document {
     acl_object: Option<String>,
     label: Option<String>,
     tenant: Option<String>,
+    #[serde(default)]
+    sections: Vec<Object<Section>>,
     metadata: Option<Map<String, Value>>,
 }
 
@@ -43,7 +46,17 @@ struct BeirDocument {
 struct Permission {
     #[serde(default, deserialize_with = "object_or_null")]
     acl: Option<Stated>,
+    acl_object: Option<String>,
     label: Option<String>,
+}
+
+/// What a document says itself, below the ACL object it names.
+fn own(acl: Option<Stated>, acl_object: Option<String>) -> std::result::Result<Option<Stated>, String> {
+    match (acl, acl_object) {
+        (None, None) => Ok(None),
+        (None, Some(object)) => Ok(Some(Stated::under(&object))),
+        (Some(acl), object) => acl.below(object).map(Some),
+    }
 }
 
 #[derive(Deserialize)]
@@ -109,13 +122,16 @@ impl Jsonl {
                 format: Format::Plain,
                 acl: self.acls.resolve(id, None),
                 label: None,
+                sections: Vec::new(),
                 metadata: document.metadata.filter(|metadata| !metadata.is_empty()),
             });
         }
         let document: Document = parse(line).map_err(|what| self.fault(id, line, what))?;
-        if let Some(name) = document.acl_object {
-            return Err(Fault::hidden(format!("it points at the ACL object `{name}`, which is not defined")));
-        }
+        let stated = own(document.acl, document.acl_object).map_err(Fault::hidden)?;
+        let acl = self.acls.resolve(id, stated.as_ref());
+        acl.as_ref().map_or(Ok(()), Acl::check).map_err(|e| Fault::hidden(e.message()))?;
+        let sections: Vec<Section> = document.sections.into_iter().map(|section| section.0).collect();
+        check_sections(&sections, &document.text).map_err(|e| Fault::hidden(e.message()))?;
         if (document.id.as_str(), document.tenant.as_deref().unwrap_or_default()) != (id, tenant) {
             return Err(Fault::hidden("the file changed while it was read; run again"));
         }
@@ -124,16 +140,21 @@ impl Jsonl {
             uri: document.uri,
             text: document.text,
             format: Format::Markdown,
-            acl: self.acls.resolve(id, document.acl.as_ref()),
+            acl,
             label: document.label,
+            sections,
             metadata: document.metadata.filter(|metadata| !metadata.is_empty()),
         })
     }
 
     /// A line whose text cannot be used may still say who may read the document as it was.
     fn fault(&self, id: &str, line: &[u8], reason: String) -> Fault {
-        let permission = parse::<Permission>(line).ok();
-        Fault { reason, permission: permission.map(|p| (self.acls.resolve(id, p.acl.as_ref()), p.label)) }
+        let permission = parse::<Permission>(line).ok().and_then(|permission| {
+            let acl = self.acls.resolve(id, own(permission.acl, permission.acl_object).ok()?.as_ref());
+            acl.as_ref().map_or(Ok(()), Acl::check).ok()?;
+            Some((acl, permission.label))
+        });
+        Fault { reason, permission }
     }
 }
 

@@ -4,10 +4,12 @@
 //! carry file and line; a fault never widens what somebody may see.
 
 mod acl_file;
+mod acl_objects;
 mod folder;
 mod jsonl;
 mod lines;
 mod object;
+pub(crate) mod section;
 mod sidecar;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +20,9 @@ use safepassage_error::{Error, Kind, Result};
 use serde_json::{Map, Value};
 
 use acl_file::AclFile;
+pub use acl_objects::{AclObject, read_acl_objects};
+pub use section::Section;
+use section::check as check_sections;
 
 /// A source as it is named on the command line: `PATH` or `NAME=PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +132,8 @@ pub(crate) struct SourceDocument {
     /// `None` if nobody said anything: visible to nobody, and listed in the report.
     pub acl: Option<Acl>,
     pub label: Option<String>,
+    /// Parts of the text that fewer may read, ascending and without overlap.
+    pub sections: Vec<Section>,
     pub metadata: Option<Map<String, Value>>,
 }
 

@@ -51,7 +51,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Map<String, Value>, Option<Stated>),
     let metadata = sidecar.metadata_attributes.into_iter().map(|(name, value)| Ok((name, plain(value)?)));
     let metadata = metadata.collect::<Result<_, String>>()?;
     let Some(entries) = sidecar.access_control_list else { return Ok((metadata, None)) };
-    let mut stated = Stated { allow: Some(BTreeSet::new()), deny: BTreeSet::new() };
+    let mut stated = Stated { allow: Some(BTreeSet::new()), ..Stated::default() };
     for Object(entry) in entries {
         if entry.name.is_empty() {
             return Err("an entry of `accessControlList` has an empty name".into());

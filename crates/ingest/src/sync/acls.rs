@@ -8,8 +8,12 @@ use std::sync::Arc;
 
 use safepassage_access::{Acl, Principal};
 
-/// An ACL of [`Acls`]: how many principals it allows, these, and those it denies.
+/// An ACL of [`Acls`]: how many principals it allows, these, and those it denies; or [`WHOLE`] and which of those that are
+/// kept whole.
 pub(super) type KeptAcl = Arc<[u32]>;
+
+/// Stands before the number of an ACL that inherits or wants principals at once; there are few distinct ones.
+const WHOLE: u32 = u32::MAX;
 
 /// The distinct ACLs of a batch.
 #[derive(Debug, Default)]
@@ -17,19 +21,35 @@ pub(super) struct Acls {
     principals: Vec<Arc<Principal>>,
     numbers: HashMap<Arc<Principal>, u32>,
     kept: HashSet<KeptAcl>,
+    whole: Vec<Arc<Acl>>,
+    whole_numbers: HashMap<Arc<Acl>, u32>,
 }
 
 impl Acls {
     /// `acl`, in one place for all documents that have it.
     pub fn keep(&mut self, acl: &Acl) -> KeptAcl {
-        let named = acl.allow.iter().chain(&acl.deny).map(|principal| self.number(principal));
-        let members: Vec<u32> = std::iter::once(acl.allow.len() as u32).chain(named).collect();
+        let members: Vec<u32> = if acl.parent.is_some() || !acl.all_of.is_empty() {
+            vec![WHOLE, self.whole(acl)]
+        } else {
+            let named = acl.allow.iter().chain(&acl.deny).map(|principal| self.number(principal));
+            std::iter::once(acl.allow.len() as u32).chain(named).collect()
+        };
         if let Some(known) = self.kept.get(&members[..]) {
             return Arc::clone(known);
         }
         let kept = KeptAcl::from(members);
         self.kept.insert(Arc::clone(&kept));
         kept
+    }
+
+    fn whole(&mut self, acl: &Acl) -> u32 {
+        if let Some(&number) = self.whole_numbers.get(acl) {
+            return number;
+        }
+        let (number, acl) = (self.whole.len() as u32, Arc::new(acl.clone()));
+        self.whole.push(Arc::clone(&acl));
+        self.whole_numbers.insert(acl, number);
+        number
     }
 
     fn number(&mut self, principal: &Principal) -> u32 {
@@ -45,6 +65,9 @@ impl Acls {
     /// The ACL as it was given.
     pub fn stated(&self, kept: &[u32]) -> Acl {
         let Some((&allowed, members)) = kept.split_first() else { return Acl::default() };
+        if let (WHOLE, [number]) = (allowed, members) {
+            return Acl::clone(&self.whole[*number as usize]);
+        }
         let principal = |&number: &u32| Principal::clone(&self.principals[number as usize]);
         let (allow, deny) = members.split_at(allowed as usize);
         Acl::new(allow.iter().map(principal), deny.iter().map(principal))
@@ -65,6 +88,8 @@ mod tests {
             Acl::new([], [a.clone()]),
             Acl::new([a.clone(), b.clone()], [Principal::Public]),
             Acl::new([b], [a, Principal::Public]),
+            Acl::under("x"),
+            Acl { inherit: safepassage_access::Inherit::BothPermit, ..Acl::under("x") },
         ];
         let kept: Vec<KeptAcl> = given.iter().map(|acl| acls.keep(acl)).collect();
         for (acl, kept) in given.iter().zip(&kept) {

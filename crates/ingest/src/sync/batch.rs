@@ -11,7 +11,8 @@ use safepassage_models::{Embedder, Purpose};
 
 use super::acls::Acls;
 use super::chunk_settings;
-use super::permit::{PER_EPOCH, Statements};
+use super::permit::{PER_EPOCH, Statement, Statements};
+use super::plan::IndexRules;
 use super::staged::{BatchDocument, Rules, Staged};
 use crate::chunk::Chunker;
 
@@ -42,8 +43,9 @@ impl Batch {
     pub fn add(&mut self, index: &Index, documents: Vec<BatchDocument>) -> Result<()> {
         let snapshot = index.snapshot()?;
         let settings = &snapshot.manifest().settings;
-        let (labels, epoch) = index.with_plane(|plane| Ok((plane.labels().clone(), plane.epoch())))?;
-        let rules = Rules { labels, dim: settings.dim, has_model: !settings.model.is_null() };
+        let epoch = index.with_plane(|plane| Ok(plane.epoch()))?;
+        let rules =
+            Rules { index: IndexRules::of(index, &[])?, dim: settings.dim, has_model: !settings.model.is_null() };
         let mut seen = HashSet::new();
         for (n, document) in documents.iter().enumerate() {
             rules.check(document).map_err(|e| e.with("row", n))?;
@@ -163,9 +165,12 @@ impl Batch {
             index.commit_access(&mut |plane| {
                 let mut statements = Statements::new(plane);
                 let mut newer = HashMap::<u64, HashSet<DocumentNumber>>::new();
-                for ((tenant, id), Staged { document, acl, label, staged_at, .. }) in &*part {
+                for ((tenant, id), Staged { document, acl, label, attributes, sections, staged_at, .. }) in &*part {
                     let newer = newer.entry(*staged_at).or_insert_with(|| plane.changes_since(*staged_at).collect());
-                    statements.state(tenant, id, document.version, acls.stated(acl), *label, newer);
+                    let sections = sections.iter().map(|section| section.acl.clone()).collect();
+                    let (acl, label, attributes) = (acls.stated(acl), *label, attributes.clone());
+                    let stated = Statement { acl, label, attributes, sections };
+                    statements.state(tenant, id, document.version, stated, newer);
                 }
                 Ok(statements.events)
             })?;

@@ -14,7 +14,7 @@ use super::plan::{self, Plan, Planned, Stated};
 use super::{Progress, Report};
 use crate::chunk::{ChunkSettings, Chunker};
 use crate::parse::parse;
-use crate::source::Format;
+use crate::source::{Format, Section, section};
 
 /// Source bytes parsed at once.
 const BYTES_AT_ONCE: u64 = 4 << 20;
@@ -36,19 +36,31 @@ struct Prepared<'a> {
 /// Title, chunks, and what is embedded for each.
 type Cut = (Option<String>, Vec<NewChunk>, Vec<String>);
 
-/// Parses and cuts one text.
-pub(super) fn cut(chunker: &Chunker<'_>, text: &str, format: Format, title: Option<String>) -> Result<Cut> {
-    let parsed = parse(text, format);
-    let title = title.or_else(|| parsed.title.clone());
+/// Parses and cuts one text. Narrower sections are parsed and cut by themselves: no chunk, overlap, heading or title
+/// crosses their boundary.
+pub(super) fn cut(
+    chunker: &Chunker<'_>,
+    text: &str,
+    format: Format,
+    title: Option<String>,
+    sections: &[Section],
+) -> Result<Cut> {
+    let parts = section::parts(sections, text.len()).into_iter();
+    let parsed: Vec<_> = parts.map(|(range, number)| (parse(&text[range.clone()], format), range, number)).collect();
+    let own_titles = parsed.iter().filter(|(_, _, section)| *section == 0).map(|(parsed, ..)| &parsed.title);
+    let title = title.or_else(|| own_titles.flatten().next().cloned());
     let (mut chunks, mut inputs) = (Vec::new(), Vec::new());
-    for (chunk, ordinal) in chunker.chunk(&parsed, title.as_deref())?.into_iter().zip(0..) {
-        let text = parsed.text[chunk.range.clone()].to_owned();
-        let input = if chunk.prefix.is_empty() { text.clone() } else { format!("{}\n{text}", chunk.prefix) };
-        let span = parsed.source_span(chunk.range);
-        let heading = chunk.headings.join(" > ");
-        let hash = plan::first_16(&Sha256::digest(input.as_bytes()));
-        chunks.push(NewChunk { ordinal, text, span: (span.start as u64, span.end as u64), heading, hash });
-        inputs.push(input);
+    for (parsed, within, section) in parsed {
+        for chunk in chunker.chunk(&parsed, title.as_deref())? {
+            let text = parsed.text[chunk.range.clone()].to_owned();
+            let input = if chunk.prefix.is_empty() { text.clone() } else { format!("{}\n{text}", chunk.prefix) };
+            let source = parsed.source_span(chunk.range);
+            let span = ((within.start + source.start) as u64, (within.start + source.end) as u64);
+            let (ordinal, heading) = (chunks.len() as u32, chunk.headings.join(" > "));
+            let hash = plan::first_16(&Sha256::digest(input.as_bytes()));
+            chunks.push(NewChunk { ordinal, text, span, heading, hash, section });
+            inputs.push(input);
+        }
     }
     Ok((title, chunks, inputs))
 }
@@ -191,7 +203,7 @@ impl<'a> Job<'a> {
         if !matches!(planned.stated, Stated::Whole { version: planned, .. } if planned == version) {
             return Err(changed());
         }
-        let (title, chunks, inputs) = cut(&self.chunker, &read.text, read.format, read.title)?;
+        let (title, chunks, inputs) = cut(&self.chunker, &read.text, read.format, read.title, &read.sections)?;
         let known: HashMap<u128, Vec<f32>> = match self.snapshot.find(&planned.tenant, &planned.id) {
             Some(live) => self.snapshot.embedded(live)?.into_iter().collect(),
             None => HashMap::new(),

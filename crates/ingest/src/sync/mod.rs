@@ -1,13 +1,14 @@
 //! Here are sources: what is new, changed, gone or only permitted otherwise, and make it so.
 //!
-//! First everything is listed and read once, without the texts being kept: that tells what to do (`plan`). Then
-//! permissions are written, narrowing at once and widening only for the content they came with (`permit`). Then new
+//! First everything is listed and read once, without the texts being kept: that tells what to do (`plan`). Then ACL
+//! objects (`objects`) and permissions are written, narrowing at once and widening only for the content they came with (`permit`). Then new
 //! and changed documents are parsed, cut, embedded and committed, some thousands of chunks at a time (`content`), so
 //! that a job that is killed goes on where it stopped. Last, what is gone is deleted.
 
 mod acls;
 mod batch;
 mod content;
+mod objects;
 mod permit;
 mod plan;
 mod progress;
@@ -22,7 +23,7 @@ use safepassage_index::Index;
 use safepassage_models::{Embedder, ModelStamp};
 
 use crate::chunk::ChunkSettings;
-use crate::source::SourceSpec;
+use crate::source::{SourceSpec, read_acl_objects};
 pub use batch::Batch;
 pub use progress::{Progress, Silent};
 pub use report::{Report, Skipped};
@@ -33,6 +34,8 @@ pub use staged::BatchDocument;
 pub struct SyncOptions {
     /// The ACL file, instead of the `acl.jsonl` beside each source.
     pub acl: Option<PathBuf>,
+    /// The file that states ACL objects.
+    pub acl_objects: Option<PathBuf>,
     /// Fail, before anything is written, if a document must be put aside or something looks like a mistake.
     pub strict: bool,
     /// Write nothing; the report says what would be done.
@@ -70,12 +73,14 @@ fn run(
     let snapshot = index.snapshot()?;
     let base_epoch = index.with_plane(|plane| Ok(plane.epoch()))?;
     let mut report = Report { dry_run: options.dry_run, ..Report::default() };
-    let plan = index
-        .with_plane(|plane| Ok(plane.labels().clone()))
-        .and_then(|labels| plan::make(sources, options.acl.as_deref(), &snapshot, &labels, &mut report, progress))?;
+    let objects = options.acl_objects.as_deref().map_or(Ok(Vec::new()), read_acl_objects)?;
+    objects::check(index, &objects)?;
+    let rules = plan::IndexRules::of(index, &objects)?;
+    let plan = plan::make(sources, options.acl.as_deref(), &snapshot, &rules, &mut report, progress)?;
     if options.strict && !(report.skipped.is_empty() && report.warnings.is_empty()) {
         return Err(refused(&report));
     }
+    objects::state(index, &objects, options.dry_run, &mut report)?;
     permit::permit(index, &plan, base_epoch, options.dry_run, &mut report)?;
     content::write(index, embedder, settings, writer, &snapshot, &plan, &mut report, progress)?;
     report.acl_epoch = index.with_plane(|plane| Ok(plane.epoch()))?;

@@ -1,9 +1,10 @@
 //! Who may now read what: written before the content it comes with.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use safepassage_access::{
-    AccessEvent, AccessPlane, Acl, Binding, DocumentAccess, DocumentNumber, LabelRank, Origin, Tenant, Version,
+    AccessEvent, AccessPlane, Acl, Attribute, Binding, DocumentAccess, DocumentNumber, LabelRank, Origin, Tenant,
+    Version,
 };
 use safepassage_error::Result;
 use safepassage_index::Index;
@@ -33,8 +34,8 @@ pub(super) fn permit(index: &Index, plan: &Plan, base_epoch: u64, dry_run: bool,
                 let live = snapshot.find(&planned.tenant, &planned.id).map(|document| document.version);
                 let (tenant, id) = (&planned.tenant, &planned.id);
                 match &planned.stated {
-                    Stated::Whole { version, acl, label } => {
-                        let written = statements.state(tenant, id, *version, acl.clone(), *label, &newer);
+                    Stated::Whole { version, statement } => {
+                        let written = statements.state(tenant, id, *version, statement.clone(), &newer);
                         permission_only += u64::from(written && live == Some(*version));
                     }
                     Stated::PermissionOnly { acl, label } => statements.narrow(tenant, id, Some((acl.clone(), *label))),
@@ -53,6 +54,17 @@ pub(super) fn permit(index: &Index, plan: &Plan, base_epoch: u64, dry_run: bool,
     Ok(())
 }
 
+/// What is stated of one document beside its content.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Statement {
+    pub acl: Acl,
+    pub label: LabelRank,
+    /// What policies know of it.
+    pub attributes: BTreeMap<String, Attribute>,
+    /// ACLs of its narrower sections, in order.
+    pub sections: Vec<Acl>,
+}
+
 /// Events that make the plane say what sources say.
 pub(super) struct Statements<'a> {
     plane: &'a AccessPlane,
@@ -65,22 +77,22 @@ impl<'a> Statements<'a> {
         Self { plane, next: plane.next_number(), events: Vec::new() }
     }
 
-    /// The source says that `version` of a document is under `acl` and `label`. Returns whether that was news.
+    /// The source says `stated` of `version` of a document. Returns whether that was news.
     ///
-    /// What a person set holds until the source says something else than it did then; and so does what changed while
-    /// the source was being read (`newer`).
+    /// An ACL that a person set holds until the source says something else than it did then; and so does one that changed
+    /// while the source was being read (`newer`). What sections and policies need comes with the content.
     pub fn state(
         &mut self,
         tenant: &Tenant,
         id: &str,
         version: Version,
-        acl: Acl,
-        label: LabelRank,
+        stated: Statement,
         newer: &HashSet<DocumentNumber>,
     ) -> bool {
+        let Statement { acl, label, attributes, sections } = stated;
         let number = self.plane.number(tenant, id);
         let known = number.and_then(|number| self.plane.document(number));
-        let by_source = Binding { version, acl: acl.clone(), label, source_acl: acl, origin: Origin::Source };
+        let by_source = Binding { attributes, sections, ..Binding::by_source(version, acl, label) };
         let binding = match &known {
             None => by_source,
             Some(known) => {
@@ -88,10 +100,13 @@ impl<'a> Statements<'a> {
                 let meanwhile = number.is_some_and(|number| newer.contains(&number));
                 let says_the_same = said.source_acl == by_source.source_acl && said.label == label;
                 let kept = meanwhile || (says_the_same && said.origin == Origin::Set);
-                if known.current().version == version && (kept || says_the_same) {
+                let Binding { attributes, sections, .. } = by_source.clone();
+                let current = known.current();
+                let parts_too = current.attributes == attributes && current.sections == sections;
+                if current.version == version && (kept || says_the_same) && parts_too {
                     return false;
                 }
-                if kept { Binding { version, ..said.clone() } } else { by_source }
+                if kept { Binding { version, attributes, sections, ..said.clone() } } else { by_source }
             }
         };
         let number = number.unwrap_or_else(|| {
@@ -119,7 +134,7 @@ impl<'a> Statements<'a> {
             None => (Acl::default(), said.label, said.source_acl.clone()),
             Some((source_acl, label)) => (if same { said.acl.clone() } else { source_acl.clone() }, label, source_acl),
         };
-        let binding = Binding { version: UNREAD, acl, label, source_acl, origin: Origin::Source };
+        let binding = Binding { source_acl, ..Binding::by_source(UNREAD, acl, label) };
         if *current != binding {
             self.events.push(AccessEvent::Bound { number: known.number, binding });
         }

@@ -1,19 +1,70 @@
 //! What is new, changed, gone, or put aside?
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use rayon::prelude::*;
-use safepassage_access::{Acl, LabelRank, Labels, Tenant, Version};
+use safepassage_access::{Acl, Attribute, LabelRank, Labels, Tenant, Version};
 use safepassage_error::{Error, Result};
-use safepassage_index::Snapshot;
+use safepassage_index::{Index, Snapshot};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::permit::Statement;
 use super::{Progress, Report};
-use crate::source::{self, At, Entry, Fault, Source, SourceDocument, SourceSpec};
+use crate::source::{self, AclObject, At, Entry, Fault, Source, SourceDocument, SourceSpec};
 
 /// Documents read at once while planning.
 const AT_ONCE: usize = 512;
+
+/// What an index wants of every document.
+pub(super) struct IndexRules {
+    pub labels: Labels,
+    /// Fields of the metadata that policies know.
+    pub policy_attributes: Vec<String>,
+    /// The ACL objects that are stated.
+    objects: HashSet<(Tenant, Box<str>)>,
+}
+
+impl IndexRules {
+    /// Of `index`, once the ACL objects of a file are stated too.
+    pub fn of(index: &Index, stated: &[AclObject]) -> Result<Self> {
+        index.with_plane(|plane| {
+            let policy_attributes = plane.policies().map(|policies| policies.attributes.clone()).unwrap_or_default();
+            let known = plane.stated_objects().map(|(tenant, name)| (tenant.clone(), name.into()));
+            let stated = stated.iter().map(|object| (object.tenant.clone(), object.name.clone()));
+            Ok(Self { labels: plane.labels().clone(), policy_attributes, objects: known.chain(stated).collect() })
+        })
+    }
+
+    /// Whether the ACL objects that these ACLs name are stated; a document under another would be visible to nobody, and
+    /// a name is mistyped more often than meant so.
+    ///
+    /// # Errors
+    /// A sentence for a person.
+    pub fn check_parents<'a>(
+        &self,
+        tenant: &Tenant,
+        acls: impl IntoIterator<Item = &'a Acl>,
+    ) -> std::result::Result<(), String> {
+        for parent in acls.into_iter().filter_map(|acl| acl.parent.as_ref()) {
+            if !self.objects.contains(&(tenant.clone(), parent.clone())) {
+                return Err(format!("it names the ACL object `{parent}`, which is not stated"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What policies know of a document with this metadata. A value that is none of theirs is left out: what asks for
+    /// it does not permit.
+    pub fn attributes(&self, metadata: Option<&Map<String, Value>>) -> BTreeMap<String, Attribute> {
+        let known = |name: &String| {
+            let value = serde_json::from_value(metadata?.get(name)?.clone()).ok()?;
+            Some((name.clone(), value))
+        };
+        self.policy_attributes.iter().filter_map(known).collect()
+    }
+}
 
 /// What a source says about one document, without its text.
 pub(super) struct Planned {
@@ -28,7 +79,7 @@ pub(super) struct Planned {
 /// What was read.
 pub(super) enum Stated {
     /// The document can be indexed.
-    Whole { version: Version, acl: Acl, label: LabelRank },
+    Whole { version: Version, statement: Statement },
     /// The text cannot be used, but who may read the old one is known.
     PermissionOnly { acl: Acl, label: LabelRank },
     /// Not even that: the old one is hidden until the fault is mended.
@@ -48,7 +99,7 @@ pub(super) fn make(
     specs: &[SourceSpec],
     acl: Option<&Path>,
     snapshot: &Snapshot,
-    labels: &Labels,
+    rules: &IndexRules,
     report: &mut Report,
     progress: &dyn Progress,
 ) -> Result<Plan> {
@@ -74,7 +125,7 @@ pub(super) fn make(
         keeps_all.push(listing.unidentified);
         progress.begin("reading", listing.entries.len() as u64);
         for part in listing.entries.chunks(AT_ONCE) {
-            let read: Vec<_> = part.par_iter().map(|entry| digest(source.read(entry), labels)).collect();
+            let read: Vec<_> = part.par_iter().map(|entry| digest(entry, source.read(entry), rules)).collect();
             for (entry, read) in part.iter().zip(read) {
                 let (tenant, id) = (Tenant(entry.tenant.clone()), id(&entry.id));
                 check_owner(snapshot, &owners, &plan.keys, (&tenant, &id), &key)?;
@@ -159,20 +210,28 @@ fn check_owner(
 /// Whether the document states an ACL, or why it cannot be used.
 type Read = std::result::Result<(Stated, bool), (Stated, String)>;
 
-fn digest(read: std::result::Result<SourceDocument, Fault>, labels: &Labels) -> Read {
+fn digest(entry: &Entry, read: std::result::Result<SourceDocument, Fault>, rules: &IndexRules) -> Read {
+    let tenant = Tenant(entry.tenant.clone());
     let rank = |label: &Option<String>| match label {
-        None => Ok(labels.default_rank()),
-        Some(name) => labels.rank(name).map_err(|e| e.message().to_owned()),
+        None => Ok(rules.labels.default_rank()),
+        Some(name) => rules.labels.rank(name).map_err(|e| e.message().to_owned()),
     };
     match read {
         Ok(document) => {
             let label = rank(&document.label).map_err(|reason| (Stated::Hidden, reason))?;
+            let acls = document.acl.iter().chain(document.sections.iter().map(|section| &section.acl));
+            rules.check_parents(&tenant, acls).map_err(|reason| (Stated::Hidden, reason))?;
             let version = version(&document);
             let stated = document.acl.is_some();
-            Ok((Stated::Whole { version, acl: document.acl.unwrap_or_default(), label }, stated))
+            let attributes = rules.attributes(document.metadata.as_ref());
+            let sections = document.sections.into_iter().map(|section| section.acl).collect();
+            let statement = Statement { acl: document.acl.unwrap_or_default(), label, attributes, sections };
+            Ok((Stated::Whole { version, statement }, stated))
         }
         Err(Fault { reason, permission }) => match permission.map(|(acl, label)| (acl, rank(&label))) {
-            Some((acl, Ok(label))) => Err((Stated::PermissionOnly { acl: acl.unwrap_or_default(), label }, reason)),
+            Some((acl, Ok(label))) if rules.check_parents(&tenant, &acl).is_ok() => {
+                Err((Stated::PermissionOnly { acl: acl.unwrap_or_default(), label }, reason))
+            }
             _ => Err((Stated::Hidden, reason)),
         },
     }
@@ -181,13 +240,18 @@ fn digest(read: std::result::Result<SourceDocument, Fault>, labels: &Labels) -> 
 /// The digest of everything a document's rows are made of; permissions are no part of it.
 pub(super) fn version(document: &SourceDocument) -> Version {
     let mut hash = Sha256::new();
-    let metadata = document.metadata.as_ref().map(|m| serde_json::Value::Object(m.clone()).to_string());
+    let metadata = document.metadata.as_ref().map(|m| Value::Object(m.clone()).to_string());
     let parts = [document.title.as_deref(), document.uri.as_deref(), metadata.as_deref(), Some(&document.text)];
     hash.update([document.format as u8]);
     for part in parts {
         hash.update([u8::from(part.is_some())]);
         hash.update((part.map_or(0, str::len) as u64).to_le_bytes());
         hash.update(part.unwrap_or_default());
+    }
+    // Where it is cut is part of the content; who may read the parts is not.
+    for section in &document.sections {
+        hash.update((section.span.0 as u64).to_le_bytes());
+        hash.update((section.span.1 as u64).to_le_bytes());
     }
     Version(first_16(&hash.finalize()))
 }

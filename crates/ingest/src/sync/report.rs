@@ -26,6 +26,8 @@ pub struct Report {
     pub unchanged: u64,
     /// What was put aside.
     pub skipped: Vec<Skipped>,
+    /// ACL objects that say something else than before.
+    pub acl_objects: u64,
     /// How many documents state no ACL: visible to nobody.
     pub without_acl: u64,
     /// Their ids, the first hundred.

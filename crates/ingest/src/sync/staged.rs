@@ -1,8 +1,9 @@
 //! Here is a document that the caller brings: can it be committed, and as what?
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use safepassage_access::{Acl, DocumentNumber, LabelRank, Labels, Tenant, Version};
+use safepassage_access::{Acl, Attribute, DocumentNumber, LabelRank, Tenant, Version};
 use safepassage_error::{Error, Result};
 use safepassage_index::{NewChunk, NewDocument, SharedVectors};
 use serde_json::{Map, Value};
@@ -10,9 +11,9 @@ use sha2::{Digest, Sha256};
 
 use super::acls::KeptAcl;
 use super::content::cut;
-use super::plan;
+use super::plan::{self, IndexRules};
 use crate::chunk::Chunker;
-use crate::source::Format;
+use crate::source::{Format, Section, section};
 
 /// What documents that no sync brought have as their source.
 const CALLER: &str = "(caller)";
@@ -36,18 +37,21 @@ pub struct BatchDocument {
     pub title: Option<String>,
     /// For filters and display.
     pub metadata: Option<Map<String, Value>>,
+    /// Parts of the text that fewer may read, ascending and without overlap; only for a text that is cut here.
+    pub sections: Vec<Section>,
 }
 
 /// What documents of one index must be.
 pub(super) struct Rules {
-    pub labels: Labels,
+    pub index: IndexRules,
     pub dim: usize,
     pub has_model: bool,
 }
 
 impl Rules {
     fn rank(&self, label: Option<&str>) -> Result<LabelRank> {
-        label.map_or(Ok(self.labels.default_rank()), |name| self.labels.rank(name))
+        let labels = &self.index.labels;
+        label.map_or(Ok(labels.default_rank()), |name| labels.rank(name))
     }
 
     /// Whether `document` can be staged.
@@ -59,6 +63,14 @@ impl Rules {
         }
         self.rank(document.label.as_deref())?;
         document.acl.as_ref().map_or(Ok(()), Acl::check)?;
+        let acls = document.acl.iter().chain(document.sections.iter().map(|section| &section.acl));
+        if let Err(what) = self.index.check_parents(&document.tenant, acls) {
+            return refused(format!("`{id}`: {what}"));
+        }
+        section::check(&document.sections, document.text.as_deref().unwrap_or_default())?;
+        if !document.sections.is_empty() && document.vector.is_some() {
+            return refused(format!("`{id}` has sections and one vector for all of them; give a document for each"));
+        }
         match (&document.vector, &document.text) {
             (Some(vector), _) => {
                 let values = vector.numbers()?;
@@ -88,6 +100,8 @@ pub(super) struct Staged {
     pub text: Option<String>,
     pub acl: KeptAcl,
     pub label: LabelRank,
+    pub attributes: BTreeMap<String, Attribute>,
+    pub sections: Vec<Section>,
     /// The epoch at which it was staged: whoever changed its permissions later is newer than what it says.
     pub staged_at: u64,
 }
@@ -96,20 +110,22 @@ impl Staged {
     /// A document that was checked by `rules`; `acl` is its ACL, kept once for all that have it.
     pub fn new(rules: &Rules, document: BatchDocument, acl: KeptAcl, staged_at: u64) -> Result<Self> {
         let label = rules.rank(document.label.as_deref())?;
+        let attributes = rules.index.attributes(document.metadata.as_ref());
+        let sections = document.sections;
         let metadata = document.metadata.map(|metadata| Value::Object(metadata).to_string());
-        let version = version(&document.title, &document.text, &metadata, document.vector.as_ref())?;
+        let version = version(&document.title, &document.text, &metadata, document.vector.as_ref(), &sections)?;
         let mut text = document.text;
         let (mut chunks, vectors) = (Vec::new(), document.vector.unwrap_or_default());
         if !vectors.is_empty() {
             let text = text.take().unwrap_or_default();
             let span = (0, text.len() as u64);
-            chunks = vec![NewChunk { ordinal: 0, text, span, heading: String::new(), hash: version.0 }];
+            chunks = vec![NewChunk { ordinal: 0, text, span, heading: String::new(), hash: version.0, section: 0 }];
         }
         let (number, source) = (DocumentNumber(u32::MAX), CALLER.into());
         let (id, title) = (document.id, document.title);
         let document =
             Arc::new(NewDocument { number, version, id, source, title, uri: None, metadata, chunks, vectors });
-        Ok(Self { document, text, acl, label, staged_at })
+        Ok(Self { document, text, acl, label, attributes, sections, staged_at })
     }
 
     pub fn document_mut(&mut self) -> &mut NewDocument {
@@ -119,7 +135,8 @@ impl Staged {
     /// Cuts the text that has no vectors yet; returns what is to be embedded for each chunk.
     pub fn cut(&mut self, chunker: &Chunker<'_>) -> Result<Vec<String>> {
         let Some(text) = &self.text else { return Ok(Vec::new()) };
-        let (title, chunks, inputs) = cut(chunker, text, Format::Markdown, self.document.title.clone())?;
+        let title = self.document.title.clone();
+        let (title, chunks, inputs) = cut(chunker, text, Format::Markdown, title, &self.sections)?;
         let document = self.document_mut();
         (document.title, document.chunks) = (title, chunks);
         Ok(inputs)
@@ -132,6 +149,7 @@ fn version(
     text: &Option<String>,
     metadata: &Option<String>,
     vector: Option<&SharedVectors>,
+    sections: &[Section],
 ) -> Result<Version> {
     let mut hash = Sha256::new();
     for part in [title, text, metadata].map(Option::as_deref) {
@@ -141,6 +159,10 @@ fn version(
     }
     if let Some(vector) = vector {
         hash.update(vector.numbers()?.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>());
+    }
+    for section in sections {
+        hash.update((section.span.0 as u64).to_le_bytes());
+        hash.update((section.span.1 as u64).to_le_bytes());
     }
     Ok(Version(plan::first_16(&hash.finalize())))
 }
