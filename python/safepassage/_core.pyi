@@ -14,7 +14,7 @@ from .types import (
     DocumentAcl,
     Explanation,
     Generation,
-    Inherit,
+    OperatorExplanation,
     Report,
     Section,
     Stats,
@@ -291,7 +291,8 @@ class Index:
         *,
         all_of: Sequence[Sequence[str]] | None = None,
         parent: str | None = None,
-        inherit: Inherit | None = None,
+        inherit: Literal["deny-wins", "child-overrides", "parent-overrides", "both-permit"]
+        | None = None,
         tenant: str | None = None,
     ) -> int:
         """Replaces the ACL of a document; returns the epoch from which it holds.
@@ -319,7 +320,8 @@ class Index:
         *,
         all_of: Sequence[Sequence[str]] | None = None,
         parent: str | None = None,
-        inherit: Inherit | None = None,
+        inherit: Literal["deny-wins", "child-overrides", "parent-overrides", "both-permit"]
+        | None = None,
         tenant: str | None = None,
     ) -> int:
         """States an ACL object, or moves it by giving another `parent`; documents under it are not written."""
@@ -334,7 +336,13 @@ class Index:
     def restore_acl_object(self, name: str, principal: str, reason: str, *, tenant: str | None = None) -> int:
         """Lifts the revocation of an ACL object; the reason is kept in the access log."""
 
-    def explain(self, identity: Identity, id: str) -> Explanation:
+    def set_max_acl_age(self, seconds: int | None, reason: str) -> int:
+        """States for how many seconds permissions that nobody confirmed open anything; None: for ever."""
+
+    def confirm_acls(self, reason: str) -> int:
+        """Says that the permissions in the folder are the newest there are; the access log keeps the reason."""
+
+    def explain(self, identity: Identity, id: str) -> OperatorExplanation:
         """Why `identity` may or may not read the document `id`: for operators."""
 
     def stats(self) -> Stats:

@@ -10,7 +10,7 @@ __all__ = [
     "DocumentAcl",
     "Explanation",
     "Generation",
-    "Inherit",
+    "OperatorExplanation",
     "Reason",
     "Report",
     "Section",
@@ -19,9 +19,6 @@ __all__ = [
     "Verified",
     "Visible",
 ]
-
-Inherit = Literal["deny-wins", "child-overrides", "parent-overrides", "both-permit"]
-"""How what an ACL says and what its parent says become one."""
 
 
 class Acl(TypedDict, total=False):
@@ -33,7 +30,7 @@ class Acl(TypedDict, total=False):
     all_of: list[list[str]]
     deny: list[str]
     parent: str
-    inherit: Inherit
+    inherit: Literal["deny-wins", "child-overrides", "parent-overrides", "both-permit"]
 
 
 class Section(TypedDict):
@@ -49,7 +46,7 @@ class AclObject(TypedDict):
     name: str
     stated: bool
     parent: str | None
-    inherit: Inherit
+    inherit: Literal["deny-wins", "child-overrides", "parent-overrides", "both-permit"]
     allow: list[str]
     all_of: list[list[str]]
     deny: list[str]
@@ -66,7 +63,7 @@ class DocumentAcl(TypedDict):
     all_of: list[list[str]]
     deny: list[str]
     parent: str | None
-    inherit: Inherit
+    inherit: Literal["deny-wins", "child-overrides", "parent-overrides", "both-permit"]
     revoked: list[str]
     label: str
     origin: str
@@ -88,6 +85,11 @@ class Explanation(TypedDict):
 
     visible: bool
     reasons: list[Reason]
+
+
+class OperatorExplanation(Explanation):
+    """As operators have it, with the epoch it holds for."""
+
     acl_epoch: int
 
 

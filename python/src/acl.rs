@@ -74,6 +74,20 @@ impl Index {
         run(py, || self.engine.restore(&tenant, &id, &principal.parse()?, &reason))
     }
 
+    /// States for how many seconds permissions that nobody confirmed open anything; None: for ever. Every change of
+    /// permissions and every sync confirms them, as long as they were confirmed in time before. Returns the epoch.
+    ///
+    /// Raises `InvalidError` without a reason and `UnavailableError` if permissions are too old by what was stated before.
+    fn set_max_acl_age(&self, py: Python<'_>, seconds: Option<u64>, reason: String) -> PyResult<u64> {
+        run(py, || self.engine.set_max_acl_age(seconds, &reason))
+    }
+
+    /// Says that the permissions in the folder are the newest there are, though nobody confirmed them in time; the reason
+    /// is kept in the access log. Returns the epoch.
+    fn confirm_acls(&self, py: Python<'_>, reason: String) -> PyResult<u64> {
+        run(py, || self.engine.confirm_acls(&reason))
+    }
+
     /// Why `identity` may or may not read the document `id`: for operators. `session.explain` is what an asker may see.
     ///
     /// Raises `NotFoundError` if no such document was ever known in the identity's tenant.

@@ -150,6 +150,20 @@ pub enum AccessEvent {
         /// Why; never empty.
         reason: String,
     },
+    /// Permissions that were not confirmed for longer than this open nothing; `None`: however long ago.
+    MaxAge {
+        /// In milliseconds.
+        max_age_ms: Option<u64>,
+        /// Why; never empty.
+        reason: String,
+    },
+    /// A person says that these are the newest permissions, though nobody confirmed them in time.
+    Confirmed {
+        /// When, in milliseconds since 1970.
+        at_ms: u64,
+        /// Why; never empty.
+        reason: String,
+    },
     /// Policies that must permit, beside the ACLs, from now on; `None` for none.
     Policies {
         /// Replaces those before.
@@ -166,7 +180,13 @@ impl AccessEvent {
     /// `Invalid`, as [`Principal::check`].
     pub fn check(&self) -> Result<()> {
         match self {
-            Self::Created { .. } | Self::Numbered { .. } | Self::Policies { .. } => Ok(()),
+            Self::Created { .. } | Self::Numbered { .. } => Ok(()),
+            Self::Policies { reason, .. } | Self::MaxAge { reason, .. } | Self::Confirmed { reason, .. } => {
+                if reason.trim().is_empty() {
+                    return Err(Error::invalid("change permissions", "a reason is needed"));
+                }
+                Ok(())
+            }
             Self::Bound { binding, .. } => binding.check(),
             Self::Revoked { principal, .. } | Self::Restored { principal, .. } => principal.check(),
             Self::ObjectStated { name, statement, .. } => {

@@ -18,8 +18,9 @@ pub struct Explanation {
     pub visible: bool,
     /// What spoke for and against; every deny that applies stands here, not only the first.
     pub reasons: Vec<Reason>,
-    /// The epoch it holds for.
-    pub acl_epoch: u64,
+    /// The epoch it holds for: for operators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acl_epoch: Option<u64>,
 }
 
 /// One thing that spoke for or against.
@@ -169,6 +170,6 @@ impl Explainer<'_> {
         if by_acls && !visible {
             said.say("policy", None, "policies", &[]);
         }
-        Explanation { visible, reasons: said.reasons, acl_epoch: self.plane.epoch() }
+        Explanation { visible, reasons: said.reasons, acl_epoch: Some(self.plane.epoch()) }
     }
 }

@@ -84,7 +84,9 @@ fn event() -> impl Strategy<Value = AccessEvent> {
             AccessEvent::ObjectRestored { tenant, name, principal, reason: "mistake".into() }
         }
     });
-    prop_oneof![6 => bound, 2 => revoked, 1 => restored, 6 => stated, 1 => taken]
+    let age = proptest::option::of(1..9u64);
+    let age = age.prop_map(|max_age_ms| AccessEvent::MaxAge { max_age_ms, reason: "custom".into() });
+    prop_oneof![24 => bound, 8 => revoked, 4 => restored, 24 => stated, 4 => taken, 1 => age]
 }
 
 fn identity() -> impl Strategy<Value = Identity> {

@@ -226,6 +226,25 @@ pub enum Acl {
         #[arg(long)]
         reason: String,
     },
+    /// Say for how long permissions that nobody confirmed open anything; every change and every sync confirms them
+    MaxAge {
+        #[command(flatten)]
+        operate: Operate,
+        /// Seconds; 0 is for ever
+        #[arg(long, value_name = "S")]
+        seconds: u64,
+        /// Why; kept in the access log
+        #[arg(long)]
+        reason: String,
+    },
+    /// Say that the permissions in this folder are the newest, though nobody confirmed them in time
+    Confirm {
+        #[command(flatten)]
+        operate: Operate,
+        /// Why; kept in the access log
+        #[arg(long)]
+        reason: String,
+    },
     /// Look up or change ACL objects: folders, sites, spaces that documents inherit from
     #[command(subcommand)]
     Objects(AclObjects),

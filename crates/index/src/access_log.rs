@@ -5,9 +5,9 @@
 //! never removed. Snapshots (`access_snapshot.rs`) only shorten the opening.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use safepassage_access::{AccessEvent, AccessPlane, Labels};
+use safepassage_access::{AccessEvent, AccessPlane, Labels, PolicyCompiler};
 use safepassage_error::{Error, Kind, Result};
 
 use crate::access_snapshot::{self as snapshot, Batch};
@@ -95,6 +95,11 @@ impl AccessLog {
                 return Err(error);
             }
         }
+    }
+
+    /// Gives the plane, and every later one, somebody who knows the language of its policies.
+    pub fn set_policy_compiler(&self, compiler: Arc<dyn PolicyCompiler>) {
+        self.plane_mut().set_policy_compiler(compiler);
     }
 
     /// The plane as of the last refresh. Do not hold it across a call that writes.
@@ -188,6 +193,7 @@ pub(crate) fn verify(storage: &dyn Storage) -> Result<u64> {
             }
         }
     }
+    crate::freshness::verify(storage)?;
     Ok(plane.epoch())
 }
 
@@ -270,7 +276,7 @@ mod tests {
     #[test]
     fn a_snapshot_that_says_something_else_than_the_log_is_found() {
         let (storage, log) = log(3);
-        let mut lied = AccessPlane::from_columns(3, std::sync::Arc::new(log.plane().to_columns().unwrap())).unwrap();
+        let mut lied = AccessPlane::from_columns(3, Arc::new(log.plane().to_columns().unwrap())).unwrap();
         let restored = AccessEvent::Restored {
             number: DocumentNumber(1),
             principal: Principal::user("u1"),

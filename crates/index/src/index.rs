@@ -6,13 +6,14 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use safepassage_access::{AccessEvent, AccessPlane, Identity, Labels};
+use safepassage_access::{AccessEvent, AccessPlane, Identity, Labels, PolicyCompiler};
 use safepassage_error::system::{Clock, unique_name};
 use safepassage_error::{Error, Kind, Result};
 use serde::Serialize;
 
 use crate::access_log::AccessLog;
 use crate::asker::Asker;
+use crate::freshness::Freshness;
 use crate::graph::GraphSettings;
 use crate::manifest::{Manifest, Settings};
 use crate::snapshot::{Snapshot, VisibleRows};
@@ -27,6 +28,7 @@ const MOST_DIM: usize = 65_536;
 pub struct Index {
     storage: Arc<dyn Storage>,
     access: AccessLog,
+    freshness: Freshness,
     current: RwLock<Arc<Snapshot>>,
     clock: Clock,
     graph: GraphSettings,
@@ -127,6 +129,7 @@ impl Index {
         Ok(Self {
             storage,
             access,
+            freshness: Freshness::default(),
             current: RwLock::new(Arc::new(snapshot)),
             clock,
             graph: GraphSettings::default(),
@@ -197,10 +200,14 @@ impl Index {
     /// What `identity` may see now: the newest generation and its rows at the newest epoch.
     ///
     /// # Errors
-    /// `Denied` if the identity has expired; `Invalid` for an unknown clearance; `Corrupted`, `Unavailable`.
+    /// `Denied` if the identity has expired; `Invalid` for an unknown clearance; `Unavailable`, also if permissions were not
+    /// confirmed in time; `Corrupted`.
     pub fn visible(&self, identity: &Identity) -> Result<(Arc<Snapshot>, VisibleRows)> {
         let snapshot = self.snapshot()?;
-        let rows = self.with_plane(|plane| snapshot.visible(plane, &plane.permitted(identity, self.clock.now())?))?;
+        let rows = self.with_plane(|plane| {
+            self.check_age(plane)?;
+            snapshot.visible(plane, &plane.permitted(identity, self.clock.now())?)
+        })?;
         Ok((snapshot, rows))
     }
 
@@ -213,10 +220,11 @@ impl Index {
         asker.identity().check_expiry(self.clock.now())?;
         let snapshot = self.snapshot()?;
         let epoch = self.access.refresh(&*self.storage)?;
+        let plane = self.access.plane();
+        self.check_age(&plane)?;
         if let Some(rows) = asker.seen(&snapshot, epoch) {
             return Ok((snapshot, rows));
         }
-        let plane = self.access.plane();
         let rows = Arc::new(snapshot.visible(&plane, &plane.permitted(asker.identity(), self.clock.now())?)?);
         asker.saw(&snapshot, &rows);
         Ok((snapshot, rows))
@@ -228,7 +236,73 @@ impl Index {
     /// As [`Index::visible`].
     pub fn visible_documents(&self, identity: &Identity) -> Result<Vec<String>> {
         let snapshot = self.snapshot()?;
-        self.with_plane(|plane| snapshot.visible_documents(plane, &plane.permitted(identity, self.clock.now())?))
+        self.with_plane(|plane| {
+            self.check_age(plane)?;
+            snapshot.visible_documents(plane, &plane.permitted(identity, self.clock.now())?)
+        })
+    }
+
+    /// Whether permissions are young enough for anybody to see anything.
+    ///
+    /// # Errors
+    /// `Unavailable` if they were not confirmed within the age the index states.
+    pub fn check_age(&self, plane: &AccessPlane) -> Result<()> {
+        let Some(max_age_ms) = plane.max_age_ms() else { return Ok(()) };
+        self.freshness.check(&*self.storage, self.clock.now(), max_age_ms)
+    }
+
+    /// Says that the permissions there are now are the newest, if they were known to be so within the age the index
+    /// states. If they were not, this may be an old copy, and only [`Index::confirm_access`] says otherwise.
+    ///
+    /// # Errors
+    /// `Unavailable` if it cannot be written; `Corrupted`.
+    pub fn still_newest(&self) -> Result<()> {
+        let (epoch, max_age_ms) = self.with_plane(|plane| Ok((plane.epoch(), plane.max_age_ms())))?;
+        let (Some(max_age_ms), now) = (max_age_ms, self.clock.now()) else { return Ok(()) };
+        if self.freshness.is_fresh(&*self.storage, now, max_age_ms)? {
+            self.freshness.confirm(&*self.storage, now, epoch, max_age_ms)?;
+        }
+        Ok(())
+    }
+
+    /// A person says that the permissions there are now are the newest; the access log keeps the reason. Returns the
+    /// epoch.
+    ///
+    /// # Errors
+    /// `Invalid` without a reason; `Unavailable` if it cannot be written.
+    pub fn confirm_access(&self, reason: &str) -> Result<u64> {
+        let at = self.clock.now();
+        let confirmed = AccessEvent::Confirmed { at_ms: at.0, reason: reason.to_owned() };
+        let epoch = self.access.commit(&*self.storage, &mut |_| Ok(vec![confirmed.clone()]))?;
+        if let Some(max_age_ms) = self.with_plane(|plane| Ok(plane.max_age_ms()))? {
+            self.freshness.confirm(&*self.storage, at, epoch, max_age_ms)?;
+        }
+        Ok(epoch)
+    }
+
+    /// States for how long permissions that nobody confirmed open anything; `None`: for ever. From now on they count as
+    /// confirmed now. Returns the epoch.
+    ///
+    /// # Errors
+    /// `Invalid` without a reason, or for an age below a second; `Unavailable` if it cannot be written, or if permissions
+    /// are too old by what was stated before.
+    pub fn set_max_access_age(&self, max_age_ms: Option<u64>, reason: &str) -> Result<u64> {
+        if max_age_ms.is_some_and(|age| age < 1000) {
+            return Err(Error::invalid("set permissions' age", "the age is a second or more"));
+        }
+        self.with_plane(|plane| self.check_age(plane))?;
+        let age = AccessEvent::MaxAge { max_age_ms, reason: reason.to_owned() };
+        age.check()?;
+        let epoch = self.with_plane(|plane| Ok(plane.epoch()))?;
+        if let Some(max_age_ms) = max_age_ms {
+            self.freshness.confirm(&*self.storage, self.clock.now(), epoch, max_age_ms)?;
+        }
+        self.access.commit(&*self.storage, &mut |_| Ok(vec![age.clone()]))
+    }
+
+    /// Gives the index somebody who knows the language of its policies.
+    pub fn set_policy_compiler(&self, compiler: Arc<dyn PolicyCompiler>) {
+        self.access.set_policy_compiler(compiler);
     }
 
     /// Writes the permission events that `propose` makes of the newest plane. Durable, and in force for every search
@@ -238,7 +312,9 @@ impl Index {
     /// What `propose` fails with; `Invalid`, and nothing is written, for a principal without a name; `Unavailable` if they
     /// cannot be written.
     pub fn commit_access(&self, propose: &mut dyn FnMut(&AccessPlane) -> Result<Vec<AccessEvent>>) -> Result<u64> {
-        self.access.commit(&*self.storage, propose)
+        let epoch = self.access.commit(&*self.storage, propose)?;
+        self.still_newest()?;
+        Ok(epoch)
     }
 
     pub(crate) fn lease(&self, role: &str) -> Result<Box<dyn Lease>> {

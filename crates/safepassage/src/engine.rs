@@ -175,7 +175,10 @@ impl Engine {
     /// `Unavailable`.
     pub fn session(&self, identity: Identity) -> Result<Session> {
         let now = self.clock().now();
-        self.0.index.with_plane(|plane| plane.permitted(&identity, now).map(drop))?;
+        self.0.index.with_plane(|plane| {
+            self.0.index.check_age(plane)?;
+            plane.permitted(&identity, now).map(drop)
+        })?;
         Ok(Session::new(self.clone(), identity))
     }
 
@@ -185,7 +188,11 @@ impl Engine {
     /// `Invalid` if a source cannot be read, two have the same id, or (with `strict`) anything had to be put aside;
     /// `Conflict` while another writer is at work; `Unavailable`. What was committed before an error stays.
     pub fn sync(&self, sources: &[SourceSpec], options: &SyncOptions, progress: &dyn Progress) -> Result<Report> {
-        safepassage_ingest::sync(&self.0.index, self.embedder()?, sources, options, progress)
+        let report = safepassage_ingest::sync(&self.0.index, self.embedder()?, sources, options, progress)?;
+        if !report.dry_run {
+            self.0.index.still_newest()?;
+        }
+        Ok(report)
     }
 
     fn batch(&self) -> MutexGuard<'_, Batch> {

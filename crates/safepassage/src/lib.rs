@@ -33,6 +33,7 @@
 
 mod acl;
 mod engine;
+mod freshness;
 mod identity_file;
 mod objects;
 mod session;

@@ -160,14 +160,13 @@ impl Session {
     /// # Errors
     /// `Denied` if the identity has expired; `Corrupted`, `Unavailable`.
     pub fn explain(&self, id: &str) -> Result<Explanation> {
-        let acl_epoch = self.engine.index().with_plane(|plane| Ok(plane.epoch()))?;
-        let nothing = Explanation { visible: false, reasons: Vec::new(), acl_epoch };
+        let nothing = Explanation { visible: false, reasons: Vec::new(), acl_epoch: None };
         let live = self.visible()?.documents.binary_search_by(|known| known.as_str().cmp(id)).is_ok();
         if !live {
             return Ok(nothing);
         }
         let explanation = self.engine.explain(self.identity(), id)?;
-        Ok(if explanation.visible { explanation } else { nothing })
+        Ok(if explanation.visible { Explanation { acl_epoch: None, ..explanation } } else { nothing })
     }
 }
 

@@ -33,14 +33,13 @@ impl AccessPlane {
                     next += 1;
                     continue;
                 }
-                AccessEvent::Policies { source, reason } => {
-                    if reason.trim().is_empty() {
-                        return invalid("a change of policies needs a reason");
-                    }
+                AccessEvent::Policies { source, .. } => {
                     source.as_ref().map_or(Ok(()), |source| self.policies.compile(source).map(drop))?;
                     continue;
                 }
-                AccessEvent::ObjectStated { .. }
+                AccessEvent::MaxAge { .. }
+                | AccessEvent::Confirmed { .. }
+                | AccessEvent::ObjectStated { .. }
                 | AccessEvent::ObjectRevoked { .. }
                 | AccessEvent::ObjectRestored { .. } => continue,
                 AccessEvent::Bound { binding, .. } if !self.labels().contains(binding.label) => {

@@ -53,6 +53,7 @@ pub struct AccessPlane {
     documents: Documents,
     table: AclTable,
     policies: Policies,
+    max_age_ms: Option<u64>,
     remembered: Mutex<Remembered<Permitted>>,
 }
 
@@ -65,6 +66,7 @@ impl Default for AccessPlane {
             documents: Documents::default(),
             table: AclTable::default(),
             policies: Policies::default(),
+            max_age_ms: None,
             remembered: Mutex::new(Remembered::within(REMEMBERED_BYTES)),
         }
     }
@@ -106,6 +108,12 @@ impl AccessPlane {
     #[must_use]
     pub fn shared_labels(&self) -> Arc<Labels> {
         Arc::clone(&self.labels)
+    }
+
+    /// For how long permissions that nobody confirmed open anything; `None`: for ever.
+    #[must_use]
+    pub fn max_age_ms(&self) -> Option<u64> {
+        self.max_age_ms
     }
 
     /// How many documents have ever had a number; the next number to give.
@@ -171,6 +179,11 @@ impl AccessPlane {
                 table.revoke_object(tenant, name, principal, false);
                 Ok(())
             }
+            AccessEvent::MaxAge { max_age_ms, .. } => {
+                self.max_age_ms = *max_age_ms;
+                Ok(())
+            }
+            AccessEvent::Confirmed { .. } => Ok(()),
             AccessEvent::Policies { source, .. } => {
                 self.policies.set(source.clone());
                 Ok(())
@@ -277,7 +290,7 @@ impl AccessPlane {
     /// # Errors
     /// `Invalid` if it is more than the columns can hold: 2^32 bytes of ids.
     pub fn to_columns(&self) -> Result<Vec<u8>> {
-        stored::write(&self.labels, &self.table, &self.documents, self.policies.source())
+        stored::write(&self.labels, &self.table, &self.documents, self.policies.source(), self.max_age_ms)
     }
 
     /// The plane at `epoch`, from what [`AccessPlane::to_columns`] gave at that epoch. Takes in what is distinct and
@@ -286,9 +299,9 @@ impl AccessPlane {
     /// # Errors
     /// `Corrupted` if the columns do not fit together. That the bytes are what was written is the caller's to check.
     pub fn from_columns(epoch: u64, bytes: SharedBytes) -> Result<Self> {
-        let (labels, table, stored, source) = stored::read(bytes)?;
+        let (labels, table, stored, source, max_age_ms) = stored::read(bytes)?;
         let documents = Documents::stored(stored, epoch);
-        let mut plane = Self { epoch, labels: Arc::new(labels), documents, table, ..Self::default() };
+        let mut plane = Self { epoch, labels: Arc::new(labels), documents, table, max_age_ms, ..Self::default() };
         plane.policies.set(source);
         Ok(plane)
     }
@@ -299,6 +312,8 @@ impl AccessPlane {
         let mut events = vec![AccessEvent::Created { labels: Labels::clone(&self.labels) }];
         events.extend(self.objects_as_events());
         let policies = self.policies.source().cloned();
+        let max_age = self.max_age_ms.map(|age| (Some(age), "snapshot".to_owned()));
+        events.extend(max_age.map(|(max_age_ms, reason)| AccessEvent::MaxAge { max_age_ms, reason }));
         events.extend(policies.map(|p| AccessEvent::Policies { source: Some(p), reason: "snapshot".into() }));
         for number in (0..self.documents.len()).map(DocumentNumber) {
             let Some(((tenant, id), state)) = self.documents.name(number).zip(self.documents.state(number)) else {

@@ -49,6 +49,7 @@ impl AccessPlane {
     pub fn says_the_same_as(&self, other: &Self) -> bool {
         self.epoch == other.epoch
             && self.labels == other.labels
+            && self.max_age_ms == other.max_age_ms
             && self.policies.source() == other.policies.source()
             && self.table.describe_objects() == other.table.describe_objects()
             && self.documents.len() == other.documents.len()

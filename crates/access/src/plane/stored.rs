@@ -78,9 +78,11 @@ pub(super) enum Section {
     ObjectRevoked,
     /// The policies in force, as JSON; empty for none.
     Policies,
+    /// For how long unconfirmed permissions hold, in milliseconds; empty for ever.
+    MaxAge,
 }
 
-const SECTIONS: usize = Section::Policies as usize + 1;
+const SECTIONS: usize = Section::MaxAge as usize + 1;
 /// As many as there were before there were rules and objects.
 const SECTIONS_BEFORE_RULES: usize = Section::Revoked as usize + 1;
 
@@ -198,6 +200,7 @@ pub(super) fn write(
     table: &AclTable,
     documents: &Documents,
     policies: Option<&PolicySource>,
+    max_age_ms: Option<u64>,
 ) -> Result<Vec<u8>> {
     use Section::*;
     let mut out = Writer::new(SECTIONS);
@@ -217,6 +220,7 @@ pub(super) fn write(
         let text = serde_json::to_vec(source).map_err(|e| corrupted("policies are no text").because(e))?;
         out.bytes(Policies as usize, &text);
     }
+    max_age_ms.iter().for_each(|age| out.bytes(MaxAge as usize, &age.to_le_bytes()));
     for effective in table.effective() {
         effective.bases().for_each(|base| out.number(EffectiveBases as usize, base));
         out.end(EffectiveEnds as usize, EffectiveBases as usize, 4)?;
@@ -258,7 +262,7 @@ pub(super) fn write(
 }
 
 /// What [`read`] gives.
-type Read = (Labels, AclTable, Stored, Option<PolicySource>);
+type Read = (Labels, AclTable, Stored, Option<PolicySource>, Option<u64>);
 
 /// Reads what [`write`] wrote: the labels, the table of ACLs, the documents where they lie, and the policies.
 pub(super) fn read(bytes: SharedBytes) -> Result<Read> {
@@ -339,5 +343,9 @@ pub(super) fn read(bytes: SharedBytes) -> Result<Read> {
         [] => None,
         text => Some(serde_json::from_slice(text).map_err(|e| corrupted("policies cannot be read").because(e))?),
     };
-    Ok((labels, table, Stored { columns, len, one_binding_each, tenants, revoked }, policies))
+    let max_age = match columns.bytes(MaxAge as usize) {
+        [] => None,
+        age => Some(u64::from_le_bytes(age.try_into().map_err(|_| corrupted("an age is no number"))?)),
+    };
+    Ok((labels, table, Stored { columns, len, one_binding_each, tenants, revoked }, policies, max_age))
 }

@@ -104,12 +104,12 @@ pub(super) fn read(columns: &Columns, table: &mut AclTable) -> Result<()> {
     }
     read_objects(columns, table)?;
     let inherits = columns.bytes(RuleInherits as usize);
-    for i in 0..inherits.len() {
+    for (i, inherit) in inherits.iter().enumerate() {
         let one = |section: Section| numbers(section).get(i).ok_or_else(fault);
         let rule = Rule {
             lists: one(RuleLists)?,
             parent: one(RuleParents)?,
-            inherit: *INHERITS.get(usize::from(inherits[i])).ok_or_else(fault)?,
+            inherit: *INHERITS.get(usize::from(*inherit)).ok_or_else(fault)?,
             revoked: one(RuleRevoked)?,
             attributes: one(RuleAttributes)?,
             sections: one(RuleParts)?,

@@ -1,4 +1,4 @@
-//! `safepassage acl get|set|revoke|restore|objects`
+//! `safepassage acl get|set|revoke|restore|max-age|confirm|objects`
 
 use std::collections::BTreeSet;
 
@@ -16,6 +16,16 @@ pub fn run(acl: &Acl, json: bool) -> Result<()> {
             (engine, tenant, document)
         }
         Acl::Objects(objects) => return run_objects(objects, json),
+        Acl::MaxAge { operate, seconds, reason } => {
+            let engine = Engine::open(&operate.index)?;
+            let epoch = engine.set_max_acl_age(Some(*seconds).filter(|seconds| *seconds > 0), reason)?;
+            return show_age(&engine, epoch, json);
+        }
+        Acl::Confirm { operate, reason } => {
+            let engine = Engine::open(&operate.index)?;
+            let epoch = engine.confirm_acls(reason)?;
+            return show_age(&engine, epoch, json);
+        }
         Acl::Set { document, acl } => {
             let acl = stated(acl)?;
             let (engine, tenant) = open(document)?;
@@ -35,6 +45,19 @@ pub fn run(acl: &Acl, json: bool) -> Result<()> {
     };
     let now = engine.acl(&tenant, &document.document)?;
     if json { output::json(&now) } else { show(&now) }
+}
+
+fn show_age(engine: &Engine, acl_epoch: u64, json: bool) -> Result<()> {
+    let max_acl_age_seconds = engine.max_acl_age()?;
+    if json {
+        let said = serde_json::json!({ "max_acl_age_seconds": max_acl_age_seconds, "acl_epoch": acl_epoch });
+        return output::json(&said);
+    }
+    output::line(&match max_acl_age_seconds {
+        Some(seconds) => format!("unconfirmed permissions open nothing after {seconds} s; confirmed now"),
+        None => "permissions hold however old they are".to_owned(),
+    })?;
+    output::line(&format!("acl_epoch {acl_epoch}"))
 }
 
 /// The ACL that the arguments state.

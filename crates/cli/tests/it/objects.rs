@@ -94,6 +94,37 @@ fn an_object_that_is_not_stated_puts_its_documents_aside() {
 }
 
 #[test]
+fn an_old_copy_opens_nothing_until_a_person_says_so() {
+    let scratch = made();
+    let max_age = |seconds: &str| {
+        ["acl", "max-age", "--index", "index", "--seconds", seconds, "--reason", "rule 7"].map(str::to_owned)
+    };
+    let run = |arguments: &[String]| scratch.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(run(&max_age("3600")).json()["max_acl_age_seconds"], 3600);
+    assert_ne!(sees(&scratch, "ann", &["staff"]), "");
+    // As a copy that was put back next week: all that was confirmed was confirmed long ago.
+    for (name, bytes) in scratch.files("index/access/confirmed") {
+        assert!(!bytes.is_empty());
+        fs::remove_file(scratch.path("index/access/confirmed").join(name)).unwrap();
+    }
+    let ann = ["visible", "--index", "index", "--user", "ann", "--group", "staff"];
+    assert_eq!(scratch.run(&ann).error().0, "Unavailable");
+    // What comes to the copy does not make it newer than what was lost, and its age is not changed to get round that.
+    scratch.sync(&["documents.jsonl"]);
+    scratch.ok(&["acl", "revoke", "--principal", "user:bob", "--index", "index", "--document", "in-site"]);
+    assert_eq!(run(&max_age("0")).error().0, "Unavailable");
+    assert_eq!(scratch.run(&ann).error().0, "Unavailable");
+    let confirm = ["acl", "confirm", "--index", "index", "--reason"];
+    assert_eq!(scratch.run(&[&confirm[..], &[" "]].concat()).error().0, "Invalid");
+    scratch.ok(&[&confirm[..], &["compared with the directory, ticket 12"]].concat());
+    assert_ne!(sees(&scratch, "ann", &["staff"]), "");
+    let log = scratch.files("index/access/log");
+    assert!(log.values().any(|bytes| String::from_utf8_lossy(bytes).contains("ticket 12")));
+    assert_eq!(run(&max_age("0")).json()["max_acl_age_seconds"], serde_json::Value::Null);
+    scratch.ok(&["verify", "--index", "index"]);
+}
+
+#[test]
 fn sections_are_narrower_than_their_document_and_nothing_crosses_their_boundary() {
     let scratch = Scratch::new();
     let (open, secret, after) =

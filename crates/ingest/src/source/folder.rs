@@ -113,7 +113,7 @@ impl Source for Folder {
             }
         };
         let acl = self.acls.resolve(&entry.id, stated.as_ref());
-        let fault = |reason: String| Fault { reason, permission: Some((acl.clone(), None)) };
+        let fault = |reason: String| Fault { reason, permission: Some(Box::new((acl.clone(), None))) };
         if matches!(entry.at, At::Link(_)) {
             return Err(fault("symbolic links are not followed".into()));
         }

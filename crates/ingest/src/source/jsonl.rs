@@ -152,7 +152,7 @@ impl Jsonl {
         let permission = parse::<Permission>(line).ok().and_then(|permission| {
             let acl = self.acls.resolve(id, own(permission.acl, permission.acl_object).ok()?.as_ref());
             acl.as_ref().map_or(Ok(()), Acl::check).ok()?;
-            Some((acl, permission.label))
+            Some(Box::new((acl, permission.label)))
         });
         Fault { reason, permission }
     }

@@ -142,7 +142,7 @@ pub(crate) struct SourceDocument {
 pub(crate) struct Fault {
     pub reason: String,
     /// The ACL and label if they could be read; `None` hides the document until the fault is mended.
-    pub permission: Option<(Option<Acl>, Option<String>)>,
+    pub permission: Option<Box<(Option<Acl>, Option<String>)>>,
 }
 
 impl Fault {

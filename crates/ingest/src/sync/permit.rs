@@ -35,10 +35,12 @@ pub(super) fn permit(index: &Index, plan: &Plan, base_epoch: u64, dry_run: bool,
                 let (tenant, id) = (&planned.tenant, &planned.id);
                 match &planned.stated {
                     Stated::Whole { version, statement } => {
-                        let written = statements.state(tenant, id, *version, statement.clone(), &newer);
+                        let written = statements.state(tenant, id, *version, Statement::clone(statement), &newer);
                         permission_only += u64::from(written && live == Some(*version));
                     }
-                    Stated::PermissionOnly { acl, label } => statements.narrow(tenant, id, Some((acl.clone(), *label))),
+                    Stated::PermissionOnly { acl, label } => {
+                        statements.narrow(tenant, id, Some((Acl::clone(acl), *label)))
+                    }
                     Stated::Hidden => statements.narrow(tenant, id, None),
                 }
             }

@@ -79,9 +79,9 @@ pub(super) struct Planned {
 /// What was read.
 pub(super) enum Stated {
     /// The document can be indexed.
-    Whole { version: Version, statement: Statement },
+    Whole { version: Version, statement: Box<Statement> },
     /// The text cannot be used, but who may read the old one is known.
-    PermissionOnly { acl: Acl, label: LabelRank },
+    PermissionOnly { acl: Box<Acl>, label: LabelRank },
     /// Not even that: the old one is hidden until the fault is mended.
     Hidden,
 }
@@ -226,11 +226,11 @@ fn digest(entry: &Entry, read: std::result::Result<SourceDocument, Fault>, rules
             let attributes = rules.attributes(document.metadata.as_ref());
             let sections = document.sections.into_iter().map(|section| section.acl).collect();
             let statement = Statement { acl: document.acl.unwrap_or_default(), label, attributes, sections };
-            Ok((Stated::Whole { version, statement }, stated))
+            Ok((Stated::Whole { version, statement: Box::new(statement) }, stated))
         }
-        Err(Fault { reason, permission }) => match permission.map(|(acl, label)| (acl, rank(&label))) {
+        Err(Fault { reason, permission }) => match permission.map(|permission| (permission.0, rank(&permission.1))) {
             Some((acl, Ok(label))) if rules.check_parents(&tenant, &acl).is_ok() => {
-                Err((Stated::PermissionOnly { acl: acl.unwrap_or_default(), label }, reason))
+                Err((Stated::PermissionOnly { acl: Box::new(acl.unwrap_or_default()), label }, reason))
             }
             _ => Err((Stated::Hidden, reason)),
         },
