@@ -223,12 +223,13 @@ class Index:
         titles: Iterable[str | None] | None = None,
         *,
         sections: Iterable[Sequence[Section] | None] | None = None,
+        derived_from: Iterable[Sequence[str] | None] | None = None,
         tenant: str | None = None,
     ) -> None:
         """Stages documents for the next `commit`; one with the id of another replaces it.
 
         `vectors` is n x dim float32, one row for each id. A document without ACL is visible to nobody. `sections` are
-        parts of the text that fewer may read. If anything cannot be used, nothing of this call is staged.
+        parts of the text that fewer may read; whoever may not read all of `derived_from` may not read the document. If anything cannot be used, nothing of this call is staged.
         """
 
     async def add_async(
@@ -242,6 +243,7 @@ class Index:
         titles: Iterable[str | None] | None = None,
         *,
         sections: Iterable[Sequence[Section] | None] | None = None,
+        derived_from: Iterable[Sequence[str] | None] | None = None,
         tenant: str | None = None,
     ) -> None:
         """As `add`, awaited."""

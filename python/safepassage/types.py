@@ -72,7 +72,8 @@ class DocumentAcl(TypedDict):
 
 class Reason(TypedDict):
     """One thing that spoke for or against: `effect` is `allow`, `deny`, `revoked`, `no_allow`, `label`,
-    `groups_incomplete`, `not_stated` (an ACL object that is only named) or `policy`."""
+    `groups_incomplete`, `not_stated` (an ACL object that is only named), `derived` (from what they may not read) or
+    `policy`."""
 
     effect: str
     principal: str | None

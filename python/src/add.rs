@@ -20,12 +20,13 @@ impl Index {
     /// `texts` are Markdown or plain text. `vectors` is n × dim float32, of numpy or Arrow, one row for each id; rows without vectors are
     /// cut and embedded, rows with one are one chunk each. `acls` are dicts `{"allow": [...], "deny": [...]}`, with `all_of`,
     /// `parent` and `inherit` or not; a document without is visible to nobody. `sections` are lists of parts of the text
-    /// that fewer may read, `{"span": [start, end], "acl": {...}}` in bytes of its UTF-8. Vectors are copied once; beyond a few MB they wait for the commit in a file of
+    /// that fewer may read, `{"span": [start, end], "acl": {...}}` in bytes of its UTF-8. `derived_from` are lists
+    /// of ids: whoever may not read all of these may not read the document, a summary for example. Vectors are copied once; beyond a few MB they wait for the commit in a file of
     /// no name in the folder of the index.
     ///
     /// Raises `InvalidError`, and nothing of this call is staged, for an id that is empty or stands twice, columns of
     /// different lengths, an unknown label or principal, or vectors of another shape, zero or not finite.
-    #[pyo3(signature = (ids, texts = None, vectors = None, acls = None, labels = None, metadata = None, titles = None, *, sections = None, tenant = None))]
+    #[pyo3(signature = (ids, texts = None, vectors = None, acls = None, labels = None, metadata = None, titles = None, *, sections = None, derived_from = None, tenant = None))]
     #[expect(clippy::too_many_arguments, reason = "the columns of a batch")]
     fn add(
         &self,
@@ -38,6 +39,7 @@ impl Index {
         metadata: Option<&Bound<'_, PyAny>>,
         titles: Option<&Bound<'_, PyAny>>,
         sections: Option<&Bound<'_, PyAny>>,
+        derived_from: Option<&Bound<'_, PyAny>>,
         tenant: Option<String>,
     ) -> PyResult<()> {
         let ids = column("add", "ids", ids, rows::text)?;
@@ -48,6 +50,7 @@ impl Index {
         let mut metadata = optional("add", "metadata", metadata, n, json::object)?.into_iter();
         let mut titles = optional("add", "titles", titles, n, rows::text)?.into_iter();
         let mut sections = optional("add", "sections", sections, n, parts)?.into_iter();
+        let mut derived_from = optional("add", "derived_from", derived_from, n, ids_of)?.into_iter();
         let mut vectors = vectors.map(|vectors| shared(vectors, n)).transpose()?.unwrap_or_default().into_iter();
         let tenant = rows::tenant(tenant);
         let document = |id| BatchDocument {
@@ -60,13 +63,14 @@ impl Index {
             title: titles.next().flatten(),
             metadata: metadata.next().flatten(),
             sections: sections.next().flatten().unwrap_or_default(),
+            derived_from: derived_from.next().flatten().unwrap_or_default(),
         };
         let documents: Vec<BatchDocument> = ids.into_iter().map(document).collect();
         run(py, || self.engine.add(documents))
     }
 
     /// As `add`, awaited.
-    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, ids, texts=None, vectors=None, acls=None, labels=None, metadata=None, titles=None, *, sections=None, tenant=None)")]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, ids, texts=None, vectors=None, acls=None, labels=None, metadata=None, titles=None, *, sections=None, derived_from=None, tenant=None)")]
     fn add_async<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,
@@ -99,6 +103,10 @@ fn shared(vectors: &Bound<'_, PyAny>, n: usize) -> PyResult<Vec<SharedVectors>> 
     let (block, dim) = (Arc::new(matrix.to_vec()), matrix.columns());
     let row = |i: usize| SharedVectors::part_of(&block, i * dim..(i + 1) * dim);
     (0..n).map(row).collect::<safepassage::Result<_>>().map_err(|error| raise(&error))
+}
+
+fn ids_of(value: &Bound<'_, PyAny>) -> Result<Vec<String>, String> {
+    value.extract().map_err(|_| "a list of ids is needed".to_owned())
 }
 
 fn parts(value: &Bound<'_, PyAny>) -> Result<Vec<Section>, String> {

@@ -16,7 +16,20 @@ use crate::policy::PolicySource;
 use crate::principal::Principal;
 
 /// The most narrower sections of a document.
-pub(crate) const MOST_SECTIONS: usize = 65_535;
+pub(crate) const MOST_SECTIONS: usize = WHOLE as usize - 1;
+
+/// Stands for every section of a document at once.
+pub(crate) const WHOLE: u16 = u16::MAX;
+
+/// Content that another document's text was derived from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// The document.
+    pub number: DocumentNumber,
+    /// Its content at that time.
+    pub version: Version,
+}
 
 /// Who stated a document's ACL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,19 +62,24 @@ pub struct Binding {
     /// `i - 1` of these too; rows of section 0 only `acl`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sections: Vec<Acl>,
+    /// What the content was derived from, such as what a summary sums up: whoever may not read all of it, every section of
+    /// it included, may not read this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived_from: Vec<Input>,
 }
 
 impl Binding {
     /// What the source states of `version`.
     #[must_use]
     pub fn by_source(version: Version, acl: Acl, label: LabelRank) -> Self {
-        let (attributes, sections) = (BTreeMap::new(), Vec::new());
-        Self { version, source_acl: acl.clone(), acl, label, origin: Origin::Source, attributes, sections }
+        let (attributes, sections, derived_from) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let origin = Origin::Source;
+        Self { version, source_acl: acl.clone(), acl, label, origin, attributes, sections, derived_from }
     }
 
     fn check(&self) -> Result<()> {
         if self.sections.len() > MOST_SECTIONS {
-            return Err(Error::invalid("change permissions", "a document has more than 65,535 narrower sections"));
+            return Err(Error::invalid("change permissions", "a document has more than 65,534 narrower sections"));
         }
         [&self.acl, &self.source_acl].into_iter().chain(&self.sections).try_for_each(Acl::check)
     }

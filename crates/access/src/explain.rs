@@ -10,6 +10,7 @@ use crate::event::Binding;
 use crate::identity::Identity;
 use crate::plane::{AccessPlane, Clearance, Verdict};
 use crate::principal::Principal;
+use crate::visible::Permitted;
 
 /// The decision about one (identity, document) with what led to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,7 +28,7 @@ pub struct Explanation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
     /// `allow`, `deny`, `revoked`, `no_allow`, `label`, `groups_incomplete`, `not_stated` (an ACL object that is only
-    /// named) or `policy`.
+    /// named), `derived` (from what they may not read) or `policy`.
     pub effect: &'static str,
     /// Through which principal of the identity, where there is one; several, joined by ` and `, where all are wanted.
     pub principal: Option<String>,
@@ -41,6 +42,7 @@ pub struct Reason {
 pub(crate) struct Explainer<'a> {
     pub plane: &'a AccessPlane,
     pub identity: &'a Identity,
+    pub permitted: &'a Permitted,
     pub clearance: Clearance,
     pub revoked: &'a BTreeSet<Principal>,
 }
@@ -150,6 +152,14 @@ impl Explainer<'_> {
             let own = i == 0 && version.is_none_or(|version| binding.version == version);
             for (acl, section) in binding.sections.iter().zip(1..).filter(|_| !own) {
                 by_acls &= said.permits(acl, &format!("{at}, section {section}"));
+            }
+            for input in &binding.derived_from {
+                let id = self.plane.id(input.number).unwrap_or_default();
+                let of = self.plane.may_read_whole(self.permitted, self.identity, *input);
+                if !of {
+                    by_acls = false;
+                    said.say("derived", None, &format!("derived from `{id}`"), &[]);
+                }
             }
             if binding.label > self.clearance.highest {
                 by_acls = false;

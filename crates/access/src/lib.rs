@@ -27,7 +27,7 @@ mod visible;
 pub use acl::{Acl, AllOf, Inherit, WrittenAllOf, all_of};
 pub use authorizer::Authorizer;
 pub use document::{Column, DocumentNumber, Tenant, Version};
-pub use event::{AccessEvent, Binding, ObjectStatement, Origin};
+pub use event::{AccessEvent, Binding, Input, ObjectStatement, Origin};
 pub use explain::{Explanation, Reason};
 pub use groups::{GroupLimits, GroupResolver};
 pub use identity::{AssertedIdentity, Attribute, Identity, IdentityDigest, IdentityRecord};

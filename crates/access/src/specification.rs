@@ -7,7 +7,7 @@ use safepassage_error::system::Timestamp;
 
 use crate::acl::{Acl, Inherit};
 use crate::document::{DocumentNumber, Tenant, Version};
-use crate::event::AccessEvent;
+use crate::event::{AccessEvent, Input};
 use crate::identity::Identity;
 use crate::principal::Principal;
 
@@ -55,6 +55,18 @@ impl World {
             return false;
         }
         let Some(number) = self.number(tenant, id) else { return false };
+        self.passes(identity, number, version, Some(section), 0)
+    }
+
+    /// Whether `identity` passes what `section` of `version` of a document needs, or for `None` all of it.
+    fn passes(
+        &self,
+        identity: &Identity,
+        number: DocumentNumber,
+        version: Version,
+        section: Option<u16>,
+        steps: usize,
+    ) -> bool {
         let bound = self.bound_to(number, version);
         if bound.is_empty() {
             return false;
@@ -67,11 +79,23 @@ impl World {
             }
             // The section's own ACL for rows of the version that was spoken of; every section's for other rows.
             let own = i == 0 && said.version == version;
-            if own && section > 0 && said.sections.len() < usize::from(section) {
+            if own && section.is_some_and(|section| said.sections.len() < usize::from(section)) {
                 return false;
             }
             for (acl, number) in said.sections.iter().zip(1..) {
-                if (!own || number == section) && self.says(identity, acl, 0) != Says::Allow {
+                if (!own || section.is_none() || section == Some(number)) && self.says(identity, acl, 0) != Says::Allow
+                {
+                    return false;
+                }
+            }
+            // Whoever reads what was derived from something may read all of that. What is derived through very many
+            // steps, or from itself, is nobody's.
+            for input in &said.derived_from {
+                let own_tenant = self.events.iter().any(|event| {
+                    matches!(event, AccessEvent::Numbered { tenant, number, .. }
+                        if *number == input.number && tenant == identity.tenant())
+                });
+                if steps == 32 || !own_tenant || !self.passes(identity, input.number, input.version, None, steps + 1) {
                     return false;
                 }
             }
@@ -109,6 +133,7 @@ impl World {
                     label: binding.label.0,
                     sections: binding.sections.clone(),
                     attributes: format!("{:?}", binding.attributes),
+                    derived_from: binding.derived_from.clone(),
                 });
                 let n = said.len();
                 if n >= 3 && said[n - 3..].iter().all(|one| one.says_the_same_as(&said[n - 1])) {
@@ -231,6 +256,7 @@ struct Said {
     label: u8,
     sections: Vec<Acl>,
     attributes: String,
+    derived_from: Vec<Input>,
 }
 
 impl Said {
@@ -239,5 +265,6 @@ impl Said {
             && self.label == other.label
             && self.sections == other.sections
             && self.attributes == other.attributes
+            && self.derived_from == other.derived_from
     }
 }

@@ -54,11 +54,15 @@ fn tenant(odd: bool) -> Tenant {
 fn event() -> impl Strategy<Value = AccessEvent> {
     let number = (0..DOCUMENTS).prop_map(DocumentNumber);
     let sections = prop_oneof![2 => Just(Vec::new()), 1 => proptest::collection::vec(acl(), 0..3)];
-    let bound = (number.clone(), 0..4u128, acl(), 0..4u8, sections, 0..3u8);
-    let bound = bound.prop_map(|(number, version, acl, label, sections, attribute)| {
+    let input = (0..DOCUMENTS, 0..4u128);
+    let input = input.prop_map(|(number, version)| Input { number: DocumentNumber(number), version: Version(version) });
+    let derived_from = prop_oneof![3 => Just(Vec::new()), 1 => proptest::collection::vec(input, 1..3)];
+    let bound = (number.clone(), 0..4u128, acl(), 0..4u8, sections, (0..3u8, derived_from));
+    let bound = bound.prop_map(|(number, version, acl, label, sections, (attribute, derived_from))| {
         let attributes = [("dept".to_owned(), Attribute::Integer(attribute.into()))].into();
         let binding = Binding {
             sections,
+            derived_from,
             attributes: if attribute == 0 { Default::default() } else { attributes },
             ..Binding::by_source(Version(version), acl, LabelRank(label / 3))
         };
@@ -189,7 +193,7 @@ proptest! {
             for event in batch {
                 accepted.push(event);
                 if let Err(error) = plane.check(&accepted) {
-                    let expected = ["would be above themselves", "unknown parent"];
+                    let expected = ["would be above themselves", "unknown parent", "derived from itself"];
                     prop_assert!(expected.iter().any(|what| error.message().contains(what)), "{}", error);
                     accepted.pop();
                 }

@@ -6,7 +6,7 @@ use safepassage_error::{Error, Result};
 
 use super::AccessPlane;
 use crate::document::Tenant;
-use crate::event::AccessEvent;
+use crate::event::{AccessEvent, Input};
 
 impl AccessPlane {
     /// Whether `events` can be the next epoch. What is written and cannot be applied would close the log for ever, so
@@ -45,9 +45,14 @@ impl AccessPlane {
                 AccessEvent::Bound { binding, .. } if !self.labels().contains(binding.label) => {
                     return invalid("a label is not one of the index");
                 }
-                AccessEvent::Bound { number, .. }
-                | AccessEvent::Revoked { number, .. }
-                | AccessEvent::Restored { number, .. } => number,
+                AccessEvent::Bound { number, binding } => {
+                    let known = |input: &Input| input.number.0 < next && input.number != *number;
+                    if !binding.derived_from.iter().all(known) {
+                        return invalid("a document is derived from itself, or from one without a number");
+                    }
+                    number
+                }
+                AccessEvent::Revoked { number, .. } | AccessEvent::Restored { number, .. } => number,
             };
             if about.0 >= next {
                 return invalid("a document has no number");

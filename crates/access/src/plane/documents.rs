@@ -15,6 +15,7 @@ use super::stored::{Newest, Stored};
 use super::table::{Effective, NOBODY};
 use crate::bits::Bits;
 use crate::document::{DocumentNumber, Tenant, Version};
+use crate::event::WHOLE;
 use crate::label::LabelRank;
 
 /// How the permission of a row is looked up.
@@ -167,6 +168,13 @@ impl Permissions<'_> {
             None => return self.stored.of(number.0),
         };
         state.newest().map(|bound| (bound.version, state.effective()))
+    }
+
+    /// What somebody needs who reads all of `version` of a document of `tenant`.
+    pub fn of_whole(&self, tenant: &Tenant, number: DocumentNumber, version: Version) -> Option<Effective> {
+        let (of, _) = self.documents.name(number)?;
+        let state = self.documents.state(number).filter(|_| of == tenant)?;
+        state.effective_of(Some(version), WHOLE, self.table)
     }
 
     /// What rows of `section` of `version` of a document need.

@@ -7,6 +7,7 @@
 mod acls;
 mod check;
 mod columns;
+mod derived;
 mod documents;
 mod object;
 mod objects;
@@ -34,7 +35,7 @@ use table::AclTable;
 pub(crate) use table::{Clearance, Effective, NOBODY, Passes, Verdict};
 
 use crate::document::{DocumentNumber, Tenant, Version};
-use crate::event::{AccessEvent, Binding};
+use crate::event::{AccessEvent, Binding, Input};
 use crate::explain::{Explainer, Explanation};
 use crate::identity::Identity;
 use crate::label::{LabelRank, Labels};
@@ -232,7 +233,9 @@ impl AccessPlane {
         }
         let clearance = self.clearance(identity)?;
         let judge = |asked| self.policies.judge(&self.table, identity, asked);
-        let passes = self.table.passed_by(&identity.principals(), clearance, judge)?;
+        let permissions = self.permissions();
+        let needed = |input: Input| permissions.of_whole(identity.tenant(), input.number, input.version);
+        let passes = self.table.passed_by(&identity.principals(), clearance, needed, judge)?;
         let permitted = Permitted::new(identity, self.epoch, passes);
         remembered().put(identity.digest(), self.epoch, permitted.clone());
         Ok(permitted)
@@ -268,7 +271,14 @@ impl AccessPlane {
         let permitted = self.permitted(identity, now)?;
         let effective = state.effective_of(version, 0, &self.table);
         let visible = effective.is_some_and(|effective| permitted.lets_pass(&effective));
-        Ok(Explainer { plane: self, identity, clearance, revoked: &revoked }.explain(&bound, version, visible))
+        Ok(Explainer { plane: self, identity, permitted: &permitted, clearance, revoked: &revoked }
+            .explain(&bound, version, visible))
+    }
+
+    /// Whether `identity` may read all of what something was derived from.
+    pub(crate) fn may_read_whole(&self, permitted: &Permitted, identity: &Identity, input: Input) -> bool {
+        let needed = self.permissions().of_whole(identity.tenant(), input.number, input.version);
+        needed.is_some_and(|effective| permitted.lets_pass(&effective))
     }
 
     /// What rows of documents need, for looking up many.

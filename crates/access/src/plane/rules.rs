@@ -1,13 +1,14 @@
 //! What is stated of documents and objects, once for all that are stated alike.
 //!
 //! A *rule* is an ACL's own lists with what it inherits, who lost the document, what policies know of it, and what its
-//! narrower sections permit. A rule that is nothing but lists has their number; any other has a number here, with
+//! narrower sections permit, and what it was derived from. A rule that is nothing but lists has their number; any other has a number here, with
 //! [`COMPOSED`] set.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::acls::{COMPOSED, next_id};
 use crate::acl::Inherit;
+use crate::event::Input;
 use crate::identity::Attribute;
 
 /// Stands where there is none.
@@ -33,12 +34,14 @@ pub(super) struct Rule {
     pub attributes: u32,
     /// The number of a list of rules, or [`NONE`].
     pub sections: u32,
+    /// The number of a list of inputs, or [`NONE`].
+    pub inputs: u32,
 }
 
 impl Rule {
     pub const fn of(lists: u32) -> Self {
         let inherit = Inherit::DenyWins;
-        Self { lists, parent: NONE, inherit, revoked: NONE, attributes: NO_ATTRIBUTES, sections: NONE }
+        Self { lists, parent: NONE, inherit, revoked: NONE, attributes: NO_ATTRIBUTES, sections: NONE, inputs: NONE }
     }
 }
 
@@ -91,13 +94,14 @@ pub(super) struct Rules {
     composed: Distinct<Rule>,
     pub attributes: Distinct<Attributes>,
     pub sections: Distinct<Box<[u32]>>,
+    pub inputs: Distinct<Box<[Input]>>,
 }
 
 impl Default for Rules {
     fn default() -> Self {
         let mut attributes = Distinct::default();
         attributes.intern(Attributes::new());
-        Self { composed: Distinct::default(), attributes, sections: Distinct::default() }
+        Self { composed: Distinct::default(), attributes, sections: Distinct::default(), inputs: Distinct::default() }
     }
 }
 
@@ -118,6 +122,11 @@ impl Rules {
     /// Those that are more than lists, by number without [`COMPOSED`].
     pub fn composed(&self) -> &[Rule] {
         self.composed.all()
+    }
+
+    /// What the content under rule `id` was derived from.
+    pub fn inputs_of(&self, id: u32) -> &[Input] {
+        self.inputs.get(self.get(id).inputs).map_or(&[], |inputs| inputs)
     }
 
     /// The rules of the narrower sections of what is under rule `id`, in order.

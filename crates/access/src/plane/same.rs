@@ -17,7 +17,12 @@ impl AclTable {
                 let revoked = self.acls.get(rule.revoked)[1];
                 let attributes = self.rules.attributes.get(rule.attributes);
                 let sections: Vec<_> = self.rules.sections_of(base).iter().map(|rule| self.stated_acl(*rule)).collect();
-                format!("{:?} {:?} {attributes:?} {sections:?}", self.stated_acl(base), self.principals.named(revoked))
+                let inputs = self.rules.inputs_of(base);
+                format!(
+                    "{:?} {:?} {attributes:?} {sections:?} {inputs:?}",
+                    self.stated_acl(base),
+                    self.principals.named(revoked)
+                )
             })
             .collect();
         bases.sort_unstable();

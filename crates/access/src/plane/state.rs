@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::AclTable;
 use super::table::{Effective, NOBODY};
 use crate::document::{Tenant, Version};
-use crate::event::{Binding, Origin};
+use crate::event::{Binding, Origin, WHOLE};
 use crate::label::LabelRank;
 use crate::principal::Principal;
 
@@ -25,7 +25,7 @@ pub(super) struct Bound {
 impl Bound {
     pub fn new(binding: &Binding, tenant: &Tenant, table: &mut AclTable) -> Self {
         let Binding { version, label, origin, .. } = *binding;
-        let acl = table.intern_document(&binding.acl, tenant, &binding.attributes, &binding.sections);
+        let acl = table.intern_document(binding, tenant);
         let source_acl = table.intern_acl(&binding.source_acl, tenant);
         Self { version, acl, base: acl, source_acl, label, origin }
     }
@@ -35,7 +35,8 @@ impl Bound {
         let [acl, source_acl] = [self.acl, self.source_acl].map(|id| table.stated_acl(id));
         let attributes = table.rules.attributes.get(table.rules.get(self.acl).attributes).cloned().unwrap_or_default();
         let sections = table.rules.sections_of(self.acl).iter().map(|rule| table.stated_acl(*rule)).collect();
-        Binding { version, acl, label, source_acl, origin, attributes, sections }
+        let derived_from = table.rules.inputs_of(self.acl).to_vec();
+        Binding { version, acl, label, source_acl, origin, attributes, sections, derived_from }
     }
 }
 
@@ -143,8 +144,8 @@ impl State {
         self.bindings().skip(from)
     }
 
-    /// The effective ACL for rows of `section` of `version`, or of the newest version for `None`; none if nothing was
-    /// ever stated, or nothing of that section.
+    /// The effective ACL for rows of `section` of `version` ([`WHOLE`]: of all of it), or of the newest version for `None`;
+    /// none if nothing was ever stated, or nothing of that section.
     ///
     /// What later versions say of their sections may be meant for any part of an earlier one, so its rows need all of it.
     pub fn effective_of(&self, version: Option<Version>, section: u16, table: &AclTable) -> Option<Effective> {
@@ -154,7 +155,7 @@ impl State {
         let sections = table.rules.sections_of(own.acl);
         let mut bases = vec![own.base];
         match section.checked_sub(1) {
-            _ if !known => bases.extend(sections),
+            _ if !known || section == WHOLE => bases.extend(sections),
             Some(at) => bases.push(*sections.get(usize::from(at))?),
             None => {}
         }

@@ -68,6 +68,11 @@ pub(super) enum Section {
     RuleRevoked,
     RuleAttributes,
     RuleParts,
+    RuleInputs,
+    InputEnds,
+    /// Of every input the number of the document.
+    InputNumbers,
+    InputVersions,
     ObjectTenants,
     ObjectNameEnds,
     ObjectNames,

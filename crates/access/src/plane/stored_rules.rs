@@ -11,8 +11,8 @@ use super::rules::{NO_ATTRIBUTES, NONE, PART, Rule};
 use super::stored::Section;
 use super::table::AclTable;
 use crate::acl::Inherit;
-use crate::document::Tenant;
-use crate::event::Origin;
+use crate::document::{DocumentNumber, Tenant, Version};
+use crate::event::{Input, Origin};
 
 const INHERITS: [Inherit; 4] =
     [Inherit::DenyWins, Inherit::ChildOverrides, Inherit::ParentOverrides, Inherit::BothPermit];
@@ -39,6 +39,13 @@ pub(super) fn write(out: &mut Writer, table: &AclTable) -> Result<()> {
         parts.iter().for_each(|rule| out.number(Parts as usize, *rule));
         out.end(PartEnds as usize, Parts as usize, 4)?;
     }
+    for inputs in table.rules.inputs.all() {
+        for input in inputs {
+            out.number(InputNumbers as usize, input.number.0);
+            out.bytes(InputVersions as usize, &input.version.0.to_le_bytes());
+        }
+        out.end(InputEnds as usize, InputNumbers as usize, 4)?;
+    }
     for rule in table.rules.composed() {
         out.number(RuleLists as usize, rule.lists);
         out.number(RuleParents as usize, rule.parent);
@@ -46,6 +53,7 @@ pub(super) fn write(out: &mut Writer, table: &AclTable) -> Result<()> {
         out.number(RuleRevoked as usize, rule.revoked);
         out.number(RuleAttributes as usize, rule.attributes);
         out.number(RuleParts as usize, rule.sections);
+        out.number(RuleInputs as usize, rule.inputs);
     }
     for object in table.objects.all() {
         out.bytes(ObjectTenants as usize, &(object.tenant.0.len() as u32).to_le_bytes());
@@ -102,6 +110,7 @@ pub(super) fn read(columns: &Columns, table: &mut AclTable) -> Result<()> {
         let rules: Option<Vec<u32>> = part_ends.range(i).and_then(|range| range.map(|at| parts.get(at)).collect());
         table.rules.sections.intern(rules.filter(|rules| !rules.is_empty()).ok_or_else(fault)?.into());
     }
+    read_inputs(columns, table)?;
     read_objects(columns, table)?;
     let inherits = columns.bytes(RuleInherits as usize);
     for (i, inherit) in inherits.iter().enumerate() {
@@ -113,13 +122,15 @@ pub(super) fn read(columns: &Columns, table: &mut AclTable) -> Result<()> {
             revoked: one(RuleRevoked)?,
             attributes: one(RuleAttributes)?,
             sections: one(RuleParts)?,
+            inputs: one(RuleInputs)?,
         };
         let below = |number: u32, most: usize, or: u32| number == or || (number as usize) < most;
         let fits = below(rule.lists, table.acls.len(), 0)
             && below(rule.parent, table.objects.all().len(), NONE)
             && below(rule.revoked, table.acls.len(), NONE)
             && below(rule.attributes, table.rules.attributes.all().len().max(NO_ATTRIBUTES as usize), PART)
-            && below(rule.sections, table.rules.sections.all().len(), NONE);
+            && below(rule.sections, table.rules.sections.all().len(), NONE)
+            && below(rule.inputs, table.rules.inputs.all().len(), NONE);
         if !fits || table.rules.intern(rule) != i as u32 | COMPOSED {
             return Err(fault());
         }
@@ -141,6 +152,22 @@ pub(super) fn read(columns: &Columns, table: &mut AclTable) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn read_inputs(columns: &Columns, table: &mut AclTable) -> Result<()> {
+    let fault = || corrupted("an input is none");
+    let numbers = columns.numbers(Section::InputNumbers as usize);
+    let versions = columns.bytes(Section::InputVersions as usize).as_chunks::<16>().0;
+    let ends = columns.numbers(Section::InputEnds as usize);
+    let input = |at: usize| {
+        let version = Version(u128::from_le_bytes(*versions.get(at)?));
+        Some(Input { number: DocumentNumber(numbers.get(at)?), version })
+    };
+    for i in 0..ends.len() {
+        let inputs: Option<Vec<Input>> = ends.range(i).and_then(|range| range.map(input).collect());
+        table.rules.inputs.intern(inputs.ok_or_else(fault)?.into());
+    }
+    if ends.are_ends_of(numbers.len()) && versions.len() == numbers.len() { Ok(()) } else { Err(fault()) }
 }
 
 fn read_objects(columns: &Columns, table: &mut AclTable) -> Result<()> {

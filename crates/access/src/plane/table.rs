@@ -7,12 +7,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::acls::{Acls, COMPOSED, Clauses, Principals, Said, next_id};
+use super::derived;
 use super::objects::{ObjectRules, Objects};
-use super::rules::{Attributes, Class, NO_ATTRIBUTES, NONE, PART, Rule, Rules};
+use super::rules::{Class, NO_ATTRIBUTES, NONE, PART, Rule, Rules};
 use crate::acl::{Acl, Inherit};
 use crate::bits::Bits;
 use crate::document::Tenant;
-use crate::event::ObjectStatement;
+use crate::event::{Binding, Input, ObjectStatement};
 use crate::label::LabelRank;
 use crate::principal::Principal;
 
@@ -95,6 +96,11 @@ pub(crate) struct Passes {
 }
 
 impl Passes {
+    /// By number without [`COMPOSED`].
+    pub(super) fn composed(&self) -> &Bits {
+        &self.composed
+    }
+
     #[inline]
     fn base(&self, id: u32) -> bool {
         if id & COMPOSED == 0 { self.lists.contains(id) } else { self.composed.contains(id & !COMPOSED) }
@@ -145,8 +151,9 @@ impl AclTable {
         self.rules.intern(rule)
     }
 
-    /// The number of what `acl` says of a document with these attributes and narrower sections.
-    pub fn intern_document(&mut self, acl: &Acl, tenant: &Tenant, attributes: &Attributes, sections: &[Acl]) -> u32 {
+    /// The number of what a document is bound to.
+    pub fn intern_document(&mut self, binding: &Binding, tenant: &Tenant) -> u32 {
+        let Binding { acl, attributes, sections, derived_from, .. } = binding;
         let sections: Vec<u32> = sections
             .iter()
             .map(|section| {
@@ -157,7 +164,8 @@ impl AclTable {
         let sections = if sections.is_empty() { NONE } else { self.rules.sections.intern(sections.into()) };
         let attributes =
             if attributes.is_empty() { NO_ATTRIBUTES } else { self.rules.attributes.intern(attributes.clone()) };
-        let rule = Rule { attributes, sections, ..self.rule(acl, tenant) };
+        let inputs = if derived_from.is_empty() { NONE } else { self.rules.inputs.intern(derived_from.clone().into()) };
+        let rule = Rule { attributes, sections, inputs, ..self.rule(acl, tenant) };
         self.rules.intern(rule)
     }
 
@@ -283,7 +291,8 @@ impl AclTable {
     }
 
     /// What somebody with `principals` passes: what allows them, denies them nothing and, for somebody whose groups are
-    /// not all known, denies no group at all; and what `judge` lets through of the classes it is asked about.
+    /// not all known, denies no group at all; and what `judge` lets through of the classes it is asked about. What was
+    /// derived from something must pass what that needs as well.
     /// `O(lists that name one of them + all / 64 + objects + rules)`, then one look at every effective ACL.
     ///
     /// # Errors
@@ -292,6 +301,7 @@ impl AclTable {
         &self,
         principals: &BTreeSet<Principal>,
         clearance: Clearance,
+        needed: impl Fn(Input) -> Option<Effective>,
         judge: impl FnOnce(BTreeSet<Class>) -> Result<Option<Judged>, E>,
     ) -> Result<Passes, E> {
         let known: Vec<u32> = principals.iter().filter_map(|principal| self.principals.id(principal)).collect();
@@ -314,6 +324,9 @@ impl AclTable {
             before.into_iter().filter(|id| !permits(&class(&rules[*id as usize]))).for_each(|id| passing.remove(id));
         }
         let mut passes = Passes { clearance, lists, composed: passing, effective: Bits::default() };
+        if !self.rules.inputs.all().is_empty() {
+            passes.composed = derived::passing(&self.rules, &passes, &needed);
+        }
         passes.effective = Bits::of(&self.by_id, |effective| passes.permits(effective));
         Ok(passes)
     }
@@ -367,7 +380,7 @@ mod tests {
             }
             for (principals, highest, groups_complete) in &askers {
                 let clearance = Clearance { highest: LabelRank(*highest), groups_complete: *groups_complete };
-                let passes = table.passed_by(principals, clearance, |_| Ok::<_, ()>(None)).unwrap();
+                let passes = table.passed_by(principals, clearance, |_| None, |_| Ok::<_, ()>(None)).unwrap();
                 prop_assert_eq!(passes.effective.words().len(), table.effective().len().div_ceil(64));
                 for (id, of, label) in &ids {
                     let of: Vec<&Acl> = of.iter().map(|i| &acls[*i]).collect();

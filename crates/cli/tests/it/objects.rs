@@ -171,3 +171,35 @@ fn sections_are_narrower_than_their_document_and_nothing_crosses_their_boundary(
     let seen = scratch.ok(&["visible", "--index", "index", "--identity", "anonymous.json"]);
     assert_eq!(seen["count"], 0, "a section never widens");
 }
+
+#[test]
+fn a_summary_is_for_those_who_may_read_all_that_it_sums_up() {
+    let scratch = Scratch::new();
+    let secret = r#""sections": [{"span": [0, 3], "acl": {"allow": ["group:board"]}}]"#;
+    let documents = |b: &str| {
+        format!(
+            "{{\"id\": \"sum\", \"text\": \"A and B.\", \"acl\": {{\"allow\": [\"everyone\"]}}, \"derived_from\": [\"a\", \"b\"]}}\n\
+             {{\"id\": \"a\", \"text\": \"A, and more.\", \"acl\": {{\"allow\": [\"everyone\"]}}{}}}\n\
+             {{\"id\": \"b\", \"text\": \"B.\", \"acl\": {{\"allow\": [\"{b}\"]}}}}\n",
+            if b == "group:hr" { format!(", {secret}") } else { String::new() }
+        )
+    };
+    scratch.write("documents.jsonl", documents("group:staff"));
+    scratch.sync(&["documents.jsonl"]);
+    assert_eq!(sees(&scratch, "ann", &["staff"]), "a b sum");
+    assert_eq!(sees(&scratch, "bob", &[]), "a");
+    // What the inputs permit later counts, their narrower sections included.
+    scratch.ok(&["acl", "revoke", "--principal", "user:ann", "--index", "index", "--document", "b"]);
+    assert_eq!(sees(&scratch, "ann", &["staff"]), "a");
+    scratch.write("documents.jsonl", documents("group:hr"));
+    scratch.sync(&["documents.jsonl"]);
+    assert_eq!(sees(&scratch, "eve", &["staff", "hr"]), "a b");
+    assert_eq!(sees(&scratch, "eve", &["staff", "hr", "board"]), "a b sum");
+    let why = scratch.ok(&["explain", "--index", "index", "--user", "bob", "--no-groups", "--document", "sum"]);
+    assert!(why["reasons"].as_array().unwrap().iter().any(|r| r["effect"] == "derived"), "{why}");
+    // What is derived from something that is not there is put aside.
+    scratch.write("documents.jsonl", documents("group:hr").replace("\"id\": \"b\"", "\"id\": \"c\""));
+    let report = scratch.sync(&["documents.jsonl"]);
+    assert_eq!(report["skipped"][0]["document"], "sum");
+    assert_eq!(sees(&scratch, "eve", &["staff", "hr", "board"]), "a c");
+}

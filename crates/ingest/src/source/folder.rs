@@ -133,6 +133,7 @@ impl Source for Folder {
             acl,
             label: None,
             sections: Vec::new(),
+            derived_from: Vec::new(),
             metadata: metadata.filter(|metadata| !metadata.is_empty()),
         })
     }

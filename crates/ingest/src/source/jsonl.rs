@@ -29,6 +29,8 @@ struct Document {
     tenant: Option<String>,
     #[serde(default)]
     sections: Vec<Object<Section>>,
+    #[serde(default)]
+    derived_from: Vec<String>,
     metadata: Option<Map<String, Value>>,
 }
 
@@ -123,6 +125,7 @@ impl Jsonl {
                 acl: self.acls.resolve(id, None),
                 label: None,
                 sections: Vec::new(),
+                derived_from: Vec::new(),
                 metadata: document.metadata.filter(|metadata| !metadata.is_empty()),
             });
         }
@@ -143,6 +146,7 @@ impl Jsonl {
             acl,
             label: document.label,
             sections,
+            derived_from: document.derived_from,
             metadata: document.metadata.filter(|metadata| !metadata.is_empty()),
         })
     }

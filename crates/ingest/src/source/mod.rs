@@ -134,6 +134,8 @@ pub(crate) struct SourceDocument {
     pub label: Option<String>,
     /// Parts of the text that fewer may read, ascending and without overlap.
     pub sections: Vec<Section>,
+    /// Ids of the documents, of the same source and tenant, that the text was derived from.
+    pub derived_from: Vec<String>,
     pub metadata: Option<Map<String, Value>>,
 }
 

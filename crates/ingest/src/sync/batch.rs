@@ -44,6 +44,7 @@ impl Batch {
         let snapshot = index.snapshot()?;
         let settings = &snapshot.manifest().settings;
         let epoch = index.with_plane(|plane| Ok(plane.epoch()))?;
+        self.check_inputs(index, &documents)?;
         let rules =
             Rules { index: IndexRules::of(index, &[])?, dim: settings.dim, has_model: !settings.model.is_null() };
         let mut seen = HashSet::new();
@@ -64,6 +65,23 @@ impl Batch {
         SharedVectors::prepare(vectors_of(&mut staged), settings.metric);
         self.set_aside(index, &mut staged);
         self.changes.extend(staged.into_iter().map(|(key, staged)| (key, Some(staged))));
+        Ok(())
+    }
+
+    /// Whether everything that something was derived from is in the index, or staged before it.
+    fn check_inputs(&self, index: &Index, documents: &[BatchDocument]) -> Result<()> {
+        let mut before = HashSet::new();
+        for (n, document) in documents.iter().enumerate() {
+            for input in &document.derived_from {
+                let key = (document.tenant.clone(), input.clone());
+                let staged = before.contains(&key) || matches!(self.changes.get(&key), Some(Some(_)));
+                if !staged && index.with_plane(|plane| Ok(plane.number(&key.0, input).is_none()))? {
+                    let message = format!("`{}` is derived from `{input}`, which is not there yet", document.id);
+                    return Err(Error::invalid("add", message).with("row", n));
+                }
+            }
+            before.insert((document.tenant.clone(), document.id.clone()));
+        }
         Ok(())
     }
 
@@ -161,15 +179,18 @@ impl Batch {
     fn permit(&mut self, index: &Index) -> Result<()> {
         let Self { changes, acls, .. } = self;
         let mut staged: Vec<_> = changes.iter_mut().filter_map(|(key, change)| Some((key, change.as_mut()?))).collect();
+        staged.sort_by_key(|(_, staged)| !staged.derived_from.is_empty());
         for part in staged.chunks_mut(PER_EPOCH) {
             index.commit_access(&mut |plane| {
                 let mut statements = Statements::new(plane);
                 let mut newer = HashMap::<u64, HashSet<DocumentNumber>>::new();
-                for ((tenant, id), Staged { document, acl, label, attributes, sections, staged_at, .. }) in &*part {
+                for ((tenant, id), staged) in &*part {
+                    let Staged { document, acl, label, attributes, sections, derived_from, staged_at, .. } = staged;
                     let newer = newer.entry(*staged_at).or_insert_with(|| plane.changes_since(*staged_at).collect());
                     let sections = sections.iter().map(|section| section.acl.clone()).collect();
                     let (acl, label, attributes) = (acls.stated(acl), *label, attributes.clone());
-                    let stated = Statement { acl, label, attributes, sections };
+                    let derived_from = derived_from.clone();
+                    let stated = Statement { acl, label, attributes, sections, derived_from };
                     statements.state(tenant, id, document.version, stated, newer);
                 }
                 Ok(statements.events)

@@ -1,10 +1,10 @@
 //! Who may now read what: written before the content it comes with.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use safepassage_access::{
-    AccessEvent, AccessPlane, Acl, Attribute, Binding, DocumentAccess, DocumentNumber, LabelRank, Origin, Tenant,
-    Version,
+    AccessEvent, AccessPlane, Acl, Attribute, Binding, DocumentAccess, DocumentNumber, Input, LabelRank, Origin,
+    Tenant, Version,
 };
 use safepassage_error::Result;
 use safepassage_index::Index;
@@ -65,6 +65,8 @@ pub(super) struct Statement {
     pub attributes: BTreeMap<String, Attribute>,
     /// ACLs of its narrower sections, in order.
     pub sections: Vec<Acl>,
+    /// Ids of the documents of its tenant that it was derived from.
+    pub derived_from: Vec<String>,
 }
 
 /// Events that make the plane say what sources say.
@@ -72,11 +74,28 @@ pub(super) struct Statements<'a> {
     plane: &'a AccessPlane,
     next: u32,
     pub events: Vec<AccessEvent>,
+    /// The newest content of documents that these events speak of.
+    stated: HashMap<(Tenant, String), Input>,
 }
 
 impl<'a> Statements<'a> {
     pub fn new(plane: &'a AccessPlane) -> Self {
-        Self { plane, next: plane.next_number(), events: Vec::new() }
+        Self { plane, next: plane.next_number(), events: Vec::new(), stated: HashMap::new() }
+    }
+
+    /// What content of the documents `ids` was derived from: what they say now, unless `current` says it of the same
+    /// content already. `None` if one of them is not there.
+    fn inputs(&self, tenant: &Tenant, ids: &[String], current: Option<&Binding>) -> Option<Vec<Input>> {
+        let stated = current.map(|current| &current.derived_from[..]).unwrap_or_default();
+        if stated.iter().map(|input| self.plane.id(input.number)).eq(ids.iter().map(|id| Some(id.as_str()))) {
+            return Some(stated.to_vec());
+        }
+        let newest = |id: &String| {
+            let stated = self.stated.get(&(tenant.clone(), id.clone())).copied();
+            let known = || self.plane.number(tenant, id).and_then(|number| self.plane.document(number));
+            stated.or_else(|| known().map(|known| Input { number: known.number, version: last_said(&known).version }))
+        };
+        ids.iter().map(newest).collect()
     }
 
     /// The source says `stated` of `version` of a document. Returns whether that was news.
@@ -91,10 +110,16 @@ impl<'a> Statements<'a> {
         stated: Statement,
         newer: &HashSet<DocumentNumber>,
     ) -> bool {
-        let Statement { acl, label, attributes, sections } = stated;
         let number = self.plane.number(tenant, id);
         let known = number.and_then(|number| self.plane.document(number));
-        let by_source = Binding { attributes, sections, ..Binding::by_source(version, acl, label) };
+        let Statement { mut acl, label, attributes, sections, derived_from } = stated;
+        let current = known.as_ref().map(DocumentAccess::current).filter(|current| current.version == version);
+        let derived_from = self.inputs(tenant, &derived_from, current).unwrap_or_else(|| {
+            // Nobody can be known to have been allowed what is not there.
+            acl = Acl::default();
+            Vec::new()
+        });
+        let by_source = Binding { attributes, sections, derived_from, ..Binding::by_source(version, acl, label) };
         let binding = match &known {
             None => by_source,
             Some(known) => {
@@ -102,13 +127,14 @@ impl<'a> Statements<'a> {
                 let meanwhile = number.is_some_and(|number| newer.contains(&number));
                 let says_the_same = said.source_acl == by_source.source_acl && said.label == label;
                 let kept = meanwhile || (says_the_same && said.origin == Origin::Set);
-                let Binding { attributes, sections, .. } = by_source.clone();
+                let Binding { attributes, sections, derived_from, .. } = by_source.clone();
                 let current = known.current();
-                let parts_too = current.attributes == attributes && current.sections == sections;
+                let parts_too = (&current.attributes, &current.sections, &current.derived_from)
+                    == (&attributes, &sections, &derived_from);
                 if current.version == version && (kept || says_the_same) && parts_too {
                     return false;
                 }
-                if kept { Binding { version, attributes, sections, ..said.clone() } } else { by_source }
+                if kept { Binding { version, attributes, sections, derived_from, ..said.clone() } } else { by_source }
             }
         };
         let number = number.unwrap_or_else(|| {
@@ -117,6 +143,7 @@ impl<'a> Statements<'a> {
             self.events.push(AccessEvent::Numbered { tenant: tenant.clone(), id: id.into(), number });
             number
         });
+        self.stated.insert((tenant.clone(), id.to_owned()), Input { number, version });
         self.events.push(AccessEvent::Bound { number, binding });
         true
     }

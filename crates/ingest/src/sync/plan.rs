@@ -95,6 +95,34 @@ pub(super) struct Plan {
     pub gone: Vec<(Tenant, String)>,
 }
 
+impl Planned {
+    fn derived_from_mut(&mut self) -> &mut [String] {
+        match &mut self.stated {
+            Stated::Whole { statement, .. } => &mut statement.derived_from,
+            _ => &mut [],
+        }
+    }
+}
+
+impl Plan {
+    /// Puts what was derived from other documents after them, and aside what was derived from one that no source here
+    /// has, or from itself.
+    fn order_derived(&mut self, known: impl Fn(&Tenant, &str) -> bool, report: &mut Report) {
+        for planned in &mut self.documents {
+            let (tenant, id) = (planned.tenant.clone(), planned.id.clone());
+            let lost = planned.derived_from_mut().iter().find(|input| **input == id || !known(&tenant, input)).cloned();
+            if let Some(lost) = lost {
+                report.skip(id, format!("it is derived from `{lost}`, which is not another document of these sources"));
+                planned.stated = Stated::Hidden;
+            }
+        }
+        self.documents.sort_by_key(|planned| match &planned.stated {
+            Stated::Whole { statement, .. } => !statement.derived_from.is_empty(),
+            _ => false,
+        });
+    }
+}
+
 pub(super) fn make(
     specs: &[SourceSpec],
     acl: Option<&Path>,
@@ -127,31 +155,36 @@ pub(super) fn make(
         for part in listing.entries.chunks(AT_ONCE) {
             let read: Vec<_> = part.par_iter().map(|entry| digest(entry, source.read(entry), rules)).collect();
             for (entry, read) in part.iter().zip(read) {
-                let (tenant, id) = (Tenant(entry.tenant.clone()), id(&entry.id));
-                check_owner(snapshot, &owners, &plan.keys, (&tenant, &id), &key)?;
-                owners.insert((tenant.clone(), id.clone()), s);
+                let (tenant, document_id) = (Tenant(entry.tenant.clone()), id(&entry.id));
+                check_owner(snapshot, &owners, &plan.keys, (&tenant, &document_id), &key)?;
+                owners.insert((tenant.clone(), document_id.clone()), s);
                 let stated = match read {
                     Ok((stated, true)) => stated,
                     Ok((stated, false)) => {
                         report.without_acl += 1;
                         if report.without_acl_documents.len() < 100 {
-                            report.without_acl_documents.push(id.clone());
+                            report.without_acl_documents.push(document_id.clone());
                         }
                         stated
                     }
                     Err((stated, reason)) => {
                         let place = if entry.place == entry.id { String::new() } else { format!("{}: ", entry.place) };
-                        report.skip(id.clone(), format!("{place}{reason}"));
+                        report.skip(document_id.clone(), format!("{place}{reason}"));
                         stated
                     }
                 };
-                plan.documents.push(Planned { source: s, entry: entry.clone(), tenant, id, stated });
+                let mut planned = Planned { source: s, entry: entry.clone(), tenant, id: document_id, stated };
+                for input in planned.derived_from_mut() {
+                    *input = id(input);
+                }
+                plan.documents.push(planned);
             }
             progress.advance(part.len() as u64);
         }
         plan.sources.push(source);
         plan.keys.push(key);
     }
+    plan.order_derived(|tenant, id| owners.contains_key(&(tenant.clone(), id.to_owned())), report);
     for document in snapshot.documents() {
         let Some(s) = plan.keys.iter().position(|key| key == document.source) else { continue };
         let known = (document.tenant.clone(), document.id.to_owned());
@@ -225,7 +258,8 @@ fn digest(entry: &Entry, read: std::result::Result<SourceDocument, Fault>, rules
             let stated = document.acl.is_some();
             let attributes = rules.attributes(document.metadata.as_ref());
             let sections = document.sections.into_iter().map(|section| section.acl).collect();
-            let statement = Statement { acl: document.acl.unwrap_or_default(), label, attributes, sections };
+            let (acl, derived_from) = (document.acl.unwrap_or_default(), document.derived_from);
+            let statement = Statement { acl, label, attributes, sections, derived_from };
             Ok((Stated::Whole { version, statement: Box::new(statement) }, stated))
         }
         Err(Fault { reason, permission }) => match permission.map(|permission| (permission.0, rank(&permission.1))) {

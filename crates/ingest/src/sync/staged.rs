@@ -39,6 +39,9 @@ pub struct BatchDocument {
     pub metadata: Option<Map<String, Value>>,
     /// Parts of the text that fewer may read, ascending and without overlap; only for a text that is cut here.
     pub sections: Vec<Section>,
+    /// Ids of the documents of the same tenant that it was derived from, as a summary is: whoever may not read all of them
+    /// may not read it. They are in the index, or staged before it.
+    pub derived_from: Vec<String>,
 }
 
 /// What documents of one index must be.
@@ -66,6 +69,9 @@ impl Rules {
         let acls = document.acl.iter().chain(document.sections.iter().map(|section| &section.acl));
         if let Err(what) = self.index.check_parents(&document.tenant, acls) {
             return refused(format!("`{id}`: {what}"));
+        }
+        if document.derived_from.contains(id) {
+            return refused(format!("`{id}` is derived from itself"));
         }
         section::check(&document.sections, document.text.as_deref().unwrap_or_default())?;
         if !document.sections.is_empty() && document.vector.is_some() {
@@ -102,6 +108,7 @@ pub(super) struct Staged {
     pub label: LabelRank,
     pub attributes: BTreeMap<String, Attribute>,
     pub sections: Vec<Section>,
+    pub derived_from: Vec<String>,
     /// The epoch at which it was staged: whoever changed its permissions later is newer than what it says.
     pub staged_at: u64,
 }
@@ -111,7 +118,7 @@ impl Staged {
     pub fn new(rules: &Rules, document: BatchDocument, acl: KeptAcl, staged_at: u64) -> Result<Self> {
         let label = rules.rank(document.label.as_deref())?;
         let attributes = rules.index.attributes(document.metadata.as_ref());
-        let sections = document.sections;
+        let (sections, derived_from) = (document.sections, document.derived_from);
         let metadata = document.metadata.map(|metadata| Value::Object(metadata).to_string());
         let version = version(&document.title, &document.text, &metadata, document.vector.as_ref(), &sections)?;
         let mut text = document.text;
@@ -125,7 +132,7 @@ impl Staged {
         let (id, title) = (document.id, document.title);
         let document =
             Arc::new(NewDocument { number, version, id, source, title, uri: None, metadata, chunks, vectors });
-        Ok(Self { document, text, acl, label, attributes, sections, staged_at })
+        Ok(Self { document, text, acl, label, attributes, sections, derived_from, staged_at })
     }
 
     pub fn document_mut(&mut self) -> &mut NewDocument {
