@@ -10,6 +10,7 @@ import pyarrow as pa  # type: ignore[import-untyped, import-not-found, unused-ig
 
 from .types import (
     Acl,
+    AclDiff,
     AclObject,
     DocumentAcl,
     Explanation,
@@ -337,6 +338,19 @@ class Index:
 
     def restore_acl_object(self, name: str, principal: str, reason: str, *, tenant: str | None = None) -> int:
         """Lifts the revocation of an ACL object; the reason is kept in the access log."""
+
+    def diff(
+        self,
+        from_epoch: int,
+        to_epoch: int | None = None,
+        *,
+        identity: Identity | None = None,
+        tenant: str | None = None,
+    ) -> AclDiff:
+        """Which documents became visible or invisible to whom between two epochs: for operators.
+
+        With `identity` to it, exactly; without, to every principal that an ACL ever named, by itself.
+        """
 
     def set_max_acl_age(self, seconds: int | None, reason: str) -> int:
         """States for how many seconds permissions that nobody confirmed open anything; None: for ever."""

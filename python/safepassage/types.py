@@ -6,7 +6,9 @@ from typing import Any, Literal, TypedDict
 
 __all__ = [
     "Acl",
+    "AclDiff",
     "AclObject",
+    "Change",
     "DocumentAcl",
     "Explanation",
     "Generation",
@@ -53,6 +55,19 @@ class AclObject(TypedDict):
     revoked: list[str]
     origin: str | None
     acl_epoch: int
+
+
+class Change(TypedDict):
+    """What one principal could not see and can, and could see and cannot."""
+
+    principal: str
+    gained: list[str]
+    lost: list[str]
+
+
+# `from` is no name that a class body can have.
+AclDiff = TypedDict("AclDiff", {"from": int, "to": int, "changes": list[Change]})
+"""What changed between two epochs, over the documents that are live now."""
 
 
 class DocumentAcl(TypedDict):

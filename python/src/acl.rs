@@ -74,6 +74,28 @@ impl Index {
         run(py, || self.engine.restore(&tenant, &id, &principal.parse()?, &reason))
     }
 
+    /// Which documents became visible or invisible to whom from the epoch `from_epoch` to `to_epoch`, the newest unless
+    /// said: a dict of from, to and changes, each of principal, gained and lost. With `identity` to it, exactly; without,
+    /// to every principal that an ACL ever named, by itself. For operators.
+    ///
+    /// Raises `NotFoundError` for an epoch that there was not.
+    #[pyo3(signature = (from_epoch, to_epoch = None, *, identity = None, tenant = None))]
+    fn diff<'py>(
+        &self,
+        py: Python<'py>,
+        from_epoch: u64,
+        to_epoch: Option<u64>,
+        identity: Option<&Bound<'py, Identity>>,
+        tenant: Option<String>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (identity, tenant) = (identity.map(|identity| identity.get().0.clone()), rows::tenant(tenant));
+        let diff = run(py, || match &identity {
+            Some(identity) => self.engine.diff_for(identity, from_epoch, to_epoch),
+            None => self.engine.diff(&tenant, from_epoch, to_epoch),
+        })?;
+        to_python(py, &diff)
+    }
+
     /// States for how many seconds permissions that nobody confirmed open anything; None: for ever. Every change of
     /// permissions and every sync confirms them, as long as they were confirmed in time before. Returns the epoch.
     ///

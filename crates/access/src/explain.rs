@@ -34,7 +34,8 @@ pub struct Reason {
     pub principal: Option<String>,
     /// Which entry said so.
     pub object: String,
-    /// From the identity through the principal to the entry, and from there through ACL objects down to the document.
+    /// From the identity through the groups that lead to the principal, as far as a resolver found them, to the entry, and
+    /// from there through ACL objects down to the document.
     pub path: Vec<String>,
 }
 
@@ -57,6 +58,9 @@ struct Said<'a> {
 impl Said<'_> {
     fn say(&mut self, effect: &'static str, principal: Option<String>, at: &str, below: &[String]) {
         let mut path = vec![self.who.clone()];
+        let named = principal.as_deref().and_then(|principal| principal.parse().ok());
+        let way = named.map(|named| self.by.identity.way_to(&named)).unwrap_or_default();
+        path.extend(way.into_iter().map(ToString::to_string));
         path.extend(principal.clone().filter(|principal| *principal != self.who));
         path.push(at.to_owned());
         path.extend(below.iter().rev().cloned());

@@ -4,7 +4,7 @@
 //! in); out comes the identity with every step taken. Cycles are fine. Whatever goes wrong is an error: an identity
 //! with fewer groups than it should have would pass ACLs that deny one of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use safepassage_error::{Error, Kind, Result};
 
@@ -59,6 +59,9 @@ impl Default for GroupLimits {
     }
 }
 
+/// Groups, each with the member through whom it was found; `None` for one that the identity came with.
+pub(crate) type Found = BTreeMap<Box<str>, Option<Principal>>;
+
 /// Every group that `user` and `groups` are in, by any number of steps.
 ///
 /// # Errors
@@ -70,11 +73,11 @@ pub(crate) fn closure(
     groups: &BTreeSet<Box<str>>,
     resolver: &dyn GroupResolver,
     limits: GroupLimits,
-) -> Result<BTreeSet<Box<str>>> {
+) -> Result<Found> {
     let refused =
         |message: &str, reason| Err(Error::new(Kind::Denied, "resolve groups", message).with("reason", reason));
     let named = |kind, id: &str| Principal::Named { issuer: issuer.map(Into::into), kind, id: id.into() };
-    let mut known = groups.clone();
+    let mut known: Found = groups.iter().map(|group| (group.clone(), None)).collect();
     let mut members: Vec<Principal> = groups.iter().map(|group| named(principal::Kind::Group, group)).collect();
     members.push(named(principal::Kind::User, user));
     for step in 0.. {
@@ -87,7 +90,8 @@ pub(crate) fn closure(
                 if parent.is_empty() {
                     return Err(Error::invalid("resolve groups", "the resolver gave a group without an id"));
                 }
-                if known.insert(parent.as_str().into()) {
+                if !known.contains_key(parent.as_str()) {
+                    known.insert(parent.as_str().into(), Some(member.clone()));
                     next.push(named(principal::Kind::Group, &parent));
                 }
                 if known.len() > limits.max_groups {
@@ -108,8 +112,6 @@ pub(crate) fn closure(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::{AssertedIdentity, Identity};
     use proptest::prelude::*;

@@ -25,11 +25,13 @@ pub struct Identity {
     issuer: Option<Box<str>>,
     user: Option<Box<str>>,
     groups: BTreeSet<Box<str>>,
+    /// Through which member a group was found, where a resolver found it: for explanations.
+    found_through: BTreeMap<Principal, Principal>,
     groups_complete: bool,
     clearance: Option<String>,
     attributes: BTreeMap<String, Attribute>,
     expires_at: Timestamp,
-    /// Of everything above but the expiry; made at issue.
+    /// Of everything that a permission depends on but the expiry; made at issue.
     digest: IdentityDigest,
 }
 
@@ -153,6 +155,18 @@ impl Identity {
         all
     }
 
+    /// The groups through which it is `principal`, from the user's own on, as far as a resolver found them.
+    pub(crate) fn way_to(&self, principal: &Principal) -> Vec<&Principal> {
+        let mut way = Vec::new();
+        let mut at = self.found_through.get(principal);
+        while let Some(member) = at.filter(|member| member.is_group() && way.len() < self.found_through.len()) {
+            way.push(member);
+            at = self.found_through.get(member);
+        }
+        way.reverse();
+        way
+    }
+
     /// The digest that caches are keyed by.
     #[must_use]
     pub fn digest(&self) -> IdentityDigest {
@@ -196,6 +210,7 @@ impl AssertedIdentity {
             issuer: None,
             user: user.map(Into::into),
             groups: BTreeSet::new(),
+            found_through: BTreeMap::new(),
             groups_complete: true,
             clearance: None,
             attributes: BTreeMap::new(),
@@ -244,7 +259,15 @@ impl AssertedIdentity {
         let identity = &mut self.identity;
         if let Some(user) = &identity.user {
             let groups = &identity.groups;
-            identity.groups = groups::closure(identity.issuer.as_deref(), user, groups, resolver, limits)?;
+            let found = groups::closure(identity.issuer.as_deref(), user, groups, resolver, limits)?;
+            let named = |id: &str| Principal::Named {
+                issuer: identity.issuer.clone(),
+                kind: principal::Kind::Group,
+                id: id.into(),
+            };
+            let through = found.iter().filter_map(|(group, member)| Some((named(group), member.clone()?)));
+            identity.found_through = through.collect();
+            identity.groups = found.into_keys().collect();
             identity.groups_complete |= resolver.knows_users();
         }
         Ok(self)

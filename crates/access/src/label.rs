@@ -68,6 +68,12 @@ impl Labels {
         self.names.get(usize::from(rank.0)).or(self.names.last()).map_or("", String::as_str)
     }
 
+    /// The highest rank.
+    #[must_use]
+    pub fn highest(&self) -> LabelRank {
+        LabelRank(u8::try_from(self.names.len().saturating_sub(1)).unwrap_or(u8::MAX))
+    }
+
     /// The names, lowest first.
     pub(crate) fn names(&self) -> &[String] {
         &self.names

@@ -226,6 +226,23 @@ pub enum Acl {
         #[arg(long)]
         reason: String,
     },
+    /// List which documents became visible or invisible to whom between two epochs
+    Diff {
+        #[command(flatten)]
+        operate: Operate,
+        /// The earlier epoch
+        #[arg(long, value_name = "EPOCH")]
+        from: u64,
+        /// The later epoch [default: the newest]
+        #[arg(long, value_name = "EPOCH")]
+        to: Option<u64>,
+        /// Only to this identity, exactly; else to every principal by itself
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
+        /// Tenant of the documents
+        #[arg(long, value_name = "T", default_value = "", conflicts_with = "identity")]
+        tenant: String,
+    },
     /// Say for how long permissions that nobody confirmed open anything; every change and every sync confirms them
     MaxAge {
         #[command(flatten)]

@@ -10,7 +10,7 @@ use crate::args;
 
 pub fn read(who: &args::Identity, clock: &Clock) -> Result<Identity> {
     if let Some(file) = &who.identity {
-        return identity_from_json(&bytes(file)?, clock).map_err(|e| e.with("file", file.display()));
+        return from_file(file, clock);
     }
     if let Some(token) = &who.token.token {
         let verifier = verifier(&who.token)?;
@@ -34,6 +34,11 @@ pub fn read(who: &args::Identity, clock: &Clock) -> Result<Identity> {
         identity = identity.clearance(clearance);
     }
     identity.issue(clock)
+}
+
+/// The identity that a JSON file describes.
+pub fn from_file(file: &Path, clock: &Clock) -> Result<Identity> {
+    identity_from_json(&bytes(file)?, clock).map_err(|e| e.with("file", file.display()))
 }
 
 fn bytes(file: &Path) -> Result<Vec<u8>> {

@@ -91,10 +91,41 @@ impl AccessLog {
             if let Err(error) = plane.apply(batch.epoch, &batch.events) {
                 // Half a batch may be in the plane: forget it, and let nothing be seen until the log is opened anew.
                 self.refuses.store(true, Ordering::SeqCst);
+                let compiler = plane.policy_compiler();
                 *plane = AccessPlane::default();
+                compiler.into_iter().for_each(|compiler| plane.set_policy_compiler(compiler));
                 return Err(error);
             }
         }
+    }
+
+    /// The plane as it was at `epoch`, made again from the log.
+    ///
+    /// # Errors
+    /// `NotFound` for an epoch that there was not; `Corrupted`, `Unavailable`.
+    pub fn plane_at(&self, storage: &dyn Storage, epoch: u64) -> Result<AccessPlane> {
+        let newest = self.refresh(storage)?;
+        if epoch == 0 || epoch > newest {
+            let message = format!("there is no epoch {epoch}; the first is 1 and the newest {newest}");
+            return Err(Error::new(Kind::NotFound, "look up epoch", message));
+        }
+        let earlier = snapshot::all(storage)?.into_iter().rev().find(|(at, _)| *at <= epoch);
+        let mut plane = match earlier {
+            Some((at, path)) => snapshot::read(storage, at, &path)?,
+            None => AccessPlane::default(),
+        };
+        if let Some(compiler) = self.compiler() {
+            plane.set_policy_compiler(compiler);
+        }
+        for next in plane.epoch() + 1..=epoch {
+            let batch: Batch = seal::get(storage, KIND, &log_path(next))?;
+            plane.apply(batch.epoch, &batch.events)?;
+        }
+        Ok(plane)
+    }
+
+    fn compiler(&self) -> Option<Arc<dyn PolicyCompiler>> {
+        self.plane().policy_compiler()
     }
 
     /// Gives the plane, and every later one, somebody who knows the language of its policies.

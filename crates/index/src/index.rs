@@ -242,6 +242,10 @@ impl Index {
         })
     }
 
+    pub(crate) fn plane_at(&self, epoch: u64) -> Result<AccessPlane> {
+        self.access.plane_at(&*self.storage, epoch)
+    }
+
     /// Whether permissions are young enough for anybody to see anything.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod blocks;
 mod code;
 mod freshness;
 mod graph;
+mod history;
 mod index;
 mod kernel;
 mod manifest;
@@ -26,6 +27,7 @@ mod write;
 
 pub use asker::Asker;
 pub use graph::{Builder, GraphSettings};
+pub use history::{Difference, History};
 pub use index::{Index, Stats};
 pub use manifest::{Manifest, Metric, Precision, SegmentEntry, Settings, Tombstones};
 pub use search::Plan;

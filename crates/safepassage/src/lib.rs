@@ -32,6 +32,7 @@
 #![forbid(unsafe_code)]
 
 mod acl;
+mod diff;
 mod engine;
 mod freshness;
 mod identity_file;
@@ -39,6 +40,7 @@ mod objects;
 mod session;
 
 pub use acl::DocumentAcl;
+pub use diff::{AclDiff, Change};
 pub use engine::{Create, EmbedderChoice, Engine};
 pub use identity_file::identity_from_json;
 pub use objects::AclObjectState;
@@ -49,7 +51,9 @@ pub use safepassage_access::{
     Labels, Policy, PolicyCompiler, PolicySource, Principal, Reason, Resource, Tenant,
 };
 pub use safepassage_error::{Error, Kind, Result, system};
-pub use safepassage_index::{Manifest, MergeState, Metric, Plan, Precision, SharedVectors, Stats, Verified};
+pub use safepassage_index::{
+    Difference, Manifest, MergeState, Metric, Plan, Precision, SharedVectors, Stats, Verified,
+};
 pub use safepassage_ingest::{
     AclObject, BatchDocument, ChunkSettings, Progress, Report, Section, Silent, Skipped, SourceSpec, SyncOptions,
     read_acl_objects,

@@ -84,6 +84,11 @@ impl AccessPlane {
         events
     }
 
+    /// Everybody whom any ACL ever named.
+    pub fn principals(&self) -> impl Iterator<Item = &Principal> {
+        self.table.principals.all().iter()
+    }
+
     /// The policies in force.
     #[must_use]
     pub fn policies(&self) -> Option<&PolicySource> {
@@ -94,5 +99,11 @@ impl AccessPlane {
     pub fn set_policy_compiler(&mut self, compiler: Arc<dyn PolicyCompiler>) {
         self.remembered.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).forget();
         self.policies.set_compiler(compiler);
+    }
+
+    /// Who knows the language of its policies.
+    #[must_use]
+    pub fn policy_compiler(&self) -> Option<Arc<dyn PolicyCompiler>> {
+        self.policies.compiler()
     }
 }

@@ -40,6 +40,10 @@ impl Policies {
         self.source = source;
     }
 
+    pub fn compiler(&self) -> Option<Arc<dyn PolicyCompiler>> {
+        self.compiler.clone()
+    }
+
     pub fn set_compiler(&mut self, compiler: Arc<dyn PolicyCompiler>) {
         self.compiler = Some(compiler);
         let source = self.source.take();

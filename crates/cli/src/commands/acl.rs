@@ -1,8 +1,10 @@
-//! `safepassage acl get|set|revoke|restore|max-age|confirm|objects`
+//! `safepassage acl get|set|revoke|restore|diff|max-age|confirm|objects`
 
 use std::collections::BTreeSet;
 
-use safepassage::{Acl as AccessList, AclObjectState, AllOf, DocumentAcl, Engine, Error, Principal, Result, Tenant};
+use safepassage::{
+    Acl as AccessList, AclDiff, AclObjectState, AllOf, DocumentAcl, Engine, Error, Principal, Result, Tenant,
+};
 
 use crate::args::{Acl, AclObjects, Document, Object, Stated};
 use crate::output;
@@ -16,6 +18,14 @@ pub fn run(acl: &Acl, json: bool) -> Result<()> {
             (engine, tenant, document)
         }
         Acl::Objects(objects) => return run_objects(objects, json),
+        Acl::Diff { operate, from, to, identity, tenant } => {
+            let engine = Engine::open(&operate.index)?;
+            let diff = match identity {
+                None => engine.diff(&Tenant(tenant.clone()), *from, *to)?,
+                Some(file) => engine.diff_for(&crate::identity::from_file(file, engine.clock())?, *from, *to)?,
+            };
+            return if json { output::json(&diff) } else { show_diff(&diff) };
+        }
         Acl::MaxAge { operate, seconds, reason } => {
             let engine = Engine::open(&operate.index)?;
             let epoch = engine.set_max_acl_age(Some(*seconds).filter(|seconds| *seconds > 0), reason)?;
@@ -45,6 +55,16 @@ pub fn run(acl: &Acl, json: bool) -> Result<()> {
     };
     let now = engine.acl(&tenant, &document.document)?;
     if json { output::json(&now) } else { show(&now) }
+}
+
+fn show_diff(diff: &AclDiff) -> Result<()> {
+    for change in &diff.changes {
+        output::line(&output::printable(&change.principal))?;
+        for (sign, documents) in [('+', &change.difference.gained), ('-', &change.difference.lost)] {
+            documents.iter().try_for_each(|id| output::line(&output::printable(&format!("  {sign} {id}"))))?;
+        }
+    }
+    output::line(&format!("acl_epoch {} to {}", diff.from, diff.to))
 }
 
 fn show_age(engine: &Engine, acl_epoch: u64, json: bool) -> Result<()> {

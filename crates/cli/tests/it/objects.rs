@@ -84,6 +84,34 @@ fn a_folder_changes_and_moves_without_touching_a_document() {
 }
 
 #[test]
+fn the_difference_between_two_epochs_says_what_whom() {
+    let scratch = made();
+    let epoch = |said: serde_json::Value| said["acl_epoch"].as_u64().unwrap().to_string();
+    let before = epoch(scratch.ok(&["stats", "--index", "index"]));
+    let hr = ["acl", "objects", "set", "--index", "index", "--object", "hr"];
+    scratch.ok(&[&hr[..], &["--allow", "group:people", "--parent", "site", "--inherit", "both-permit"]].concat());
+    let moved =
+        epoch(scratch.ok(&["acl", "objects", "set", "--index", "index", "--object", "below", "--parent", "open"]));
+    scratch.ok(&["acl", "set", "--index", "index", "--document", "together", "--allow", "user:ann"]);
+    let changes = |arguments: &[&str]| {
+        let diff = scratch.ok(&[&["acl", "diff", "--index", "index"], arguments].concat());
+        let one = |change: &serde_json::Value| {
+            let ids = |key: &str| strings(&change[key]).join(" ");
+            format!("{} +{} -{}", change["principal"].as_str().unwrap(), ids("gained"), ids("lost"))
+        };
+        diff["changes"].as_array().unwrap().iter().map(one).collect::<Vec<_>>().join("; ")
+    };
+    let all = changes(&["--from", &before]);
+    assert_eq!(all, "user:ann +together -; user:mallory +in-below -; group:staff +in-below -");
+    assert_eq!(changes(&["--from", &before, "--to", &moved]), "user:mallory +in-below -; group:staff +in-below -");
+    scratch.write("who.json", r#"{"user": "bob", "groups": ["staff", "hr", "cleared"], "groups_complete": true}"#);
+    let bob = changes(&["--from", &before, "--identity", "who.json"]);
+    assert_eq!(bob, "user:bob + -in-hr together");
+    let no_epoch = scratch.run(&["acl", "diff", "--index", "index", "--from", "99"]).error();
+    assert!(no_epoch.0 == "NotFound" && no_epoch.1.contains("no epoch 99"), "{no_epoch:?}");
+}
+
+#[test]
 fn an_object_that_is_not_stated_puts_its_documents_aside() {
     let scratch = made();
     scratch.write("documents.jsonl", DOCUMENTS.replace("\"acl_object\": \"open\"", "\"acl_object\": \"opne\""));
