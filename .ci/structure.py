@@ -13,6 +13,7 @@ faults = []
 ALLOWED = {
     "safepassage-error": set(),
     "safepassage-access": {"error"},
+    "safepassage-audit": {"error"},
     "safepassage-models": {"error", "minilm-1", "minilm-2", "minilm-3"},
     "safepassage-minilm-1": set(),
     "safepassage-minilm-2": set(),
@@ -20,7 +21,7 @@ ALLOWED = {
     "safepassage-identity": {"error", "access"},
     "safepassage-index": {"error", "access"},
     "safepassage-ingest": {"error", "access", "index", "models"},
-    "safepassage": {"error", "access", "identity", "index", "ingest", "models"},
+    "safepassage": {"error", "access", "audit", "identity", "index", "ingest", "models"},
     "safepassage-cli": {"", "index"},
     "safepassage-python": {""},
     "safepassage-benches": {""},
