@@ -9,6 +9,8 @@
 mod acl;
 mod add;
 mod arrays;
+mod audit;
+mod break_glass;
 mod commit;
 mod errors;
 mod hit;
@@ -30,6 +32,8 @@ mod verifier;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::break_glass::BreakGlass;
     #[pymodule_export]
     use crate::hit::Hit;
     #[pymodule_export]

@@ -32,11 +32,15 @@
 #![forbid(unsafe_code)]
 
 mod acl;
+pub mod audit;
+mod break_glass;
+mod decision;
 mod engine;
 mod identity_file;
 mod session;
 
 pub use acl::DocumentAcl;
+pub use break_glass::BreakGlass;
 pub use engine::{Create, EmbedderChoice, Engine};
 pub use identity_file::identity_from_json;
 pub use session::{Hit, Results, Search, Session, VectorHits, Visible};
