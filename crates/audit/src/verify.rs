@@ -73,7 +73,7 @@ impl AuditLog {
 pub(crate) fn files(folder: &dyn Folder) -> Result<Vec<u32>> {
     let mut numbers: Vec<u32> = Vec::new();
     for name in folder.list(ROOM)? {
-        if ["head", "lock", "salt"].contains(&&*name) || name.starts_with('.') {
+        if ["head", "append.lock", "salt"].contains(&&*name) || name.starts_with('.') {
             continue;
         }
         let path = format!("{ROOM}/{name}");

@@ -308,12 +308,16 @@ impl Engine {
         self.0.index.wait_for_merges()
     }
 
-    /// Checks every byte and every rule of the format.
+    /// Checks every byte and every rule of the format, the audit log included.
     ///
     /// # Errors
     /// `Corrupted`, naming the first thing that is not as it should be.
     pub fn verify(&self) -> Result<Verified> {
-        self.0.index.verify()
+        let verified = self.0.index.verify()?;
+        match self.audit_log().map(|log| log.verify(None)).transpose() {
+            Err(error) if error.kind() != Kind::NotFound => Err(error),
+            _ => Ok(verified),
+        }
     }
 
     /// Sizes, for operators.

@@ -254,13 +254,15 @@ fn a_log_that_refuses_holds_up_what_gives_and_not_what_takes() {
     let engine = made(folder.path());
     let (tenant, everyone) = (Tenant::default(), Principal::Everyone);
     engine.revoke(&tenant, "menu", &everyone).unwrap();
-    fs::rename(folder.path().join("audit/00000001.jsonl"), folder.path().join("kept")).unwrap();
+    let (log, kept) = (folder.path().join("audit/00000001.jsonl"), folder.path().join("kept"));
+    fs::rename(&log, &kept).unwrap();
     let acl = engine.acl(&tenant, "map").unwrap();
     assert_eq!(engine.set_acl(&tenant, "map", Acl::new([Principal::Public], [])).unwrap_err().kind(), Kind::Corrupted);
     assert_eq!(engine.restore(&tenant, "menu", &everyone, "why not").unwrap_err().kind(), Kind::Corrupted);
     assert_eq!(engine.acl(&tenant, "map").unwrap().allow, acl.allow, "nothing was changed");
     let error = engine.revoke(&tenant, "map", &everyone).unwrap_err();
     assert!(error.kind() == Kind::Corrupted && error.message().contains("in force"), "{error}");
+    fs::rename(&kept, &log).unwrap();
     assert_eq!(session(&engine, "eve").visible().unwrap().documents, ["handbook"], "the revocation holds");
 }
 

@@ -13,7 +13,7 @@ use safepassage_error::{Error, Kind, Result};
 
 use super::{Folder, Lock};
 
-const LOCK: &str = "audit/lock";
+const LOCK: &str = "audit/append.lock";
 /// How long somebody may hold the log before others give up: far longer than any append takes.
 const PATIENCE_MS: u64 = 10_000;
 /// The longest pause between two looks at the lock.

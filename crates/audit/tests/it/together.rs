@@ -46,7 +46,7 @@ fn a_log_that_somebody_holds_refuses() {
     let folder = tempfile::tempdir().unwrap();
     let log = AuditLog::new(Arc::new(LocalFolder::new(folder.path()).patience_ms(20)), clock());
     log.append(vec![search("alice", &["memo"])]).unwrap();
-    let held = File::open(folder.path().join("audit/lock")).unwrap();
+    let held = File::open(folder.path().join("audit/append.lock")).unwrap();
     held.lock().unwrap();
     let error = log.append(vec![search("bob", &["memo"])]).unwrap_err();
     assert!(error.kind() == Kind::Unavailable && error.message().contains("another process"), "{error}");
