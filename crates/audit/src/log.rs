@@ -4,7 +4,7 @@
 //! for the whole group. Processes take turns under the lock of the folder; whoever comes next reads what the others
 //! wrote.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
@@ -21,7 +21,9 @@ use crate::tail::{self, Appending, Tail};
 pub struct AuditLog {
     pub(crate) folder: Arc<dyn Folder>,
     pub(crate) clock: Clock,
-    waiting: Mutex<Vec<Arc<Waiting>>>,
+    queue: Mutex<Queue>,
+    /// Somebody was served, or may write now.
+    turn: Condvar,
     pub(crate) tail: Mutex<Option<Tail>>,
     /// What was in force at the last look, and at which line.
     known: Mutex<Option<Tail>>,
@@ -55,6 +57,23 @@ impl From<&Head> for Receipt {
     }
 }
 
+/// Who waits, and whether somebody writes.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Vec<Arc<Waiting>>,
+    led: bool,
+}
+
+/// Held by the one who writes for others; lets the next one, also if this one panics.
+struct Lead<'a>(&'a AuditLog);
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.queue).led = false;
+        self.0.turn.notify_all();
+    }
+}
+
 /// Entries of one caller, and what became of them.
 #[derive(Debug)]
 struct Waiting {
@@ -76,8 +95,8 @@ impl AuditLog {
     /// The log in `folder`, which may have none yet: it begins with the first entry.
     #[must_use]
     pub fn new(folder: Arc<dyn Folder>, clock: Clock) -> Self {
-        let (waiting, salt) = (Mutex::default(), OnceLock::new());
-        Self { folder, clock, waiting, tail: Mutex::default(), known: Mutex::default(), salt }
+        let (queue, turn, salt) = (Mutex::default(), Condvar::new(), OnceLock::new());
+        Self { folder, clock, queue, turn, tail: Mutex::default(), known: Mutex::default(), salt }
     }
 
     /// Writes `entries` as one piece. When it returns they are in the log, as surely as its settings ask.
@@ -87,11 +106,17 @@ impl AuditLog {
     /// end of the log is not what was written. Nothing that they are about may then be given out.
     pub fn append(&self, entries: Vec<Entry>) -> Result<Receipt> {
         let mine = Arc::new(Waiting { entries, served: OnceLock::new() });
-        lock(&self.waiting).push(Arc::clone(&mine));
-        let mut tail = lock(&self.tail);
+        let mut queue = lock(&self.queue);
+        queue.waiting.push(Arc::clone(&mine));
+        while queue.led && mine.served.get().is_none() {
+            queue = self.turn.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
         if mine.served.get().is_none() {
-            let group = std::mem::take(&mut *lock(&self.waiting));
-            let written = self.write(&mut tail, |appending| {
+            queue.led = true;
+            let group = std::mem::take(&mut queue.waiting);
+            drop(queue);
+            let _lead = Lead(self);
+            let written = self.write(&mut lock(&self.tail), |appending| {
                 let mut entries = group.iter().flat_map(|waiting| &waiting.entries);
                 entries.try_for_each(|entry| appending.push(entry.clone()))
             });
@@ -99,8 +124,9 @@ impl AuditLog {
                 // Each is in one group, so nobody else has served it.
                 let _ = waiting.served.set(written.as_ref().copied().map_err(again));
             }
+        } else {
+            drop(queue);
         }
-        drop(tail);
         match mine.served.get() {
             Some(served) => served.as_ref().copied().map_err(again),
             None => Err(Error::new(Kind::Internal, "write audit log", "whoever wrote for others did not finish")),
