@@ -24,6 +24,8 @@ pub(crate) const HEAD: &str = "audit/head";
 pub(crate) const SALT: &str = "audit/salt";
 /// Lies beside the log, so that a log that is gone does not look like one that never was.
 pub(crate) const MARK: &str = "audited";
+/// More than most lines that state what is in force; the file behind them may be long.
+const STANDING_BYTES: u64 = 4096;
 const MS_PER_DAY: u64 = 86_400_000;
 
 pub(crate) fn file(number: u32) -> String {
@@ -50,7 +52,11 @@ pub(crate) fn read_head(folder: &dyn Folder) -> Result<Option<Head>> {
 /// What the line at `head.standing_at` states.
 pub(crate) fn read_standing(folder: &dyn Folder, head: &Head) -> Result<Arc<Standing>> {
     let name = file(head.file);
-    let bytes = folder.read(&name, head.standing_at, Some(head.end))?.unwrap_or_default();
+    let read = |to: u64| Ok::<_, Error>(folder.read(&name, head.standing_at, Some(to))?.unwrap_or_default());
+    let mut bytes = read(head.end.min(head.standing_at.saturating_add(STANDING_BYTES)))?;
+    if !bytes.contains(&b'\n') {
+        bytes = read(head.end)?;
+    }
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let line = Line::parse(line).map_err(|e| e.with("path", &name))?;
     line.entry.standing.map(Arc::new).ok_or_else(|| corrupted("the head points at another line", &name))

@@ -68,3 +68,16 @@ fn there_is_no_log_before_the_first_entry() {
     assert_eq!(log.mend("x").unwrap_err().kind(), Kind::NotFound);
     assert!(log.standing().unwrap().is_none());
 }
+
+#[test]
+fn a_long_line_that_states_what_is_in_force_is_read_whole() {
+    let folder = FaultyFolder::empty();
+    let entry = Entry { reason: Some("why ".repeat(3000)), ..Entry::new("audit_on", "ok") };
+    let switched = open(&folder).change(entry, |standing, _| {
+        standing.settings.on = true;
+        Ok(())
+    });
+    switched.unwrap();
+    assert!(open(&folder).settings().unwrap().on);
+    open(&folder).append(vec![search("alice", &["memo"])]).unwrap();
+}
