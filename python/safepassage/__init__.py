@@ -5,6 +5,7 @@ without.
 """
 
 from ._core import (
+    BreakGlass,
     ConflictError,
     CorruptedError,
     DeniedError,
@@ -24,6 +25,7 @@ from ._core import (
 )
 
 __all__ = [
+    "BreakGlass",
     "ConflictError",
     "CorruptedError",
     "DeniedError",

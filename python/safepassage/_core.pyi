@@ -12,6 +12,12 @@ from .types import (
     Acl,
     AclDiff,
     AclObject,
+    AuditHead,
+    AuditLine,
+    AuditMended,
+    AuditRetired,
+    AuditSettings,
+    AuditVerified,
     DocumentAcl,
     Explanation,
     Generation,
@@ -24,6 +30,7 @@ from .types import (
 )
 
 __all__ = [
+    "BreakGlass",
     "ConflictError",
     "CorruptedError",
     "DeniedError",
@@ -375,6 +382,74 @@ class Index:
 
     def rollback(self, generation: int) -> int:
         """Makes a generation with the content of an earlier one; permissions stay as they are now."""
+
+    def audit_settings(self) -> AuditSettings:
+        """How the index is audited now."""
+
+    def set_audit(
+        self,
+        *,
+        on: bool | None = None,
+        texts: bool | None = None,
+        durability: Literal["synced", "written"] | None = None,
+        rotate_bytes: int | None = None,
+        rotate_days: int | None = None,
+        keep_days: int | None = None,
+    ) -> AuditSettings:
+        """Changes how the index is audited, in every process; that it was changed is a line of the log."""
+
+    def audit_head(self) -> AuditHead:
+        """The number and the hash of the last line: kept somewhere else they show a log written anew."""
+
+    def audit_verify(self, expect: str | None = None) -> AuditVerified:
+        """Reads the whole log; with `expect` the line that had this hash must still be there."""
+
+    def audit_show(
+        self,
+        since: int | None = None,
+        user: str | None = None,
+        document: str | None = None,
+        action: str | None = None,
+    ) -> list[AuditLine]:
+        """The wanted lines, oldest first."""
+
+    def audit_retire(
+        self, keep_days: int | None = None, *, keep_files: int | None = None, reason: str = ""
+    ) -> AuditRetired:
+        """Removes whole old files; a line says so."""
+
+    def audit_mend(self, reason: str) -> AuditMended:
+        """Lets a log whose end is damaged go on; a line says so and why."""
+
+    def enable_break_glass(self) -> str:
+        """Makes a secret that breaks the glass and returns it; the index stores only a digest."""
+
+    def disable_break_glass(self) -> None:
+        """Lets no secret break the glass any more."""
+
+    def break_glass(self, secret: str, identity: Identity, reason: str) -> BreakGlass:
+        """Breaks the glass for `identity`, in its tenant; every attempt is written into the audit log."""
+
+@final
+class BreakGlass:
+    """An index with broken glass: every document of one tenant, for fifteen minutes; every call is written down."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who broke it."""
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it ends (UTC)."""
+
+    def search(self, text: str, k: int = 10) -> Results:
+        """The `k` passages of the tenant that answer `text` best."""
+
+    def search_vector(self, vector: npt.ArrayLike, k: int = 10, recall: float = 0.95) -> Results:
+        """The `k` passages of the tenant nearest to `vector` (dim numbers)."""
+
+    def visible(self) -> Visible:
+        """Every document of the tenant."""
 
 @final
 class Session:

@@ -8,6 +8,12 @@ __all__ = [
     "Acl",
     "AclDiff",
     "AclObject",
+    "AuditHead",
+    "AuditLine",
+    "AuditMended",
+    "AuditRetired",
+    "AuditSettings",
+    "AuditVerified",
     "Change",
     "DocumentAcl",
     "Explanation",
@@ -184,3 +190,82 @@ class Verified(TypedDict):
     segments: int
     documents: int
     bytes: int
+
+
+class AuditSettings(TypedDict):
+    """How an index is audited; `durability` is `synced` or `written`."""
+
+    on: bool
+    texts: bool
+    durability: str
+    rotate_bytes: int
+    rotate_days: int
+    keep_days: int
+
+
+class AuditHead(TypedDict):
+    """The last line of the audit log."""
+
+    seq: int
+    hash: str
+
+
+class AuditVerified(TypedDict):
+    """What was checked of the audit log."""
+
+    files: int
+    lines: int
+    first_seq: int
+    seq: int
+    hash: str
+    set_aside: int
+    unfinished_bytes: int
+
+
+class AuditRetired(TypedDict):
+    """What was removed from the audit log."""
+
+    files: int
+    first_seq: int
+
+
+class AuditMended(TypedDict):
+    """How a mended audit log goes on."""
+
+    seq: int
+    head_seq: int | None
+    set_aside_bytes: int
+
+
+class _AuditLine(TypedDict):
+    seq: int
+    time: str
+    action: str
+    outcome: str
+    prev: str
+    hash: str
+
+
+class AuditLine(_AuditLine, total=False):
+    """One line of the audit log; what is not known is left out."""
+
+    tenant: str
+    issuer: str
+    user: str
+    identity: str
+    acl_epoch: int
+    generation: int
+    documents: list[str]
+    documents_count: int
+    documents_sha256: str
+    plan: str
+    k: int
+    hits: int
+    verdict: str
+    reason: str
+    change: str
+    query_sha256: str
+    query: str
+    aside: dict[str, Any]
+    kept: dict[str, Any]
+    standing: dict[str, Any]

@@ -10,6 +10,8 @@ mod acl;
 mod acl_object;
 mod add;
 mod arrays;
+mod audit;
+mod break_glass;
 mod commit;
 mod errors;
 mod hit;
@@ -31,6 +33,8 @@ mod verifier;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::break_glass::BreakGlass;
     #[pymodule_export]
     use crate::hit::Hit;
     #[pymodule_export]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from safepassage import Hit, Identity, Index, InvalidError, Results, SafepassageError, Verifier
+from safepassage import BreakGlass, Hit, Identity, Index, InvalidError, Results, SafepassageError, Verifier
 from safepassage.types import Acl, Report
 
 
@@ -30,6 +30,14 @@ def sign_in(token: str, keys: bytes) -> Identity:
     verifier = Verifier("https://idp", ["search"], keys, ["RS256"], claims={"preset": "entra"}, leeway_seconds=10)
     print(verifier.issuer, verifier.audiences)
     return Identity.from_jwt(token, verifier)
+
+
+def operate(index: Index, secret: str) -> list[str]:
+    index.set_audit(on=True, durability="written", keep_days=365)
+    index.audit_verify(expect=index.audit_head()["hash"])
+    broken: BreakGlass = index.break_glass(secret, Identity.asserted("alice"), "the auditor needs it")
+    print(broken.search("pay", k=3).ids, broken.visible()["count"], broken.expires_at)
+    return [line["action"] for line in index.audit_show(user="alice") if line.get("hits", 0) > 0]
 
 
 def ask(index: Index) -> list[str]:

@@ -10,6 +10,7 @@
 mod acl;
 mod authorizer;
 mod bits;
+mod break_glass;
 mod document;
 mod event;
 mod explain;
@@ -26,6 +27,7 @@ mod visible;
 
 pub use acl::{Acl, AllOf, Inherit, WrittenAllOf, all_of};
 pub use authorizer::Authorizer;
+pub use break_glass::{BrokenGlass, Witness};
 pub use document::{Column, DocumentNumber, Tenant, Version};
 pub use event::{AccessEvent, Binding, Input, ObjectStatement, Origin};
 pub use explain::{Explanation, Reason};

@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use safepassage::jwt::Algorithm;
 use safepassage::{Inherit, Principal, SourceSpec};
 
+use crate::audit_args::{Audit, BreakGlass};
+
 /// Retrieval that returns only the passages the asker may read.
 #[derive(Debug, Parser)]
 #[command(name = "safepassage", version, max_term_width = 110)]
@@ -30,6 +32,12 @@ pub enum Command {
     /// Look up or change who may read a document
     #[command(subcommand)]
     Acl(Acl),
+    /// Check, show and set up the log of who was given what
+    #[command(subcommand)]
+    Audit(Audit),
+    /// See every document of a tenant in an emergency; needs a secret and a reason, and is written down
+    #[command(subcommand)]
+    BreakGlass(BreakGlass),
     /// List the generations of an index
     Generations(Operate),
     /// Make a generation with the content of an earlier one; permissions stay as they are now

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod audit_args;
 mod commands;
 mod identity;
 mod output;

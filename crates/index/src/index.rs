@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use safepassage_access::{AccessEvent, AccessPlane, Identity, Labels, PolicyCompiler};
+use safepassage_access::{AccessEvent, AccessPlane, Identity, Labels, Permitted, PolicyCompiler};
 use safepassage_error::system::{Clock, unique_name};
 use safepassage_error::{Error, Kind, Result};
 use serde::Serialize;
@@ -204,10 +204,7 @@ impl Index {
     /// confirmed in time; `Corrupted`.
     pub fn visible(&self, identity: &Identity) -> Result<(Arc<Snapshot>, VisibleRows)> {
         let snapshot = self.snapshot()?;
-        let rows = self.with_plane(|plane| {
-            self.check_age(plane)?;
-            snapshot.visible(plane, &plane.permitted(identity, self.clock.now())?)
-        })?;
+        let rows = self.with_plane(|plane| snapshot.visible(plane, &self.permitted(plane, identity)?))?;
         Ok((snapshot, rows))
     }
 
@@ -225,7 +222,7 @@ impl Index {
         if let Some(rows) = asker.seen(&snapshot, epoch) {
             return Ok((snapshot, rows));
         }
-        let rows = Arc::new(snapshot.visible(&plane, &plane.permitted(asker.identity(), self.clock.now())?)?);
+        let rows = Arc::new(snapshot.visible(&plane, &self.permitted(&plane, asker.identity())?)?);
         asker.saw(&snapshot, &rows);
         Ok((snapshot, rows))
     }
@@ -236,10 +233,17 @@ impl Index {
     /// As [`Index::visible`].
     pub fn visible_documents(&self, identity: &Identity) -> Result<Vec<String>> {
         let snapshot = self.snapshot()?;
-        self.with_plane(|plane| {
-            self.check_age(plane)?;
-            snapshot.visible_documents(plane, &plane.permitted(identity, self.clock.now())?)
-        })
+        self.with_plane(|plane| snapshot.visible_documents(plane, &self.permitted(plane, identity)?))
+    }
+
+    /// What `identity` passes by a plane of this index, now. The only way to it outside the access crate: the age of the
+    /// permissions is checked here.
+    ///
+    /// # Errors
+    /// As [`AccessPlane::permitted`], and `Unavailable` if permissions were not confirmed within the age the index states.
+    pub fn permitted(&self, plane: &AccessPlane, identity: &Identity) -> Result<Permitted> {
+        self.check_age(plane)?;
+        plane.permitted(identity, self.clock.now())
     }
 
     pub(crate) fn plane_at(&self, epoch: u64) -> Result<AccessPlane> {
@@ -250,7 +254,7 @@ impl Index {
     ///
     /// # Errors
     /// `Unavailable` if they were not confirmed within the age the index states.
-    pub fn check_age(&self, plane: &AccessPlane) -> Result<()> {
+    fn check_age(&self, plane: &AccessPlane) -> Result<()> {
         let Some(max_age_ms) = plane.max_age_ms() else { return Ok(()) };
         self.freshness.check(&*self.storage, self.clock.now(), max_age_ms)
     }

@@ -11,6 +11,7 @@ use safepassage_access::{
 use safepassage_error::{Error, Kind, Result};
 use serde::Serialize;
 
+use crate::decision::{AclChange, Subject};
 use crate::engine::Engine;
 
 /// What stands written about a document: for operators.
@@ -74,10 +75,12 @@ impl Engine {
     /// `NotFound` if there never was such a document; `Invalid` for an ACL that makes no sense; `Unavailable` if it cannot be
     /// written.
     pub fn set_acl(&self, tenant: &Tenant, id: &str, acl: Acl) -> Result<u64> {
-        self.index().commit_access(&mut |plane| {
-            let access = known(plane, tenant, id)?;
-            let binding = Binding { acl: acl.clone(), origin: Origin::Set, ..access.current().clone() };
-            Ok(vec![AccessEvent::Bound { number: access.number, binding }])
+        self.noted_change(AclChange::Set(&acl).begun(), Subject::Document(tenant, id), || {
+            self.index().commit_access(&mut |plane| {
+                let access = known(plane, tenant, id)?;
+                let binding = Binding { acl: acl.clone(), origin: Origin::Set, ..access.current().clone() };
+                Ok(vec![AccessEvent::Bound { number: access.number, binding }])
+            })
         })
     }
 
@@ -86,12 +89,14 @@ impl Engine {
     /// # Errors
     /// `NotFound` if there never was such a document; `Unavailable` if it cannot be written.
     pub fn revoke(&self, tenant: &Tenant, id: &str, principal: &Principal) -> Result<u64> {
-        self.index().commit_access(&mut |plane| {
-            let access = known(plane, tenant, id)?;
-            if access.revoked.contains(principal) {
-                return Ok(Vec::new());
-            }
-            Ok(vec![AccessEvent::Revoked { number: access.number, principal: principal.clone() }])
+        self.noted_narrowing(AclChange::Revoke(principal).begun(), Subject::Document(tenant, id), || {
+            self.index().commit_access(&mut |plane| {
+                let access = known(plane, tenant, id)?;
+                if access.revoked.contains(principal) {
+                    return Ok(Vec::new());
+                }
+                Ok(vec![AccessEvent::Revoked { number: access.number, principal: principal.clone() }])
+            })
         })
     }
 
@@ -103,14 +108,16 @@ impl Engine {
         if reason.trim().is_empty() {
             return Err(Error::invalid("restore", "a reason is needed"));
         }
-        self.index().commit_access(&mut |plane| {
-            let access = known(plane, tenant, id)?;
-            if !access.revoked.contains(principal) {
-                let message = format!("`{principal}` was not revoked from `{id}`");
-                return Err(Error::new(Kind::NotFound, "restore", message));
-            }
-            let (number, principal) = (access.number, principal.clone());
-            Ok(vec![AccessEvent::Restored { number, principal, reason: reason.to_owned() }])
+        self.noted_change(AclChange::Restore(principal, reason).begun(), Subject::Document(tenant, id), || {
+            self.index().commit_access(&mut |plane| {
+                let access = known(plane, tenant, id)?;
+                if !access.revoked.contains(principal) {
+                    let message = format!("`{principal}` was not revoked from `{id}`");
+                    return Err(Error::new(Kind::NotFound, "restore", message));
+                }
+                let (number, principal) = (access.number, principal.clone());
+                Ok(vec![AccessEvent::Restored { number, principal, reason: reason.to_owned() }])
+            })
         })
     }
 }

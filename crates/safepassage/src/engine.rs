@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use safepassage_access::{Explanation, Identity, Labels, Tenant};
+use safepassage_audit::AuditLog;
 use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
 use safepassage_index::storage::{LocalStorage, Storage};
@@ -11,6 +12,8 @@ use safepassage_index::{Index, Manifest, MergeState, Metric, Precision, Settings
 use safepassage_ingest::{Batch, BatchDocument, ChunkSettings, Progress, Report, SourceSpec, SyncOptions, check_model};
 use safepassage_models::{Embedder, Transformer};
 
+use crate::audit;
+use crate::decision;
 use crate::session::Session;
 
 /// Which model makes the vectors.
@@ -53,6 +56,7 @@ struct Inner {
     given: Option<Arc<dyn Embedder>>,
     loaded: OnceLock<Arc<dyn Embedder>>,
     batch: Mutex<Batch>,
+    audit: Option<AuditLog>,
 }
 
 impl Engine {
@@ -77,14 +81,16 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open_with`].
     pub fn open_storage(storage: Arc<dyn Storage>, embedder: Option<Arc<dyn Embedder>>, clock: Clock) -> Result<Self> {
-        Self::with(Index::open(storage, clock)?, embedder)
+        let audit = audit::log_of(&*storage, clock.clone());
+        Self::with(Index::open(storage, clock)?, embedder, audit)
     }
 
-    fn with(index: Index, given: Option<Arc<dyn Embedder>>) -> Result<Self> {
+    fn with(index: Index, given: Option<Arc<dyn Embedder>>, audit: Option<AuditLog>) -> Result<Self> {
         if let Some(embedder) = &given {
             check_model(&index.snapshot()?.manifest().settings.model, &**embedder)?;
         }
-        Ok(Self(Arc::new(Inner { index: Arc::new(index), given, loaded: OnceLock::new(), batch: Mutex::default() })))
+        let (index, loaded, batch) = (Arc::new(index), OnceLock::new(), Mutex::default());
+        Ok(Self(Arc::new(Inner { index, given, loaded, batch, audit })))
     }
 
     /// Makes a new index in the folder `path`.
@@ -124,11 +130,16 @@ impl Engine {
             (None, _) => return Err(Error::invalid("create index", "a model is needed, or the dimension of vectors")),
         };
         let settings = Settings { metric: create.metric, precision: create.precision, ..settings };
-        Self::with(Index::create(storage, settings, &create.labels, clock)?, embedder)
+        let audit = audit::log_of(&*storage, clock.clone());
+        Self::with(Index::create(storage, settings, &create.labels, clock)?, embedder, audit)
     }
 
     pub(crate) fn index(&self) -> &Index {
         &self.0.index
+    }
+
+    pub(crate) fn audit_log(&self) -> Option<&AuditLog> {
+        self.0.audit.as_ref()
     }
 
     /// The clock that identities are issued and checked by.
@@ -174,12 +185,12 @@ impl Engine {
     /// `Denied` if the identity has expired; `Invalid` if its clearance is not a label of this index; `Corrupted`,
     /// `Unavailable`.
     pub fn session(&self, identity: Identity) -> Result<Session> {
-        let now = self.clock().now();
-        self.0.index.with_plane(|plane| {
-            self.0.index.check_age(plane)?;
-            plane.permitted(&identity, now).map(drop)
-        })?;
-        Ok(Session::new(self.clone(), identity))
+        let index = &self.0.index;
+        let permitted = index.with_plane(|plane| index.permitted(plane, &identity).map(drop));
+        match permitted {
+            Ok(()) => Ok(Session::new(self.clone(), identity)),
+            Err(error) => self.decided(&identity, "session", Err(error), |_, _| {}),
+        }
     }
 
     /// Brings the index up to date with `sources`. Small segments are merged in the background, also after it returns.
@@ -188,11 +199,18 @@ impl Engine {
     /// `Invalid` if a source cannot be read, two have the same id, or (with `strict`) anything had to be put aside;
     /// `Conflict` while another writer is at work; `Unavailable`. What was committed before an error stays.
     pub fn sync(&self, sources: &[SourceSpec], options: &SyncOptions, progress: &dyn Progress) -> Result<Report> {
-        let report = safepassage_ingest::sync(&self.0.index, self.embedder()?, sources, options, progress)?;
-        if !report.dry_run {
-            self.0.index.still_newest()?;
+        let report = safepassage_ingest::sync(&self.0.index, self.embedder()?, sources, options, progress);
+        if options.dry_run {
+            return report;
         }
-        Ok(report)
+        let report = report.and_then(|report| self.0.index.still_newest().map(|()| report));
+        self.noted_content("sync", report, |entry, report| {
+            let Report { added, changed, permission_only, deleted, .. } = report;
+            let counts =
+                format!("added {added}, changed {changed}, permission only {permission_only}, deleted {deleted}");
+            entry.change = Some(counts);
+            (entry.acl_epoch, entry.generation) = (Some(report.acl_epoch), Some(report.generation));
+        })
     }
 
     fn batch(&self) -> MutexGuard<'_, Batch> {
@@ -225,9 +243,11 @@ impl Engine {
     pub fn commit(&self) -> Result<u64> {
         let has_model = !self.0.index.snapshot()?.manifest().settings.model.is_null();
         let embedder = if has_model { self.embedder().ok() } else { None };
-        let generation = self.batch().commit(&self.0.index, embedder)?;
-        self.0.index.merge_in_background();
-        Ok(generation)
+        let generation = self.batch().commit(&self.0.index, embedder);
+        if generation.is_ok() {
+            self.0.index.merge_in_background();
+        }
+        self.noted_content("commit", generation, |entry, generation| entry.generation = Some(*generation))
     }
 
     /// Why `identity` may or may not read a document: for operators. [`Session::explain`] is what the asker may see.
@@ -235,6 +255,16 @@ impl Engine {
     /// # Errors
     /// `NotFound` if no such document is live in the identity's tenant; `Denied` if the identity has expired.
     pub fn explain(&self, identity: &Identity, id: &str) -> Result<Explanation> {
+        let explained = self.explained(identity, id);
+        self.decided(identity, "explain_for", explained, |entry, explained| {
+            entry.documents = Some(vec![id.to_owned()]);
+            let visible = explained.as_ref().is_ok_and(|explanation| explanation.visible);
+            entry.verdict = decision::verdict(self, identity.tenant(), id, visible);
+        })
+    }
+
+    /// As [`Engine::explain`], before it is written down.
+    pub(crate) fn explained(&self, identity: &Identity, id: &str) -> Result<Explanation> {
         let snapshot = self.0.index.snapshot()?;
         identity.check_expiry(self.clock().now())?;
         let live = snapshot
@@ -257,7 +287,11 @@ impl Engine {
     /// # Errors
     /// `NotFound` if it is not kept any more; `Conflict` while another writer is at work.
     pub fn rollback(&self, generation: u64) -> Result<u64> {
-        self.0.index.writer()?.rollback(generation)
+        let made = self.0.index.writer().and_then(|mut writer| writer.rollback(generation));
+        self.noted_content("rollback", made, |entry, made| {
+            entry.generation = Some(*made);
+            entry.change = Some(format!("the content of generation {generation}"));
+        })
     }
 
     /// Merges all segments of each tenant into one and drops what is dead, beside whoever reads or writes. Waits for
@@ -275,12 +309,16 @@ impl Engine {
         self.0.index.wait_for_merges()
     }
 
-    /// Checks every byte and every rule of the format.
+    /// Checks every byte and every rule of the format, the audit log included.
     ///
     /// # Errors
     /// `Corrupted`, naming the first thing that is not as it should be.
     pub fn verify(&self) -> Result<Verified> {
-        self.0.index.verify()
+        let verified = self.0.index.verify()?;
+        match self.audit_log().map(|log| log.verify(None)).transpose() {
+            Err(error) if error.kind() != Kind::NotFound => Err(error),
+            _ => Ok(verified),
+        }
     }
 
     /// Sizes, for operators.

@@ -1,7 +1,9 @@
 //! How old may permissions be before nobody sees anything?
 
+use safepassage_audit::Entry;
 use safepassage_error::Result;
 
+use crate::decision::Subject;
 use crate::engine::Engine;
 
 impl Engine {
@@ -13,7 +15,12 @@ impl Engine {
     /// `Invalid` without a reason or for 0 seconds; `Unavailable` if it cannot be written, or if permissions are too old by
     /// what was stated before.
     pub fn set_max_acl_age(&self, seconds: Option<u64>, reason: &str) -> Result<u64> {
-        self.index().set_max_access_age(seconds.map(|seconds| seconds.saturating_mul(1000)), reason)
+        let change = seconds.map_or_else(|| "for ever".to_owned(), |seconds| format!("{seconds} s"));
+        let entry =
+            Entry { change: Some(change), reason: Some(reason.to_owned()), ..Entry::new("acl_max_age", "begun") };
+        self.noted_change(entry, Subject::Index, || {
+            self.index().set_max_access_age(seconds.map(|seconds| seconds.saturating_mul(1000)), reason)
+        })
     }
 
     /// For how many seconds permissions that nobody confirmed open anything.
@@ -30,6 +37,7 @@ impl Engine {
     /// # Errors
     /// `Invalid` without a reason; `Unavailable` if it cannot be written.
     pub fn confirm_acls(&self, reason: &str) -> Result<u64> {
-        self.index().confirm_access(reason)
+        let entry = Entry { reason: Some(reason.to_owned()), ..Entry::new("acl_confirm", "begun") };
+        self.noted_change(entry, Subject::Index, || self.index().confirm_access(reason))
     }
 }

@@ -32,6 +32,9 @@
 #![forbid(unsafe_code)]
 
 mod acl;
+pub mod audit;
+mod break_glass;
+mod decision;
 mod diff;
 mod engine;
 mod freshness;
@@ -40,6 +43,7 @@ mod objects;
 mod session;
 
 pub use acl::DocumentAcl;
+pub use break_glass::BreakGlass;
 pub use diff::{AclDiff, Change};
 pub use engine::{Create, EmbedderChoice, Engine};
 pub use identity_file::identity_from_json;

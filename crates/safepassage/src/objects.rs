@@ -9,6 +9,7 @@ use safepassage_access::{AccessEvent, Acl, AllOf, Inherit, ObjectAccess, ObjectS
 use safepassage_error::{Error, Kind, Result};
 use serde::Serialize;
 
+use crate::decision::{AclChange, Subject};
 use crate::engine::Engine;
 
 /// What stands written about an ACL object: for operators.
@@ -76,7 +77,9 @@ impl Engine {
     /// `Invalid` for a name or an ACL that makes no sense, or an object that would be above itself; `Unavailable` if it
     /// cannot be written.
     pub fn set_acl_object(&self, tenant: &Tenant, name: &str, acl: Acl) -> Result<u64> {
-        self.change_object(tenant, name, Some(acl))
+        self.noted_change(AclChange::Set(&acl).begun(), Subject::Object(tenant, name), || {
+            self.change_object(tenant, name, Some(&acl))
+        })
     }
 
     /// Takes back what was stated of an ACL object: what is under it is denied by it until it is stated again.
@@ -84,17 +87,19 @@ impl Engine {
     /// # Errors
     /// `NotFound` if nothing is stated of it; `Unavailable` if it cannot be written.
     pub fn remove_acl_object(&self, tenant: &Tenant, name: &str) -> Result<u64> {
-        self.change_object(tenant, name, None)
+        self.noted_narrowing(AclChange::Remove.begun(), Subject::Object(tenant, name), || {
+            self.change_object(tenant, name, None)
+        })
     }
 
-    fn change_object(&self, tenant: &Tenant, name: &str, acl: Option<Acl>) -> Result<u64> {
+    fn change_object(&self, tenant: &Tenant, name: &str, acl: Option<&Acl>) -> Result<u64> {
         self.index().commit_access(&mut |plane| {
             let known = plane.object(tenant, name).and_then(|object| object.statement);
             if acl.is_none() && !plane.is_stated(tenant, name) {
                 return Err(not_found(name));
             }
             let source_acl = known.and_then(|known| known.source_acl);
-            let statement = ObjectStatement { acl: acl.clone(), source_acl, origin: Origin::Set };
+            let statement = ObjectStatement { acl: acl.cloned(), source_acl, origin: Origin::Set };
             Ok(vec![AccessEvent::ObjectStated { tenant: tenant.clone(), name: name.into(), statement }])
         })
     }
@@ -105,13 +110,15 @@ impl Engine {
     /// # Errors
     /// `NotFound` if nothing ever named it; `Unavailable` if it cannot be written.
     pub fn revoke_acl_object(&self, tenant: &Tenant, name: &str, principal: &Principal) -> Result<u64> {
-        self.index().commit_access(&mut |plane| {
-            let object = plane.object(tenant, name).ok_or_else(|| not_found(name))?;
-            if object.revoked.contains(principal) {
-                return Ok(Vec::new());
-            }
-            let (tenant, principal) = (tenant.clone(), principal.clone());
-            Ok(vec![AccessEvent::ObjectRevoked { tenant, name: name.into(), principal }])
+        self.noted_narrowing(AclChange::Revoke(principal).begun(), Subject::Object(tenant, name), || {
+            self.index().commit_access(&mut |plane| {
+                let object = plane.object(tenant, name).ok_or_else(|| not_found(name))?;
+                if object.revoked.contains(principal) {
+                    return Ok(Vec::new());
+                }
+                let (tenant, principal) = (tenant.clone(), principal.clone());
+                Ok(vec![AccessEvent::ObjectRevoked { tenant, name: name.into(), principal }])
+            })
         })
     }
 
@@ -123,14 +130,16 @@ impl Engine {
         if reason.trim().is_empty() {
             return Err(Error::invalid("restore", "a reason is needed"));
         }
-        self.index().commit_access(&mut |plane| {
-            let object = plane.object(tenant, name).ok_or_else(|| not_found(name))?;
-            if !object.revoked.contains(principal) {
-                let message = format!("`{principal}` was not revoked from the ACL object `{name}`");
-                return Err(Error::new(Kind::NotFound, "restore", message));
-            }
-            let (tenant, principal, reason) = (tenant.clone(), principal.clone(), reason.to_owned());
-            Ok(vec![AccessEvent::ObjectRestored { tenant, name: name.into(), principal, reason }])
+        self.noted_change(AclChange::Restore(principal, reason).begun(), Subject::Object(tenant, name), || {
+            self.index().commit_access(&mut |plane| {
+                let object = plane.object(tenant, name).ok_or_else(|| not_found(name))?;
+                if !object.revoked.contains(principal) {
+                    let message = format!("`{principal}` was not revoked from the ACL object `{name}`");
+                    return Err(Error::new(Kind::NotFound, "restore", message));
+                }
+                let (tenant, principal, reason) = (tenant.clone(), principal.clone(), reason.to_owned());
+                Ok(vec![AccessEvent::ObjectRestored { tenant, name: name.into(), principal, reason }])
+            })
         })
     }
 }

@@ -9,10 +9,11 @@ use safepassage_index::{Answer, Asker, HitLabels, Plan, Snapshot};
 use safepassage_models::Purpose;
 use serde::Serialize;
 
+use crate::decision::{self, Question};
 use crate::engine::Engine;
 
 const DEFAULT_K: usize = 10;
-const DEFAULT_RECALL: f32 = 0.95;
+pub(crate) const DEFAULT_RECALL: f32 = 0.95;
 
 /// An engine as one identity sees it. Every call looks at the newest content and the newest permissions.
 #[derive(Debug, Clone)]
@@ -112,9 +113,14 @@ impl Session {
     /// `Invalid` for another dimension, a vector that is zero or not finite, or a recall outside 0 to 1; `Denied` if
     /// the identity has expired; `Corrupted`, `Unavailable`.
     pub fn search_vector(&self, vector: &[f32], k: usize, recall: Option<f32>) -> Result<VectorHits> {
+        let found = self.nearest(vector, k, recall);
+        self.engine.decided_search(self.identity(), "search_vector", Question::Vector(vector), k, found)
+    }
+
+    fn nearest(&self, vector: &[f32], k: usize, recall: Option<f32>) -> Result<VectorHits> {
         let (snapshot, visible) = self.engine.index().visible_to(&self.asker)?;
         let answer = snapshot.search(&visible, vector, k, recall.unwrap_or(DEFAULT_RECALL))?;
-        self.vector_hits(snapshot, answer)
+        VectorHits::new(&self.engine, snapshot, answer)
     }
 
     /// As [`Session::search_vector`] for many questions (q × dim, row-major) on all cores; all see the same content and
@@ -123,6 +129,12 @@ impl Session {
     /// # Errors
     /// As [`Session::search_vector`]; one bad question fails all.
     pub fn search_vectors(&self, vectors: &[f32], k: usize, recall: Option<f32>) -> Result<Vec<VectorHits>> {
+        let dim = self.engine.dim()?;
+        let found = self.nearest_each(vectors, k, recall);
+        self.engine.decided_searches(self.identity(), (vectors, dim), k, found)
+    }
+
+    fn nearest_each(&self, vectors: &[f32], k: usize, recall: Option<f32>) -> Result<Vec<VectorHits>> {
         let (snapshot, visible) = self.engine.index().visible_to(&self.asker)?;
         let dim = snapshot.manifest().settings.dim;
         if !vectors.len().is_multiple_of(dim) {
@@ -131,18 +143,11 @@ impl Session {
         let recall = recall.unwrap_or(DEFAULT_RECALL);
         vectors
             .par_chunks_exact(dim)
-            .map(|vector| self.vector_hits(Arc::clone(&snapshot), snapshot.search(&visible, vector, k, recall)?))
+            .map(|vector| {
+                let answer = snapshot.search(&visible, vector, k, recall)?;
+                VectorHits::new(&self.engine, Arc::clone(&snapshot), answer)
+            })
             .collect()
-    }
-
-    fn vector_hits(&self, snapshot: Arc<Snapshot>, answer: Answer) -> Result<VectorHits> {
-        let labels = self.engine.index().with_known_plane(|plane| {
-            if plane.epoch() < answer.acl_epoch {
-                return Err(Error::corrupted("search", "the access log was found damaged meanwhile"));
-            }
-            Ok(snapshot.labels_of(plane, &answer.hits))
-        })?;
-        Ok(VectorHits { engine: self.engine.clone(), snapshot, answer, labels })
     }
 
     /// The ids of all documents the asker may see.
@@ -150,8 +155,17 @@ impl Session {
     /// # Errors
     /// `Denied` if the identity has expired; `Invalid` for an unknown clearance; `Corrupted`, `Unavailable`.
     pub fn visible(&self) -> Result<Visible> {
-        let documents = self.engine.index().visible_documents(self.identity())?;
-        Ok(Visible { count: documents.len(), documents })
+        self.engine.decided_list(self.identity(), self.listed())
+    }
+
+    /// What is visible, of which generation, at which epoch.
+    fn listed(&self) -> Result<(Visible, u64, u64)> {
+        let index = self.engine.index();
+        let snapshot = index.snapshot()?;
+        index.with_plane(|plane| {
+            let documents = snapshot.visible_documents(plane, &index.permitted(plane, self.identity())?)?;
+            Ok((Visible { count: documents.len(), documents }, snapshot.generation(), plane.epoch()))
+        })
     }
 
     /// Why the asker may read a document. One that they may not read looks like one that does not exist: no reasons.
@@ -160,12 +174,21 @@ impl Session {
     /// # Errors
     /// `Denied` if the identity has expired; `Corrupted`, `Unavailable`.
     pub fn explain(&self, id: &str) -> Result<Explanation> {
+        let explained = self.explained(id);
+        self.engine.decided(self.identity(), "explain", explained, |entry, explained| {
+            entry.documents = Some(vec![id.to_owned()]);
+            let visible = explained.as_ref().is_ok_and(|explanation| explanation.visible);
+            entry.verdict = decision::verdict(&self.engine, self.identity().tenant(), id, visible);
+        })
+    }
+
+    fn explained(&self, id: &str) -> Result<Explanation> {
         let nothing = Explanation { visible: false, reasons: Vec::new(), acl_epoch: None };
-        let live = self.visible()?.documents.binary_search_by(|known| known.as_str().cmp(id)).is_ok();
+        let live = self.listed()?.0.documents.binary_search_by(|known| known.as_str().cmp(id)).is_ok();
         if !live {
             return Ok(nothing);
         }
-        let explanation = self.engine.explain(self.identity(), id)?;
+        let explanation = self.engine.explained(self.identity(), id)?;
         Ok(if explanation.visible { Explanation { acl_epoch: None, ..explanation } } else { nothing })
     }
 }
@@ -207,16 +230,36 @@ impl Search<'_> {
     /// # Errors
     /// As [`Search::run`].
     pub fn find(self) -> Result<VectorHits> {
-        if self.text.trim().is_empty() {
+        let Session { engine, asker } = self.session;
+        let found = engine.embed_question(self.text, asker.identity());
+        let found = found.and_then(|vector| self.session.nearest(&vector, self.k, Some(self.recall)));
+        engine.decided_search(asker.identity(), "search", Question::Text(self.text), self.k, found)
+    }
+}
+
+impl Engine {
+    /// The vector of a question that `identity` asks.
+    pub(crate) fn embed_question(&self, text: &str, identity: &Identity) -> Result<Vec<f32>> {
+        if text.trim().is_empty() {
             return Err(Error::invalid("search", "the question is empty"));
         }
-        self.session.identity().check_expiry(self.session.engine.clock().now())?;
-        let embeddings = self.session.engine.embedder()?.embed(&[self.text], Purpose::Query)?;
-        self.session.search_vector(&embeddings.values, self.k, Some(self.recall))
+        identity.check_expiry(self.clock().now())?;
+        Ok(self.embedder()?.embed(&[text], Purpose::Query)?.values)
     }
 }
 
 impl VectorHits {
+    /// What `answer` gives, with the labels of its documents.
+    pub(crate) fn new(engine: &Engine, snapshot: Arc<Snapshot>, answer: Answer) -> Result<Self> {
+        let labels = engine.index().with_known_plane(|plane| {
+            if plane.epoch() < answer.acl_epoch {
+                return Err(Error::corrupted("search", "the access log was found damaged meanwhile"));
+            }
+            Ok(snapshot.labels_of(plane, &answer.hits))
+        })?;
+        Ok(Self { engine: engine.clone(), snapshot, answer, labels })
+    }
+
     /// Ids of the documents, best first.
     pub fn ids(&self) -> impl ExactSizeIterator<Item = &str> {
         self.answer.hits.iter().map(|hit| self.snapshot.document_of(hit))

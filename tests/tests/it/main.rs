@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+mod audit;
+mod break_glass;
 mod company;
 mod map;
 mod processes;

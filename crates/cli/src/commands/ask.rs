@@ -1,6 +1,6 @@
 //! `safepassage search`, `visible` and `explain`
 
-use safepassage::{Engine, Error, Result};
+use safepassage::{Engine, Error, Result, Results, Visible};
 
 use crate::args::{Explain, Mode, Search, Who};
 use crate::{identity, output};
@@ -13,8 +13,12 @@ pub fn search(arguments: &Search, json: bool) -> Result<()> {
     let engine = Engine::open(&arguments.who.operate.index)?;
     let session = engine.session(identity::read(&arguments.who.who, engine.clock())?)?;
     let results = session.search(&arguments.query).k(arguments.k).recall(arguments.recall).run()?;
+    show_results(&results, json)
+}
+
+pub fn show_results(results: &Results, json: bool) -> Result<()> {
     if json {
-        return output::json(&results);
+        return output::json(results);
     }
     for hit in &results.hits {
         let place = if hit.heading.is_empty() { hit.title.clone().unwrap_or_default() } else { hit.heading.clone() };
@@ -30,8 +34,12 @@ pub fn search(arguments: &Search, json: bool) -> Result<()> {
 pub fn visible(arguments: &Who, json: bool) -> Result<()> {
     let engine = Engine::open(&arguments.operate.index)?;
     let visible = engine.session(identity::read(&arguments.who, engine.clock())?)?.visible()?;
+    show_visible(&visible, json)
+}
+
+pub fn show_visible(visible: &Visible, json: bool) -> Result<()> {
     if json {
-        return output::json(&visible);
+        return output::json(visible);
     }
     visible.documents.iter().try_for_each(|id| output::line(&output::printable(id)))?;
     output::line(&format!("{} documents", visible.count))

@@ -2,6 +2,8 @@
 
 mod acl;
 mod ask;
+mod audit;
+mod break_glass;
 mod operate;
 mod sync;
 
@@ -17,6 +19,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Command::Visible(who) => ask::visible(who, json),
         Command::Explain(explain) => ask::explain(explain, json),
         Command::Acl(acl) => acl::run(acl, json),
+        Command::Audit(audit) => audit::run(audit, json),
+        Command::BreakGlass(command) => break_glass::run(command, json),
         Command::Generations(index) => operate::generations(index, json),
         Command::Rollback(rollback) => operate::rollback(rollback, json),
         Command::Merge(index) => operate::merge(index, json),

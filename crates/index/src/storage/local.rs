@@ -187,6 +187,10 @@ impl Storage for LocalStorage {
         Ok(Some(Arc::new(LocalScratch::new(file))))
     }
 
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.root)
+    }
+
     fn lease(&self, role: &str, holder: &str) -> Result<Box<dyn Lease>> {
         let lock = format!("{role}.lock");
         let path = self.resolve(&lock);

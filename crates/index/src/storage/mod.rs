@@ -10,6 +10,7 @@ mod scratch;
 
 use std::fmt::Debug;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -72,6 +73,11 @@ pub trait Storage: Debug + Send + Sync {
     /// As of a [`Storage::put`].
     fn scratch(&self) -> Result<Option<Arc<dyn Scratch>>> {
         Ok(None)
+    }
+
+    /// The local folder that the files lie in, for a log that is appended to; `None` where there is none.
+    fn folder(&self) -> Option<&Path> {
+        None
     }
 
     /// Becomes the one `role` (such as `writer`) of this folder, as `holder`, which is shown to whoever is refused. Leases
