@@ -58,6 +58,12 @@ pub mod jwt {
     pub use safepassage_identity::*;
 }
 
+/// Who decides beside the ACLs?
+#[cfg(any(feature = "cedar", feature = "openfga", feature = "authzen"))]
+pub mod policy {
+    pub use safepassage_policy::*;
+}
+
 /// The README's Rust compiles.
 #[cfg(all(doctest, feature = "builtin"))]
 #[doc = include_str!("../../../README.md")]

@@ -1,0 +1,4 @@
+//! Policies and engines outside, held to what the README promises.
+
+#[cfg(feature = "cedar")]
+mod cedar;
