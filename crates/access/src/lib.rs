@@ -25,7 +25,7 @@ pub mod specification;
 mod visible;
 
 pub use acl::Acl;
-pub use authorizer::Authorizer;
+pub use authorizer::{Authorizer, Listed};
 pub use document::{Column, DocumentNumber, Tenant, Version};
 pub use event::{AccessEvent, Binding, Origin};
 pub use explain::{Explanation, Reason};

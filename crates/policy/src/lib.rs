@@ -7,8 +7,22 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "authzen")]
+mod authzen;
 #[cfg(feature = "cedar")]
 mod cedar;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "openfga")]
+mod openfga;
+#[cfg(any(feature = "cedar", feature = "http"))]
+mod principals;
 
+#[cfg(feature = "authzen")]
+pub use authzen::{AuthZen, AuthZenSettings};
 #[cfg(feature = "cedar")]
 pub use cedar::{CedarCompiler, CedarPolicy};
+#[cfg(feature = "http")]
+pub use http::Endpoint;
+#[cfg(feature = "openfga")]
+pub use openfga::{Consistency, OpenFga, OpenFgaSettings};

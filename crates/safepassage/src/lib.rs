@@ -32,18 +32,20 @@
 #![forbid(unsafe_code)]
 
 mod acl;
+mod authorized;
 mod engine;
 mod identity_file;
 mod session;
 
 pub use acl::DocumentAcl;
+pub use authorized::AuthorizerLimits;
 pub use engine::{Create, EmbedderChoice, Engine};
 pub use identity_file::identity_from_json;
 pub use session::{Hit, Results, Search, Session, VectorHits, Visible};
 
 pub use safepassage_access::{
-    Acl, AssertedIdentity, Attribute, Explanation, GroupLimits, GroupResolver, Identity, Labels, Principal, Reason,
-    Tenant,
+    Acl, AssertedIdentity, Attribute, Authorizer, Explanation, GroupLimits, GroupResolver, Identity, Labels, Listed,
+    Principal, Reason, Tenant,
 };
 pub use safepassage_error::{Error, Kind, Result, system};
 pub use safepassage_index::{Manifest, MergeState, Metric, Plan, Precision, SharedVectors, Stats, Verified};

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use safepassage_access::{Explanation, Identity};
+use safepassage_access::{Authorizer, Explanation, Identity};
 use safepassage_error::{Error, Result};
 use safepassage_index::{Answer, Asker, HitLabels, Plan, Snapshot};
 use safepassage_models::Purpose;
 use serde::Serialize;
 
+use crate::authorized::{AuthorizerLimits, Guard};
 use crate::engine::Engine;
 
 const DEFAULT_K: usize = 10;
@@ -19,6 +20,8 @@ const DEFAULT_RECALL: f32 = 0.95;
 pub struct Session {
     engine: Engine,
     asker: Arc<Asker>,
+    /// Who is asked beside the index, if anybody is.
+    guard: Option<Guard>,
 }
 
 /// A passage that the asker may read.
@@ -85,7 +88,22 @@ pub struct VectorHits {
 
 impl Session {
     pub(crate) fn new(engine: Engine, identity: Identity) -> Self {
-        Self { engine, asker: Arc::new(Asker::new(identity)) }
+        Self { engine, asker: Arc::new(Asker::new(identity)), guard: None }
+    }
+
+    /// The same session, in which `authorizer` too must permit every document. It replaces one that was there.
+    ///
+    /// Every search asks anew; an authorizer that fails makes the search fail.
+    #[must_use]
+    pub fn with_authorizer(self, authorizer: Arc<dyn Authorizer>) -> Self {
+        self.with_authorizer_within(authorizer, AuthorizerLimits::default())
+    }
+
+    /// As [`Session::with_authorizer`], with other limits.
+    #[must_use]
+    pub fn with_authorizer_within(mut self, authorizer: Arc<dyn Authorizer>, limits: AuthorizerLimits) -> Self {
+        self.guard = Some(Guard { authorizer, limits });
+        self
     }
 
     /// Who asks.
@@ -110,10 +128,14 @@ impl Session {
     ///
     /// # Errors
     /// `Invalid` for another dimension, a vector that is zero or not finite, or a recall outside 0 to 1; `Denied` if
-    /// the identity has expired; `Corrupted`, `Unavailable`.
+    /// the identity has expired; `Corrupted`, `Unavailable`; what an authorizer fails with.
     pub fn search_vector(&self, vector: &[f32], k: usize, recall: Option<f32>) -> Result<VectorHits> {
         let (snapshot, visible) = self.engine.index().visible_to(&self.asker)?;
-        let answer = snapshot.search(&visible, vector, k, recall.unwrap_or(DEFAULT_RECALL))?;
+        let recall = recall.unwrap_or(DEFAULT_RECALL);
+        let answer = match &self.guard {
+            None => snapshot.search(&visible, vector, k, recall)?,
+            Some(guard) => guard.search_one(self.identity(), &snapshot, &visible, vector, k, recall)?,
+        };
         self.vector_hits(snapshot, answer)
     }
 
@@ -129,6 +151,11 @@ impl Session {
             return Err(Error::invalid("search", format!("the questions are not rows of {dim} numbers")));
         }
         let recall = recall.unwrap_or(DEFAULT_RECALL);
+        if let Some(guard) = &self.guard {
+            let questions: Vec<&[f32]> = vectors.chunks_exact(dim).collect();
+            let answers = guard.search(self.identity(), &snapshot, &visible, &questions, k, recall)?;
+            return answers.into_iter().map(|answer| self.vector_hits(Arc::clone(&snapshot), answer)).collect();
+        }
         vectors
             .par_chunks_exact(dim)
             .map(|vector| self.vector_hits(Arc::clone(&snapshot), snapshot.search(&visible, vector, k, recall)?))
@@ -148,9 +175,13 @@ impl Session {
     /// The ids of all documents the asker may see.
     ///
     /// # Errors
-    /// `Denied` if the identity has expired; `Invalid` for an unknown clearance; `Corrupted`, `Unavailable`.
+    /// `Denied` if the identity has expired; `Invalid` for an unknown clearance; `Corrupted`, `Unavailable`; what an
+    /// authorizer fails with, and `Unavailable` if it would have to be asked about too many.
     pub fn visible(&self) -> Result<Visible> {
-        let documents = self.engine.index().visible_documents(self.identity())?;
+        let mut documents = self.engine.index().visible_documents(self.identity())?;
+        if let Some(guard) = &self.guard {
+            documents = guard.documents(self.identity(), documents)?;
+        }
         Ok(Visible { count: documents.len(), documents })
     }
 
@@ -158,9 +189,13 @@ impl Session {
     /// [`Engine::explain`] is for operators and tells why not.
     ///
     /// # Errors
-    /// `Denied` if the identity has expired; `Corrupted`, `Unavailable`.
+    /// `Denied` if the identity has expired; `Corrupted`, `Unavailable`; what an authorizer fails with.
     pub fn explain(&self, id: &str) -> Result<Explanation> {
-        let live = self.visible()?.documents.binary_search_by(|known| known.as_str().cmp(id)).is_ok();
+        let permitted = self.engine.index().visible_documents(self.identity())?;
+        let mut live = permitted.binary_search_by(|known| known.as_str().cmp(id)).is_ok();
+        if let Some(guard) = self.guard.as_ref().filter(|_| live) {
+            live = guard.permits(self.identity(), id)?;
+        }
         if !live {
             return Ok(Explanation { visible: false, reasons: Vec::new() });
         }

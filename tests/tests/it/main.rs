@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod authorizer;
 mod company;
 mod map;
 mod processes;

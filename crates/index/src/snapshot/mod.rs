@@ -4,6 +4,7 @@
 //! access plane can make; the rest is for the writer and is not exported from the crate.
 
 mod answer;
+mod narrow;
 mod rewrite;
 
 use std::sync::Arc;

@@ -9,9 +9,10 @@ use cedar_policy::{Entities, EntityUid};
 use safepassage_access::{Attribute, Identity, Principal, PrincipalKind, Tenant};
 use safepassage_error::{Error, Kind, Result};
 
-use super::names::{id_of, uid};
+use super::names::uid;
 use super::rules::Rules;
 use super::shape::{self, Misfit};
+use crate::principals::id_of;
 
 /// The attributes that say what the identity itself knows; nobody else sets them.
 pub(super) const TENANT: &str = "tenant";

@@ -1,14 +1,14 @@
 //! What are principals and documents called in policies?
 //!
-//! `User`, `Group`, `Document`, `Object` and `Action::"read"`. An id of the local issuer stands as it is; any other
-//! principal, and a local id that could be taken for one, stands as it is written in an ACL: `ISSUER|user:ID`. What is
-//! written in an ACL is read back as what it is, so no two principals have one id.
+//! `User`, `Group`, `Document`, `Object` and `Action::"read"`; ids as `principals` has them.
 
 use std::str::FromStr;
 
 use cedar_policy::{EntityId, EntityTypeName, EntityUid};
 use safepassage_access::{Principal, PrincipalKind};
 use safepassage_error::{Error, Kind, Result};
+
+use crate::principals::id_of;
 
 /// The types and the action that policies speak of.
 #[derive(Debug)]
@@ -58,45 +58,9 @@ pub(super) fn uid(name: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(name.clone(), EntityId::new(id))
 }
 
-/// The id of a principal among those of its kind.
-pub(super) fn id_of(principal: &Principal) -> String {
-    match principal {
-        Principal::Named { issuer: None, id, .. } if id.parse::<Principal>().is_err() => id.to_string(),
-        other => other.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    fn principal() -> impl Strategy<Value = Principal> {
-        let issuer = proptest::option::of("[a-z|]{1,4}");
-        let id =
-            prop_oneof!["[a|]{1,3}", "(a\\||b)?(user|group):[a|]{1,2}", "(user:|group:)?(public|everyone)", ".{1,5}"];
-        let named = (issuer, any::<bool>(), id).prop_map(|(issuer, user, id)| Principal::Named {
-            issuer: issuer.map(Into::into),
-            kind: if user { PrincipalKind::User } else { PrincipalKind::Group },
-            id: id.into(),
-        });
-        prop_oneof![1 => Just(Principal::Public), 1 => Just(Principal::Everyone), 9 => named]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
-        #[test]
-        fn no_two_principals_have_one_id(a in principal(), b in principal()) {
-            let kind = |principal: &Principal| match principal {
-                Principal::Named { kind, .. } => Some(*kind),
-                Principal::Public | Principal::Everyone => None,
-            };
-            // Those without a kind stand among users and among groups.
-            if kind(&a) == kind(&b) || kind(&a).is_none() || kind(&b).is_none() {
-                prop_assert_eq!(id_of(&a) == id_of(&b), a == b);
-            }
-        }
-    }
 
     #[test]
     fn a_text_in_an_attribute_is_a_local_id_or_a_principal_of_its_kind() {
