@@ -33,7 +33,7 @@ pub use groups::{GroupLimits, GroupResolver};
 pub use identity::{AssertedIdentity, Attribute, Identity, IdentityDigest, IdentityRecord};
 pub use label::{LabelRank, Labels};
 pub use plane::{AccessPlane, DocumentAccess, SharedBytes};
-pub use policy::{Policy, PolicyCompiler, PolicySource, Resource};
+pub use policy::{Policy, PolicyCompiler, PolicyOver, PolicySource, Resource};
 pub use principal::{Kind as PrincipalKind, Principal};
 pub use segment::SegmentAccess;
 pub use visible::{Permitted, Visible};

@@ -63,6 +63,7 @@ pub mod jwt {
 /// Who decides beside the ACLs?
 #[cfg(any(feature = "cedar", feature = "openfga", feature = "authzen"))]
 pub mod policy {
+    pub use safepassage_access::{Policy, PolicyCompiler, PolicyOver, PolicySource, Resource};
     pub use safepassage_policy::*;
 }
 

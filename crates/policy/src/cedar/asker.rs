@@ -9,13 +9,13 @@ use cedar_policy::{Entities, EntityUid};
 use safepassage_access::{Attribute, Identity, Principal, PrincipalKind, Tenant};
 use safepassage_error::{Error, Kind, Result};
 
+use super::class::TENANT;
 use super::names::uid;
 use super::rules::Rules;
 use super::shape::{self, Misfit};
 use crate::principals::id_of;
 
-/// The attributes that say what the identity itself knows; nobody else sets them.
-pub(super) const TENANT: &str = "tenant";
+/// The attribute that says what the identity itself knows; nobody else sets it, as with the tenant.
 const CLEARANCE: &str = "clearance";
 
 /// An identity as policies see it.

@@ -2,39 +2,54 @@
 //!
 //! The plain way: one request a class. Stricter than Cedar in one thing: a `forbid` that fails is not skipped, it forbids.
 
-use std::collections::HashSet;
-
-use cedar_policy::{AuthorizationError, Authorizer, Context, Decision, Entity, EntityUid, PolicySet, Request};
+use cedar_policy::{AuthorizationError, Authorizer, Context, Decision, PolicySet, Request};
 use safepassage_access::Resource;
 use safepassage_error::{Error, Kind, Result};
 
-use super::asker::{Asker, TENANT};
-use super::names::uid;
+use super::asker::Asker;
+use super::class::Class;
 use super::rules::Rules;
-use super::shape::{self, Misfit, Value};
 
 /// So many classes are put beside the asker at once.
 const CLASSES_AT_ONCE: usize = 1024;
 
-/// Whether `policies`, all or some of the rules', let `asker` read each of `resources`.
-pub(super) fn permits(
+/// What some policies say of a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// A `permit` holds and no `forbid` does.
+    pub permitted: bool,
+    /// A `forbid` holds or fails.
+    pub forbidden: bool,
+}
+
+impl Verdict {
+    const MISFIT: Self = Self { permitted: false, forbidden: true };
+
+    pub fn permits(self) -> bool {
+        self.permitted && !self.forbidden
+    }
+}
+
+/// What `policies`, all or some of the rules', say of `asker` reading each of `resources`.
+pub(super) fn verdicts(
     rules: &Rules,
     policies: &PolicySet,
     asker: &Asker,
     resources: &[Resource<'_>],
-) -> Result<Vec<bool>> {
-    let mut answers = Vec::with_capacity(resources.len());
+) -> Result<Vec<Verdict>> {
+    let mut verdicts = Vec::with_capacity(resources.len());
     let authorizer = Authorizer::new();
     for some in resources.chunks(CLASSES_AT_ONCE) {
-        // Within one store every class needs an id of its own; policies cannot see it.
-        let name = |i: usize| uid(&rules.names.document, &i.to_string());
-        let documents: Vec<Option<Entity>> =
-            some.iter().enumerate().map(|(i, resource)| document(rules, name(i), resource).ok()).collect();
+        let fits = |(i, resource): (usize, &Resource<'_>)| {
+            let class = (*resource.tenant == asker.tenant).then(|| Class::new(rules, i, resource));
+            class.and_then(|class| class.ok()).map(|class| class.entity)
+        };
+        let documents: Vec<_> = some.iter().enumerate().map(fits).collect();
         let entities = asker.entities.clone().add_entities(documents.iter().flatten().cloned(), None);
         let entities = entities.map_err(internal)?;
-        for (document, resource) in documents.iter().zip(some) {
-            let Some(document) = document.as_ref().filter(|_| *resource.tenant == asker.tenant) else {
-                answers.push(false);
+        for document in documents {
+            let Some(document) = document else {
+                verdicts.push(Verdict::MISFIT);
                 continue;
             };
             let (who, read) = (asker.uid.clone(), rules.names.read.clone());
@@ -44,42 +59,14 @@ pub(super) fn permits(
                 .diagnostics()
                 .errors()
                 .any(|AuthorizationError::PolicyEvaluationError(e)| rules.forbids(e.policy_id()));
-            answers.push(answer.decision() == Decision::Allow && !failed);
+            let permitted = answer.decision() == Decision::Allow;
+            let holds = !permitted && answer.diagnostics().reason().next().is_some();
+            verdicts.push(Verdict { permitted, forbidden: failed || holds });
         }
     }
-    Ok(answers)
+    Ok(verdicts)
 }
 
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(Kind::Internal, "ask policies", "the classes are no entities").because(error)
-}
-
-/// A class as an entity; a class that does not fit the schema is none and nobody reads it.
-fn document(rules: &Rules, uid: EntityUid, resource: &Resource<'_>) -> Result<Entity, Misfit> {
-    let values = values(rules, resource)?.into_iter().map(|(name, value)| (name, value.expression()));
-    shape::entity(&rules.schema, uid, values.collect(), objects(rules, resource))
-}
-
-/// The attributes of a class as the schema types them.
-pub(super) fn values(rules: &Rules, resource: &Resource<'_>) -> Result<Vec<(String, Value)>, Misfit> {
-    if resource.attributes.contains_key(TENANT) {
-        return Err(Misfit(format!("a document has an attribute `{TENANT}`, which is not for it to say")));
-    }
-    let given = resource.attributes.iter().map(|(name, value)| (name.as_str(), value));
-    let tenant = rules.document.declares(TENANT).then(|| resource.tenant.0.to_string());
-    let tenant = tenant.map(safepassage_access::Attribute::Text);
-    let values = rules.document.values(&rules.names, given.chain(tenant.as_ref().map(|value| (TENANT, value))))?;
-    Ok(values.into_iter().collect())
-}
-
-/// What a class is in, by the plane and by the entities.
-pub(super) fn objects(rules: &Rules, resource: &Resource<'_>) -> HashSet<EntityUid> {
-    if !rules.document.can_be_in(&rules.names.object) {
-        return HashSet::new();
-    }
-    let mut objects: HashSet<EntityUid> = resource.objects.iter().map(|name| uid(&rules.names.object, name)).collect();
-    let above: Vec<EntityUid> =
-        objects.iter().filter_map(|object| rules.entities.ancestors(object)).flatten().cloned().collect();
-    objects.extend(above);
-    objects
 }

@@ -54,6 +54,10 @@ impl Shape {
         self.attributes.contains_key(attribute)
     }
 
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &SchemaType)> {
+        self.attributes.iter().map(|(name, of)| (name.as_str(), of))
+    }
+
     /// Whether entities of this type can be in one of the type `parent`.
     pub fn can_be_in(&self, parent: &EntityTypeName) -> bool {
         self.parents.contains(parent)
