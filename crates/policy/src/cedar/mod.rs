@@ -26,7 +26,7 @@ use self::columns::Columns;
 use self::rules::Rules;
 
 /// From so many classes on, sets are worth finding out what is left of the policies.
-const MANY: usize = 16;
+const MANY: usize = 4;
 
 /// Reads policies of the language `cedar`.
 #[derive(Debug, Clone, Copy, Default)]

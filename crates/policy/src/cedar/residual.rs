@@ -37,6 +37,7 @@ enum Side<'a> {
 
 impl Compiler<'_> {
     pub fn truth(&self, expression: &Expr) -> Option<Truth> {
+        let truth = |part| self.truth(part);
         Some(match expression.expr_kind() {
             ExprKind::Lit(Literal::Bool(value)) => self.constant(*value),
             // What would fail wherever it is reached.
@@ -44,19 +45,19 @@ impl Compiler<'_> {
                 Truth::default()
             }
             ExprKind::UnaryApp { op: UnaryOp::Not, arg } => {
-                let Truth { yes, no } = self.truth(arg)?;
+                let Truth { yes, no } = truth(arg)?;
                 Truth { yes: no, no: yes }
             }
             ExprKind::And { left, right } => {
-                let (left, right) = (self.truth(left)?, self.truth(right)?);
+                let (left, right) = (truth(left)?, truth(right)?);
                 Truth { no: left.no | (&left.yes & right.no), yes: left.yes & right.yes }
             }
             ExprKind::Or { left, right } => {
-                let (left, right) = (self.truth(left)?, self.truth(right)?);
+                let (left, right) = (truth(left)?, truth(right)?);
                 Truth { yes: left.yes | (&left.no & right.yes), no: left.no & right.no }
             }
             ExprKind::If { test_expr, then_expr, else_expr } => {
-                let (test, then, other) = (self.truth(test_expr)?, self.truth(then_expr)?, self.truth(else_expr)?);
+                let (test, then, other) = (truth(test_expr)?, truth(then_expr)?, truth(else_expr)?);
                 let choose = |then: RoaringBitmap, other: RoaringBitmap| (&test.yes & then) | (&test.no & other);
                 Truth { yes: choose(then.yes, other.yes), no: choose(then.no, other.no) }
             }

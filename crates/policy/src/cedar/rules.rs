@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use cedar_policy::{Effect, Entities, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy_core::ast::{Expr, ExprKind};
 use cedar_policy_core::entities::{EntityTypeDescription, Schema as _, SchemaType};
 use cedar_policy_core::validator::CoreSchema;
 use cedar_policy_core::validator::types::Type;
@@ -15,6 +16,9 @@ use safepassage_error::{Error, Result};
 
 use super::names::Names;
 use super::shape::Shape;
+
+/// How deep conditions may be nested. Cedar gives up where its stack ends, so the answer would depend on the thread.
+const DEEPEST: usize = 200;
 
 /// Policies, schema and entities that fit each other.
 #[derive(Debug)]
@@ -158,8 +162,33 @@ fn check_policies(policies: &PolicySet, schema: &Schema, names: &Names, text: &s
         if policy.entity_literals().iter().any(|uid| *uid.type_name() == names.document) {
             return Err(invalid(format!("the policy `{}` names a document; policies see classes", policy.id())));
         }
+        if !is_shallow(&policy.as_ref().condition(), DEEPEST) {
+            let message = format!("the policy `{}` is nested deeper than {DEEPEST}; use sets", policy.id());
+            return Err(invalid(message));
+        }
     }
     Ok(())
+}
+
+fn is_shallow(expression: &Expr, deepest: usize) -> bool {
+    let Some(deepest) = deepest.checked_sub(1) else { return false };
+    let is_shallow = |part: &Expr| is_shallow(part, deepest);
+    match expression.expr_kind() {
+        ExprKind::And { left, right } | ExprKind::Or { left, right } => is_shallow(left) && is_shallow(right),
+        ExprKind::If { test_expr, then_expr, else_expr } => {
+            [test_expr, then_expr, else_expr].into_iter().all(|part| is_shallow(part))
+        }
+        ExprKind::BinaryApp { arg1, arg2, .. } => is_shallow(arg1) && is_shallow(arg2),
+        ExprKind::UnaryApp { arg, .. } => is_shallow(arg),
+        ExprKind::GetAttr { expr, .. }
+        | ExprKind::HasAttr { expr, .. }
+        | ExprKind::ExtHasAttr { expr, .. }
+        | ExprKind::Like { expr, .. }
+        | ExprKind::Is { expr, .. } => is_shallow(expr),
+        ExprKind::ExtensionFunctionApp { args: parts, .. } | ExprKind::Set(parts) => parts.iter().all(is_shallow),
+        ExprKind::Record(parts) => parts.values().all(is_shallow),
+        ExprKind::Lit(_) | ExprKind::Var(_) | ExprKind::Slot(_) | ExprKind::Unknown(_) => true,
+    }
 }
 
 fn read_entities(text: &str, schema: &Schema, names: &Names) -> Result<Entities> {

@@ -85,7 +85,7 @@ fn atom(n: &mut Numbers) -> String {
     let compare = n.pick(&["<", "<=", ">", ">=", "==", "!="]);
     let long = n.below(5) as i64 - 1;
     let set = n.pick(&["containsAll", "containsAny"]);
-    match n.below(36) {
+    match n.below(40) {
         0 => format!("resource.level {compare} {long}"),
         1 => format!("{long} {compare} resource.level"),
         2 => format!("principal.level {compare} resource.level"),
@@ -123,7 +123,9 @@ fn atom(n: &mut Numbers) -> String {
         31 => "(principal has manager && principal.manager == resource.owner)".to_owned(),
         32 => "(principal has manager && principal.manager.level > resource.level)".to_owned(),
         33 => "resource.owner in resource.teams".to_owned(),
-        34 => format!("{} in resource.teams", uid("User", n.pick(&USERS))),
+        // Fails for who has a level above 1, whatever the class.
+        34..=37 => format!("principal.level * {} {compare} {long}", i64::MAX),
+        38 => format!("{} in resource.teams", uid("User", n.pick(&USERS))),
         _ => format!("{}.frozen", uid("Object", n.pick(&OBJECTS))),
     }
 }

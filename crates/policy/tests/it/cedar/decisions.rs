@@ -1,9 +1,9 @@
 //! What policies let somebody read.
 
-use safepassage_access::{Attribute, Identity, PolicySource, Tenant};
+use safepassage_access::{Attribute, Identity, Policy, PolicySource, Tenant};
 use safepassage_error::Kind;
 
-use super::{Class, SCHEMA, ask, ask_one, class, issue, list, read, source, text, under, user};
+use super::{Class, SCHEMA, ask, ask_one, class, issue, list, read, resources, source, text, under, user};
 
 const PERMIT: &str = "permit(principal, action, resource);\n";
 
@@ -133,4 +133,39 @@ fn objects_and_what_they_are_in_are_seen() {
     let policy = read(&PolicySource { entities: entities.into(), ..source(&policies) });
     let classes = [under(&["hr/2025", "hr"]), under(&["hr/2024", "hr"]), under(&["archive"]), under(&[])];
     assert_eq!(ask(&policy, &user("alice"), &classes).unwrap(), [true, false, false, true]);
+}
+
+#[test]
+fn long_policies_are_decided_in_both_ways_or_refused() {
+    let long = |n: usize| {
+        let any = (0..n).map(|i| format!("resource.classification == {i}")).collect::<Vec<_>>().join(" || ");
+        let when = format!("resource has classification && ({any})");
+        source(&format!("permit(principal, action, resource) when {{ {when} }};"))
+    };
+    let classes = [0, 49, 189].map(|level| class([("classification", Attribute::Integer(level))]));
+    let classes: Vec<Class> = classes.into_iter().chain([class([])]).collect();
+    for n in [50, 190] {
+        let policy = read(&long(n));
+        let wanted = [true, true, n == 190, false];
+        assert_eq!(ask(&policy, &user("alice"), &classes).unwrap(), wanted, "{n}");
+        let over = policy.over(&resources(&classes)).unwrap().unwrap();
+        assert_eq!(over.permits(&user("alice")).unwrap(), wanted, "{n}");
+    }
+    for n in [200, 1000] {
+        let refused = safepassage_policy::CedarCompiler.read(&long(n)).unwrap_err();
+        assert_eq!(refused.kind(), Kind::Invalid);
+        assert!(refused.message().contains("nested deeper"), "{refused}");
+    }
+}
+
+#[test]
+fn what_is_denied_one_by_one_is_denied_together() {
+    let policy = read(&source(PERMIT));
+    let classes = vec![class([]); 20];
+    let over = policy.over(&resources(&classes)).unwrap().unwrap();
+    assert_eq!(over.permits(&user("alice")).unwrap(), [true; 20]);
+    let incomplete = issue(Identity::asserted("alice").groups_complete(false));
+    assert_eq!(over.permits(&incomplete).unwrap_err().kind(), Kind::Denied);
+    assert_eq!(over.permits(&issue(Identity::asserted("alice").tenant("other"))).unwrap(), [false; 20]);
+    assert!(policy.over(&resources(&classes[..1])).unwrap().is_none(), "sets of one class gain nothing");
 }
