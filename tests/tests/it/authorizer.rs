@@ -231,3 +231,34 @@ fn after_the_deadline_nothing_is_asked_and_nothing_given() {
     assert_eq!(session.explain("d0").unwrap_err().kind(), Kind::Unavailable);
     assert_eq!(*judge.calls.lock().unwrap(), 0);
 }
+
+#[test]
+fn a_document_of_many_passages_is_refused_as_a_whole() {
+    let create = Create { chunk_tokens: Some(16), overlap_tokens: Some(0), ..Create::default() };
+    let engine = Engine::create_in(Arc::new(MemoryStorage::default()), create, Clock::fixed(Timestamp(1))).unwrap();
+    let document = |id: &str, sentence: &str| BatchDocument {
+        id: id.to_owned(),
+        text: Some(format!("{sentence} once more, as the committee has decided.\n\n").repeat(12)),
+        acl: Some(Acl::new([Principal::Everyone], [])),
+        ..BatchDocument::default()
+    };
+    engine.add(vec![document("pay", "Salaries rise in July"), document("garden", "The roses are cut")]).unwrap();
+    engine.commit().unwrap();
+    let eve = engine.session(Identity::asserted("eve").issue(engine.clock()).unwrap()).unwrap();
+    let question = "when do salaries rise?";
+    assert!(eve.search(question).k(5).recall(1.0).find().unwrap().ids().all(|id| id == "pay"));
+    for lists in [None, Some(true)] {
+        let permitted = BTreeSet::from(["garden".to_owned()]);
+        let judge = Arc::new(Judge { permitted, lists, max_batch: 5, ..Judge::default() });
+        let guarded = eve.clone().with_authorizer(Arc::<Judge>::clone(&judge));
+        let found = guarded.search(question).k(5).recall(1.0).find().unwrap();
+        assert_eq!((ids(&found), found.complete(), found.exact()), (vec!["garden".to_owned(); 5], true, true));
+        assert!(found.results().unwrap().hits.iter().all(|hit| hit.text.contains("roses")));
+        let asked = judge.asked();
+        assert_eq!(asked.len(), asked.iter().collect::<BTreeSet<_>>().len(), "it was asked twice about one document");
+        assert!(
+            eve.search(question).k(5).find().unwrap().ids().all(|id| id == "pay"),
+            "the other session is as it was"
+        );
+    }
+}
