@@ -19,9 +19,10 @@ ALLOWED = {
     "safepassage-minilm-2": set(),
     "safepassage-minilm-3": set(),
     "safepassage-identity": {"error", "access"},
+    "safepassage-policy": {"error", "access"},
     "safepassage-index": {"error", "access"},
     "safepassage-ingest": {"error", "access", "index", "models"},
-    "safepassage": {"error", "access", "audit", "identity", "index", "ingest", "models"},
+    "safepassage": {"error", "access", "audit", "identity", "index", "ingest", "models", "policy"},
     "safepassage-cli": {"", "index"},
     "safepassage-python": {""},
     "safepassage-benches": {""},
@@ -55,11 +56,18 @@ for name, package in ours.items():
         faults.append(f"{name} uses {wrong}: arrows point down only")
 
 for line in tree("-p", "safepassage", "-e", "normal"):
-    if HEAVY.match(line) or line.startswith("jsonwebtoken"):
+    if HEAVY.match(line) or line.startswith(("jsonwebtoken", "cedar-policy", "ureq", "safepassage-policy")):
         faults.append(f"the default face pulls in {line}")
 for line in tree("-p", "safepassage", "-e", "normal", "--features", "jwt"):
     if HEAVY.match(line):
         faults.append(f"the feature `jwt` pulls in {line}")
+for line in tree("-p", "safepassage", "-e", "normal", "--features", "cedar"):
+    if HEAVY.match(line) or line.startswith(("jsonwebtoken", "ureq")):
+        faults.append(f"the feature `cedar` pulls in {line}")
+for feature in ("openfga", "authzen"):
+    for line in tree("-p", "safepassage", "-e", "normal", "--features", feature):
+        if line.startswith(("aws-", "openssl", "native-tls", "hyper", "tokio", "cmake", "jsonwebtoken", "cedar-policy")):
+            faults.append(f"the feature `{feature}` pulls in {line}")
 builtin = {line.split()[0] for line in tree("-p", "safepassage", "-e", "normal", "--features", "builtin")}
 if "safepassage-minilm-1" not in builtin:
     faults.append("the feature `builtin` does not bring the model")

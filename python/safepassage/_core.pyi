@@ -22,6 +22,7 @@ from .types import (
     Explanation,
     Generation,
     OperatorExplanation,
+    Policies,
     Report,
     Section,
     Stats,
@@ -358,6 +359,24 @@ class Index:
 
         With `identity` to it, exactly; without, to every principal that an ACL ever named, by itself.
         """
+
+    def policies(self) -> Policies | None:
+        """The policies in force."""
+
+    def set_policies(
+        self,
+        policies: str,
+        schema: str,
+        *,
+        reason: str,
+        entities: str | None = None,
+        attributes: Sequence[str] | None = None,
+    ) -> int:
+        """Replaces the policies (Cedar): they and the ACLs must both permit. `attributes` are the fields of a
+        document's metadata that they know."""
+
+    def remove_policies(self, *, reason: str) -> int:
+        """Takes the policies out of force: the ACLs alone decide."""
 
     def set_max_acl_age(self, seconds: int | None, reason: str) -> int:
         """States for how many seconds permissions that nobody confirmed open anything; None: for ever."""

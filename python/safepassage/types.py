@@ -19,6 +19,7 @@ __all__ = [
     "Explanation",
     "Generation",
     "OperatorExplanation",
+    "Policies",
     "Reason",
     "Report",
     "Section",
@@ -61,6 +62,16 @@ class AclObject(TypedDict):
     revoked: list[str]
     origin: str | None
     acl_epoch: int
+
+
+class Policies(TypedDict):
+    """Policies as they were written."""
+
+    language: str
+    policies: str
+    schema: str
+    entities: str
+    attributes: list[str]
 
 
 class Change(TypedDict):

@@ -19,6 +19,7 @@ mod identity;
 mod index;
 mod json;
 mod operate;
+mod policy;
 mod results;
 mod rows;
 mod search;

@@ -11,11 +11,11 @@ use crate::identity::Identity;
 
 /// Decides about documents by their ids.
 pub trait Authorizer: Send + Sync + fmt::Debug {
-    /// The ids of every document that `identity` may read, or `None` if it cannot say without being asked about each.
+    /// The documents that `identity` may read, or `None` if it cannot say without being asked about each.
     ///
     /// # Errors
-    /// Whatever kept it from knowing; the search then fails. Never a shorter or longer list instead.
-    fn list(&self, identity: &Identity) -> Result<Option<Vec<String>>>;
+    /// Whatever kept it from knowing; the search then fails. Never a longer list instead.
+    fn list(&self, identity: &Identity) -> Result<Option<Listed>>;
 
     /// Whether `identity` may read each of `documents` (at most [`Authorizer::max_batch`]), in order.
     ///
@@ -25,4 +25,13 @@ pub trait Authorizer: Send + Sync + fmt::Debug {
 
     /// The most documents it is asked about at once.
     fn max_batch(&self) -> usize;
+}
+
+/// Documents that an [`Authorizer`] names by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Their ids, in any order.
+    pub documents: Vec<String>,
+    /// Whether there are no others: an engine that stops at some number or after some time cannot say so.
+    pub complete: bool,
 }

@@ -26,7 +26,7 @@ pub mod specification;
 mod visible;
 
 pub use acl::{Acl, AllOf, Inherit, WrittenAllOf, all_of};
-pub use authorizer::Authorizer;
+pub use authorizer::{Authorizer, Listed};
 pub use break_glass::{BrokenGlass, Witness};
 pub use document::{Column, DocumentNumber, Tenant, Version};
 pub use event::{AccessEvent, Binding, Input, ObjectStatement, Origin};
@@ -35,7 +35,7 @@ pub use groups::{GroupLimits, GroupResolver};
 pub use identity::{AssertedIdentity, Attribute, Identity, IdentityDigest, IdentityRecord};
 pub use label::{LabelRank, Labels};
 pub use plane::{AccessPlane, DocumentAccess, ObjectAccess, SharedBytes};
-pub use policy::{Policy, PolicyCompiler, PolicySource, Resource};
+pub use policy::{Policy, PolicyCompiler, PolicyOver, PolicySource, Resource};
 pub use principal::{Kind as PrincipalKind, Principal};
 pub use segment::SegmentAccess;
 pub use visible::{Permitted, Visible};

@@ -49,6 +49,25 @@ pub trait Policy: Send + Sync + fmt::Debug {
     /// # Errors
     /// `Denied` for an identity they cannot judge, such as one whose groups are not all known.
     fn permits(&self, identity: &Identity, resources: &[Resource<'_>]) -> Result<Vec<bool>>;
+
+    /// The same policies over resources that stay while many identities ask: what does not depend on who asks is found
+    /// out once. `None` if that gains nothing.
+    ///
+    /// # Errors
+    /// `Internal` if the resources cannot be kept.
+    fn over(&self, resources: &[Resource<'_>]) -> Result<Option<Arc<dyn PolicyOver>>> {
+        let _ = resources;
+        Ok(None)
+    }
+}
+
+/// Policies over resources that stay.
+pub trait PolicyOver: Send + Sync + fmt::Debug {
+    /// As [`Policy::permits`] for all of the resources, in their order.
+    ///
+    /// # Errors
+    /// As [`Policy::permits`].
+    fn permits(&self, identity: &Identity) -> Result<Vec<bool>>;
 }
 
 /// Makes policies ready to decide.

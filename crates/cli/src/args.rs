@@ -38,6 +38,9 @@ pub enum Command {
     /// See every document of a tenant in an emergency; needs a secret and a reason, and is written down
     #[command(subcommand)]
     BreakGlass(BreakGlass),
+    /// Look up or change the policies that must permit beside the ACLs
+    #[command(subcommand)]
+    Policy(Policy),
     /// List the generations of an index
     Generations(Operate),
     /// Make a generation with the content of an earlier one; permissions stay as they are now
@@ -273,6 +276,43 @@ pub enum Acl {
     /// Look up or change ACL objects: folders, sites, spaces that documents inherit from
     #[command(subcommand)]
     Objects(AclObjects),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Show the policies in force
+    Get(Operate),
+    /// Replace the policies; they are checked strictly against their schema
+    Set {
+        #[command(flatten)]
+        operate: Operate,
+        /// The policies
+        #[arg(long, value_name = "FILE")]
+        policies: PathBuf,
+        /// Their schema
+        #[arg(long, value_name = "FILE")]
+        schema: PathBuf,
+        /// What they know besides the asker and the document, as JSON
+        #[arg(long, value_name = "FILE")]
+        entities: Option<PathBuf>,
+        /// Field of a document's metadata that they know; once for each
+        #[arg(long, value_name = "FIELD")]
+        attribute: Vec<String>,
+        /// Their language
+        #[arg(long, default_value = "cedar")]
+        language: String,
+        /// Why; kept in the access log
+        #[arg(long)]
+        reason: String,
+    },
+    /// Take the policies out of force: the ACLs alone decide
+    Remove {
+        #[command(flatten)]
+        operate: Operate,
+        /// Why; kept in the access log
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 /// What an ACL says.

@@ -89,6 +89,8 @@ impl Engine {
         if let Some(embedder) = &given {
             check_model(&index.snapshot()?.manifest().settings.model, &**embedder)?;
         }
+        #[cfg(feature = "cedar")]
+        index.set_policy_compiler(Arc::new(safepassage_policy::CedarCompiler));
         let (index, loaded, batch) = (Arc::new(index), OnceLock::new(), Mutex::default());
         Ok(Self(Arc::new(Inner { index, given, loaded, batch, audit })))
     }

@@ -33,6 +33,7 @@
 
 mod acl;
 pub mod audit;
+mod authorized;
 mod break_glass;
 mod decision;
 mod diff;
@@ -40,9 +41,11 @@ mod engine;
 mod freshness;
 mod identity_file;
 mod objects;
+mod policies;
 mod session;
 
 pub use acl::DocumentAcl;
+pub use authorized::AuthorizerLimits;
 pub use break_glass::BreakGlass;
 pub use diff::{AclDiff, Change};
 pub use engine::{Create, EmbedderChoice, Engine};
@@ -52,7 +55,7 @@ pub use session::{Hit, Results, Search, Session, VectorHits, Visible};
 
 pub use safepassage_access::{
     Acl, AllOf, AssertedIdentity, Attribute, Authorizer, Explanation, GroupLimits, GroupResolver, Identity, Inherit,
-    Labels, Policy, PolicyCompiler, PolicySource, Principal, Reason, Resource, Tenant,
+    Labels, Listed, Principal, Reason, Tenant,
 };
 pub use safepassage_error::{Error, Kind, Result, system};
 pub use safepassage_index::{
@@ -68,6 +71,13 @@ pub use safepassage_models::{Embedder, Embeddings, ModelStamp, Purpose, Tokenize
 #[cfg(feature = "jwt")]
 pub mod jwt {
     pub use safepassage_identity::*;
+}
+
+/// Who decides beside the ACLs?
+pub mod policy {
+    pub use safepassage_access::{Policy, PolicyCompiler, PolicyOver, PolicySource, Resource};
+    #[cfg(any(feature = "cedar", feature = "openfga", feature = "authzen"))]
+    pub use safepassage_policy::*;
 }
 
 /// The README's Rust compiles.

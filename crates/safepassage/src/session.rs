@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use safepassage_access::{Explanation, Identity};
+use safepassage_access::{Authorizer, Explanation, Identity};
 use safepassage_error::{Error, Result};
 use safepassage_index::{Answer, Asker, HitLabels, Plan, Snapshot};
 use safepassage_models::Purpose;
 use serde::Serialize;
 
+use crate::authorized::{AuthorizerLimits, Guard};
 use crate::decision::{self, Question};
 use crate::engine::Engine;
 
@@ -20,6 +21,8 @@ pub(crate) const DEFAULT_RECALL: f32 = 0.95;
 pub struct Session {
     engine: Engine,
     asker: Arc<Asker>,
+    /// Who is asked beside the index, if anybody is.
+    guard: Option<Guard>,
 }
 
 /// A passage that the asker may read.
@@ -86,7 +89,22 @@ pub struct VectorHits {
 
 impl Session {
     pub(crate) fn new(engine: Engine, identity: Identity) -> Self {
-        Self { engine, asker: Arc::new(Asker::new(identity)) }
+        Self { engine, asker: Arc::new(Asker::new(identity)), guard: None }
+    }
+
+    /// The same session, in which `authorizer` too must permit every document. It replaces one that was there.
+    ///
+    /// Every search asks anew; an authorizer that fails makes the search fail.
+    #[must_use]
+    pub fn with_authorizer(self, authorizer: Arc<dyn Authorizer>) -> Self {
+        self.with_authorizer_within(authorizer, AuthorizerLimits::default())
+    }
+
+    /// As [`Session::with_authorizer`], with other limits.
+    #[must_use]
+    pub fn with_authorizer_within(mut self, authorizer: Arc<dyn Authorizer>, limits: AuthorizerLimits) -> Self {
+        self.guard = Some(Guard { authorizer, limits });
+        self
     }
 
     /// Who asks.
@@ -111,7 +129,7 @@ impl Session {
     ///
     /// # Errors
     /// `Invalid` for another dimension, a vector that is zero or not finite, or a recall outside 0 to 1; `Denied` if
-    /// the identity has expired; `Corrupted`, `Unavailable`.
+    /// the identity has expired; `Corrupted`, `Unavailable`; what an authorizer fails with.
     pub fn search_vector(&self, vector: &[f32], k: usize, recall: Option<f32>) -> Result<VectorHits> {
         let found = self.nearest(vector, k, recall);
         self.engine.decided_search(self.identity(), "search_vector", Question::Vector(vector), k, found)
@@ -119,7 +137,11 @@ impl Session {
 
     fn nearest(&self, vector: &[f32], k: usize, recall: Option<f32>) -> Result<VectorHits> {
         let (snapshot, visible) = self.engine.index().visible_to(&self.asker)?;
-        let answer = snapshot.search(&visible, vector, k, recall.unwrap_or(DEFAULT_RECALL))?;
+        let recall = recall.unwrap_or(DEFAULT_RECALL);
+        let answer = match &self.guard {
+            None => snapshot.search(&visible, vector, k, recall)?,
+            Some(guard) => guard.search_one(self.identity(), &snapshot, &visible, vector, k, recall)?,
+        };
         VectorHits::new(&self.engine, snapshot, answer)
     }
 
@@ -141,6 +163,12 @@ impl Session {
             return Err(Error::invalid("search", format!("the questions are not rows of {dim} numbers")));
         }
         let recall = recall.unwrap_or(DEFAULT_RECALL);
+        if let Some(guard) = &self.guard {
+            let questions: Vec<&[f32]> = vectors.chunks_exact(dim).collect();
+            let answers = guard.search(self.identity(), &snapshot, &visible, &questions, k, recall)?;
+            let hits = |answer| VectorHits::new(&self.engine, Arc::clone(&snapshot), answer);
+            return answers.into_iter().map(hits).collect();
+        }
         vectors
             .par_chunks_exact(dim)
             .map(|vector| {
@@ -153,12 +181,18 @@ impl Session {
     /// The ids of all documents the asker may see.
     ///
     /// # Errors
-    /// `Denied` if the identity has expired; `Invalid` for an unknown clearance; `Corrupted`, `Unavailable`.
+    /// `Denied` if the identity has expired; `Invalid` for an unknown clearance; `Corrupted`, `Unavailable`; what an
+    /// authorizer fails with, and `Unavailable` if it would have to be asked about too many.
     pub fn visible(&self) -> Result<Visible> {
-        self.engine.decided_list(self.identity(), self.listed())
+        let listed = self.listed().and_then(|(visible, generation, acl_epoch)| {
+            let Some(guard) = &self.guard else { return Ok((visible, generation, acl_epoch)) };
+            let documents = guard.documents(self.identity(), visible.documents)?;
+            Ok((Visible { count: documents.len(), documents }, generation, acl_epoch))
+        });
+        self.engine.decided_list(self.identity(), listed)
     }
 
-    /// What is visible, of which generation, at which epoch.
+    /// What the index lets through, of which generation, at which epoch.
     fn listed(&self) -> Result<(Visible, u64, u64)> {
         let index = self.engine.index();
         let snapshot = index.snapshot()?;
@@ -172,7 +206,7 @@ impl Session {
     /// [`Engine::explain`] is for operators and tells why not.
     ///
     /// # Errors
-    /// `Denied` if the identity has expired; `Corrupted`, `Unavailable`.
+    /// `Denied` if the identity has expired; `Corrupted`, `Unavailable`; what an authorizer fails with.
     pub fn explain(&self, id: &str) -> Result<Explanation> {
         let explained = self.explained(id);
         self.engine.decided(self.identity(), "explain", explained, |entry, explained| {
@@ -184,7 +218,10 @@ impl Session {
 
     fn explained(&self, id: &str) -> Result<Explanation> {
         let nothing = Explanation { visible: false, reasons: Vec::new(), acl_epoch: None };
-        let live = self.listed()?.0.documents.binary_search_by(|known| known.as_str().cmp(id)).is_ok();
+        let mut live = self.listed()?.0.documents.binary_search_by(|known| known.as_str().cmp(id)).is_ok();
+        if let Some(guard) = self.guard.as_ref().filter(|_| live) {
+            live = guard.permits(self.identity(), id)?;
+        }
         if !live {
             return Ok(nothing);
         }
@@ -230,7 +267,7 @@ impl Search<'_> {
     /// # Errors
     /// As [`Search::run`].
     pub fn find(self) -> Result<VectorHits> {
-        let Session { engine, asker } = self.session;
+        let Session { engine, asker, .. } = self.session;
         let found = engine.embed_question(self.text, asker.identity());
         let found = found.and_then(|vector| self.session.nearest(&vector, self.k, Some(self.recall)));
         engine.decided_search(asker.identity(), "search", Question::Text(self.text), self.k, found)

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod authorizer;
 mod break_glass;
 mod company;
 mod map;

@@ -46,9 +46,15 @@ pub(super) struct Objects {
     all: Vec<Object>,
     numbers: HashMap<Tenant, HashMap<Arc<str>, u32>>,
     order: OnceLock<Vec<u32>>,
+    changes: u64,
 }
 
 impl Objects {
+    /// Grows whenever an object is added or may have changed.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     pub fn all(&self) -> &[Object] {
         &self.all
     }
@@ -71,12 +77,14 @@ impl Objects {
         let (tenant, revoked) = (tenant.clone(), BTreeSet::new());
         self.all.push(Object { tenant, name, stated: None, revoked, revoked_lists: None });
         self.order = OnceLock::new();
+        self.changes += 1;
         id
     }
 
     /// An object to be changed.
     pub fn change(&mut self, id: u32) -> Option<&mut Object> {
         self.order = OnceLock::new();
+        self.changes += 1;
         self.all.get_mut(id as usize)
     }
 

@@ -5,6 +5,7 @@ mod ask;
 mod audit;
 mod break_glass;
 mod operate;
+mod policy;
 mod sync;
 
 use safepassage::Result;
@@ -21,6 +22,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Command::Acl(acl) => acl::run(acl, json),
         Command::Audit(audit) => audit::run(audit, json),
         Command::BreakGlass(command) => break_glass::run(command, json),
+        Command::Policy(policy) => policy::run(policy, json),
         Command::Generations(index) => operate::generations(index, json),
         Command::Rollback(rollback) => operate::rollback(rollback, json),
         Command::Merge(index) => operate::merge(index, json),

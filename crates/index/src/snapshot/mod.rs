@@ -5,6 +5,7 @@
 
 mod answer;
 mod break_glass;
+mod narrow;
 mod rewrite;
 
 use std::sync::Arc;
