@@ -14,7 +14,8 @@ use safepassage_index::{Snapshot, VisibleRows};
 
 use crate::decision::{Question, entry_of, note_hits, note_question, outcome, refused};
 use crate::engine::Engine;
-use crate::session::{DEFAULT_RECALL, Results, VectorHits, Visible};
+use crate::hits::{Results, VectorHits};
+use crate::session::{DEFAULT_RECALL, Visible};
 
 /// An engine with broken glass: every document of one tenant, labels and denies notwithstanding. Every call is written
 /// down with what it gives, and fails if it cannot be.
@@ -174,7 +175,7 @@ impl BreakGlass {
     fn nearest(&self, vector: &[f32], k: usize, recall: Option<f32>) -> Result<VectorHits> {
         let (snapshot, rows) = self.unsealed()?;
         let answer = snapshot.search(&rows, vector, k, recall.unwrap_or(DEFAULT_RECALL))?;
-        VectorHits::new(&self.engine, snapshot, answer)
+        VectorHits::new(&self.engine, snapshot, answer, self.expires_at())
     }
 
     fn unsealed(&self) -> Result<(Arc<Snapshot>, VisibleRows)> {

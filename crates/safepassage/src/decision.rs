@@ -11,7 +11,8 @@ use safepassage_error::{Error, Kind, Result};
 use serde::Serialize;
 
 use crate::engine::Engine;
-use crate::session::{VectorHits, Visible};
+use crate::hits::VectorHits;
+use crate::session::Visible;
 
 /// What was asked.
 #[derive(Debug, Clone, Copy)]

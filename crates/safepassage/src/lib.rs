@@ -39,6 +39,7 @@ mod decision;
 mod diff;
 mod engine;
 mod freshness;
+mod hits;
 mod identity_file;
 mod objects;
 mod policies;
@@ -49,9 +50,10 @@ pub use authorized::AuthorizerLimits;
 pub use break_glass::BreakGlass;
 pub use diff::{AclDiff, Change};
 pub use engine::{Create, EmbedderChoice, Engine};
+pub use hits::{Hit, Results, VectorHits};
 pub use identity_file::identity_from_json;
 pub use objects::AclObjectState;
-pub use session::{Hit, Results, Search, Session, VectorHits, Visible};
+pub use session::{Search, Session, Visible};
 
 pub use safepassage_access::{
     Acl, AllOf, AssertedIdentity, Attribute, Authorizer, Explanation, GroupLimits, GroupResolver, Identity, Inherit,

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use safepassage_access::{Authorizer, Explanation, Identity};
 use safepassage_error::{Error, Result};
-use safepassage_index::{Answer, Asker, HitLabels, Plan, Snapshot};
+use safepassage_index::Asker;
 use safepassage_models::Purpose;
 use serde::Serialize;
 
 use crate::authorized::{AuthorizerLimits, Guard};
 use crate::decision::{self, Question};
 use crate::engine::Engine;
+use crate::hits::{Results, VectorHits};
 
 const DEFAULT_K: usize = 10;
 pub(crate) const DEFAULT_RECALL: f32 = 0.95;
@@ -25,50 +26,6 @@ pub struct Session {
     guard: Option<Guard>,
 }
 
-/// A passage that the asker may read.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Hit {
-    /// From 1.
-    pub rank: usize,
-    /// Cosine of question and passage; higher is better.
-    pub score: f32,
-    /// Id of the document.
-    pub document: String,
-    /// Its place within the document, from 0.
-    pub chunk: u32,
-    /// Of the document.
-    pub title: Option<String>,
-    /// Of the document.
-    pub uri: Option<String>,
-    /// The passage.
-    pub text: String,
-    /// Bytes of the source text, half open.
-    pub span: (u64, u64),
-    /// Headings above it, outermost first, joined by ` > `.
-    pub heading: String,
-    /// Its label.
-    pub label: String,
-    /// Of the document; an object.
-    pub metadata: serde_json::Value,
-}
-
-/// What a search gives.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Results {
-    /// Best first.
-    pub hits: Vec<Hit>,
-    /// Whether there are as many hits as k or as visible passages.
-    pub complete: bool,
-    /// Whether no better passage can exist.
-    pub exact: bool,
-    /// For operators.
-    pub plan: Plan,
-    /// For operators.
-    pub acl_epoch: u64,
-    /// For operators.
-    pub generation: u64,
-}
-
 /// What the asker may see.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Visible {
@@ -76,15 +33,6 @@ pub struct Visible {
     pub count: usize,
     /// Their ids, in byte order.
     pub documents: Vec<String>,
-}
-
-/// Hits of a search by vector: ids and scores at once, texts when asked for.
-#[derive(Debug, Clone)]
-pub struct VectorHits {
-    engine: Engine,
-    snapshot: Arc<Snapshot>,
-    answer: Answer,
-    labels: HitLabels,
 }
 
 impl Session {
@@ -142,7 +90,7 @@ impl Session {
             None => snapshot.search(&visible, vector, k, recall)?,
             Some(guard) => guard.search_one(self.identity(), &snapshot, &visible, vector, k, recall)?,
         };
-        VectorHits::new(&self.engine, snapshot, answer)
+        VectorHits::new(&self.engine, snapshot, answer, self.identity().expires_at())
     }
 
     /// As [`Session::search_vector`] for many questions (q × dim, row-major) on all cores; all see the same content and
@@ -166,14 +114,15 @@ impl Session {
         if let Some(guard) = &self.guard {
             let questions: Vec<&[f32]> = vectors.chunks_exact(dim).collect();
             let answers = guard.search(self.identity(), &snapshot, &visible, &questions, k, recall)?;
-            let hits = |answer| VectorHits::new(&self.engine, Arc::clone(&snapshot), answer);
+            let ends = self.identity().expires_at();
+            let hits = |answer| VectorHits::new(&self.engine, Arc::clone(&snapshot), answer, ends);
             return answers.into_iter().map(hits).collect();
         }
         vectors
             .par_chunks_exact(dim)
             .map(|vector| {
                 let answer = snapshot.search(&visible, vector, k, recall)?;
-                VectorHits::new(&self.engine, Arc::clone(&snapshot), answer)
+                VectorHits::new(&self.engine, Arc::clone(&snapshot), answer, self.identity().expires_at())
             })
             .collect()
     }
@@ -282,100 +231,5 @@ impl Engine {
         }
         identity.check_expiry(self.clock().now())?;
         Ok(self.embedder()?.embed(&[text], Purpose::Query)?.values)
-    }
-}
-
-impl VectorHits {
-    /// What `answer` gives, with the labels of its documents.
-    pub(crate) fn new(engine: &Engine, snapshot: Arc<Snapshot>, answer: Answer) -> Result<Self> {
-        let labels = engine.index().with_known_plane(|plane| {
-            if plane.epoch() < answer.acl_epoch {
-                return Err(Error::corrupted("search", "the access log was found damaged meanwhile"));
-            }
-            Ok(snapshot.labels_of(plane, &answer.hits))
-        })?;
-        Ok(Self { engine: engine.clone(), snapshot, answer, labels })
-    }
-
-    /// Ids of the documents, best first.
-    pub fn ids(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.answer.hits.iter().map(|hit| self.snapshot.document_of(hit))
-    }
-
-    /// Cosines, in the same order.
-    pub fn scores(&self) -> impl ExactSizeIterator<Item = f32> {
-        self.answer.hits.iter().map(|hit| hit.score)
-    }
-
-    /// Whether there are as many hits as k or as visible passages.
-    #[must_use]
-    pub fn complete(&self) -> bool {
-        self.answer.complete
-    }
-
-    /// Whether no better passage can exist.
-    #[must_use]
-    pub fn exact(&self) -> bool {
-        self.answer.exact
-    }
-
-    /// The recall that was promised: 1 for an exact answer, else what was asked for.
-    #[must_use]
-    pub fn recall(&self) -> f32 {
-        self.answer.recall
-    }
-
-    /// The epoch it was made under.
-    #[must_use]
-    pub fn acl_epoch(&self) -> u64 {
-        self.answer.acl_epoch
-    }
-
-    /// How it was found: for operators.
-    #[must_use]
-    pub fn plan(&self) -> Plan {
-        self.answer.plan
-    }
-
-    /// The generation it was found in: for operators.
-    #[must_use]
-    pub fn generation(&self) -> u64 {
-        self.answer.generation
-    }
-
-    /// Reads the passages.
-    ///
-    /// # Errors
-    /// `Corrupted`.
-    pub fn results(&self) -> Result<Results> {
-        let passages = self.snapshot.passages(&self.answer.hits)?;
-        let hits = passages.into_iter().zip(&self.answer.hits).zip(self.labels.names()).zip(1..).map(
-            |(((passage, hit), label), rank)| {
-                let metadata = passage.metadata.as_deref().map(serde_json::from_str);
-                let metadata = metadata.unwrap_or(Ok(serde_json::Value::Object(serde_json::Map::new())));
-                Ok(Hit {
-                    rank,
-                    score: hit.score,
-                    document: passage.document,
-                    chunk: passage.chunk,
-                    title: passage.title,
-                    uri: passage.uri,
-                    text: passage.text,
-                    span: passage.span,
-                    heading: passage.heading,
-                    label: label.to_owned(),
-                    metadata: metadata
-                        .map_err(|e| Error::corrupted("read passages", "metadata is no JSON").because(e))?,
-                })
-            },
-        );
-        let Answer { complete, exact, plan, acl_epoch, generation, .. } = self.answer;
-        Ok(Results { hits: hits.collect::<Result<_>>()?, complete, exact, plan, acl_epoch, generation })
-    }
-
-    /// The engine that was asked.
-    #[must_use]
-    pub fn engine(&self) -> &Engine {
-        &self.engine
     }
 }

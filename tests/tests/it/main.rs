@@ -6,6 +6,7 @@ mod audit;
 mod authorizer;
 mod break_glass;
 mod company;
+mod expiry;
 mod map;
 mod processes;
 mod staged;

@@ -1,0 +1,163 @@
+//! Here are rows that somebody was given: which passages are they?
+
+use std::sync::Arc;
+
+use safepassage_error::system::Timestamp;
+use safepassage_error::{Error, Kind, Result};
+use safepassage_index::{Answer, HitLabels, Plan, Snapshot};
+use serde::Serialize;
+
+use crate::engine::Engine;
+
+/// A passage that the asker may read.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Hit {
+    /// From 1.
+    pub rank: usize,
+    /// Cosine of question and passage; higher is better.
+    pub score: f32,
+    /// Id of the document.
+    pub document: String,
+    /// Its place within the document, from 0.
+    pub chunk: u32,
+    /// Of the document.
+    pub title: Option<String>,
+    /// Of the document.
+    pub uri: Option<String>,
+    /// The passage.
+    pub text: String,
+    /// Bytes of the source text, half open.
+    pub span: (u64, u64),
+    /// Headings above it, outermost first, joined by ` > `.
+    pub heading: String,
+    /// Its label.
+    pub label: String,
+    /// Of the document; an object.
+    pub metadata: serde_json::Value,
+}
+
+/// What a search gives.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Results {
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// Whether there are as many hits as k or as visible passages.
+    pub complete: bool,
+    /// Whether no better passage can exist.
+    pub exact: bool,
+    /// For operators.
+    pub plan: Plan,
+    /// For operators.
+    pub acl_epoch: u64,
+    /// For operators.
+    pub generation: u64,
+}
+
+/// Hits of a search by vector: ids and scores at once, texts when asked for.
+#[derive(Debug, Clone)]
+pub struct VectorHits {
+    engine: Engine,
+    snapshot: Arc<Snapshot>,
+    answer: Answer,
+    labels: HitLabels,
+    /// When whoever asked is nobody any more.
+    ends: Timestamp,
+}
+
+impl VectorHits {
+    /// What `answer` gives, with the labels of its documents, to somebody whose identity ends at `ends`.
+    pub(crate) fn new(engine: &Engine, snapshot: Arc<Snapshot>, answer: Answer, ends: Timestamp) -> Result<Self> {
+        let labels = engine.index().with_known_plane(|plane| {
+            if plane.epoch() < answer.acl_epoch {
+                return Err(Error::corrupted("search", "the access log was found damaged meanwhile"));
+            }
+            Ok(snapshot.labels_of(plane, &answer.hits))
+        })?;
+        Ok(Self { engine: engine.clone(), snapshot, answer, labels, ends })
+    }
+
+    /// Ids of the documents, best first.
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.answer.hits.iter().map(|hit| self.snapshot.document_of(hit))
+    }
+
+    /// Cosines, in the same order.
+    pub fn scores(&self) -> impl ExactSizeIterator<Item = f32> {
+        self.answer.hits.iter().map(|hit| hit.score)
+    }
+
+    /// Whether there are as many hits as k or as visible passages.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.answer.complete
+    }
+
+    /// Whether no better passage can exist.
+    #[must_use]
+    pub fn exact(&self) -> bool {
+        self.answer.exact
+    }
+
+    /// The recall that was promised: 1 for an exact answer, else what was asked for.
+    #[must_use]
+    pub fn recall(&self) -> f32 {
+        self.answer.recall
+    }
+
+    /// The epoch it was made under.
+    #[must_use]
+    pub fn acl_epoch(&self) -> u64 {
+        self.answer.acl_epoch
+    }
+
+    /// How it was found: for operators.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        self.answer.plan
+    }
+
+    /// The generation it was found in: for operators.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.answer.generation
+    }
+
+    /// Reads the passages.
+    ///
+    /// # Errors
+    /// `Denied` if whoever asked has expired meanwhile; `Corrupted`.
+    pub fn results(&self) -> Result<Results> {
+        if self.engine.clock().now() >= self.ends {
+            return Err(Error::new(Kind::Denied, "read passages", "the identity has expired; sign in again"));
+        }
+        let passages = self.snapshot.passages(&self.answer.hits)?;
+        let hits = passages.into_iter().zip(&self.answer.hits).zip(self.labels.names()).zip(1..).map(
+            |(((passage, hit), label), rank)| {
+                let metadata = passage.metadata.as_deref().map(serde_json::from_str);
+                let metadata = metadata.unwrap_or(Ok(serde_json::Value::Object(serde_json::Map::new())));
+                Ok(Hit {
+                    rank,
+                    score: hit.score,
+                    document: passage.document,
+                    chunk: passage.chunk,
+                    title: passage.title,
+                    uri: passage.uri,
+                    text: passage.text,
+                    span: passage.span,
+                    heading: passage.heading,
+                    label: label.to_owned(),
+                    metadata: metadata
+                        .map_err(|e| Error::corrupted("read passages", "metadata is no JSON").because(e))?,
+                })
+            },
+        );
+        let Answer { complete, exact, plan, acl_epoch, generation, .. } = self.answer;
+        Ok(Results { hits: hits.collect::<Result<_>>()?, complete, exact, plan, acl_epoch, generation })
+    }
+
+    /// The engine that was asked.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
