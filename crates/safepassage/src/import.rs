@@ -76,7 +76,8 @@ impl Engine {
     /// `Invalid` for an id that cannot be one.
     pub fn imagined(tenant: &Tenant, imported: &Imported) -> Result<Self> {
         let create = Create { embedder: EmbedderChoice::Vectors(1), ..Create::default() };
-        let engine = Self::create_in(Arc::new(MemoryStorage::default()), create, safepassage_error::system::Clock::system())?;
+        let engine =
+            Self::create_in(Arc::new(MemoryStorage::default()), create, safepassage_error::system::Clock::system())?;
         let vector = SharedVectors::from(vec![1.0]);
         let document = |id: &String| BatchDocument {
             tenant: tenant.clone(),

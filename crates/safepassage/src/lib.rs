@@ -64,8 +64,8 @@ pub use safepassage_index::{
     Difference, Manifest, MergeState, Metric, Plan, Precision, SharedVectors, Stats, Verified,
 };
 pub use safepassage_ingest::{
-    AclObject, BatchDocument, ChunkSettings, ImportFormat, ImportOptions, Imported, Progress, Report, Section, Silent, Skipped, SourceSpec, SyncOptions,
-    import as import_acls, read_acl_objects,
+    AclObject, BatchDocument, ChunkSettings, ImportFormat, ImportOptions, Imported, Progress, Report, Section, Silent,
+    Skipped, SourceSpec, SyncOptions, import as import_acls, read_acl_objects,
 };
 pub use safepassage_models::{Embedder, Embeddings, ModelStamp, Purpose, Tokenizer, Transformer};
 

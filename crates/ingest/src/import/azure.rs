@@ -9,8 +9,8 @@ use std::fmt;
 
 use safepassage_access::{Acl, Principal};
 use safepassage_error::Result;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::{ImportOptions, Imported, lines, refused};
@@ -78,7 +78,9 @@ pub(super) fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported> 
         }
     }
     if scoped > 0 {
-        imported.warnings.push(format!("{scoped} documents have an `rbacScope`: whom only roles let in is not let in here"));
+        imported
+            .warnings
+            .push(format!("{scoped} documents have an `rbacScope`: whom only roles let in is not let in here"));
     }
     let closed = imported.documents.values().filter(|acl| acl.allow.is_empty()).count();
     if closed > 0 {

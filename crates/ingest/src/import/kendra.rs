@@ -70,7 +70,9 @@ pub(super) fn import(bytes: &[u8], paths: &BTreeSet<String>, strip: &str) -> Res
             };
         }
         if acl.allow.is_empty() && !acl.deny.is_empty() {
-            imported.warnings.push(format!("`{key_prefix}` only denies: whoever else it lets in there is not let in here"));
+            imported
+                .warnings
+                .push(format!("`{key_prefix}` only denies: whoever else it lets in there is not let in here"));
         }
         let again = format!("`{key_prefix}` stands twice; say it once");
         if prefixes.insert(key_prefix, acl).is_some() {

@@ -38,9 +38,8 @@ pub(super) fn import(root: &Path, options: &ImportOptions) -> Result<Imported> {
     let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
     for file in paths::files(root)?.iter().filter(|file| file.file_name() == "OWNERS") {
         let named = |e: Error| e.with("file", file.path().display());
-        let path = paths::relative(root, file.path()).ok_or_else(|| {
-            named(Error::invalid("read OWNERS", "its path is not UTF-8"))
-        })?;
+        let path = paths::relative(root, file.path())
+            .ok_or_else(|| named(Error::invalid("read OWNERS", "its path is not UTF-8")))?;
         if !file.file_type().is_file() {
             return Err(named(Error::invalid("read OWNERS", "it is no plain file; it might say `no_parent_owners`")));
         }
@@ -109,7 +108,10 @@ fn folder(bytes: &[u8], aliases: &Aliases, path: &str, warnings: &mut Vec<String
     }
     let Some(filters) = filters else { return Ok(folder) };
     if simple {
-        warnings.push(format!("`{path}` line {}: `filters` beside `approvers` or `reviewers` lets nobody in", filters.line));
+        warnings.push(format!(
+            "`{path}` line {}: `filters` beside `approvers` or `reviewers` lets nobody in",
+            filters.line
+        ));
         return Ok(folder);
     }
     for (pattern, yaml) in map(filters)? {

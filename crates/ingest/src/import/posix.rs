@@ -153,7 +153,8 @@ fn unquoted(text: &str, number: usize) -> Result<String> {
             continue;
         }
         let (digits, behind) = rest.split_at_checked(3).ok_or_else(wrong)?;
-        let value = digits.iter().try_fold(0u32, |value, &d| matches!(d, b'0'..=b'7').then(|| value * 8 + u32::from(d - b'0')));
+        let value =
+            digits.iter().try_fold(0u32, |value, &d| matches!(d, b'0'..=b'7').then(|| value * 8 + u32::from(d - b'0')));
         bytes.push(value.and_then(|value| u8::try_from(value).ok()).ok_or_else(wrong)?);
         rest = behind;
     }

@@ -35,9 +35,8 @@ pub(super) fn import(kind: &str, listed: Vec<Listed>) -> Result<Imported> {
     let root = first.path.trim_end_matches('/').to_owned();
     let mut paths: BTreeMap<String, Listed> = BTreeMap::new();
     for one in listed {
-        let relative = below(&root, &one.path).ok_or_else(|| {
-            refused(one.line, format!("`{}` is not below `{root}`, which is listed first", one.path))
-        })?;
+        let relative = below(&root, &one.path)
+            .ok_or_else(|| refused(one.line, format!("`{}` is not below `{root}`, which is listed first", one.path)))?;
         let parts = || relative.split('/');
         if !relative.is_empty() && parts().any(|part| part.is_empty() || part == "." || part == "..") {
             return Err(refused(one.line, format!("`{}` is no plain path", one.path)));

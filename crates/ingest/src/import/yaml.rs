@@ -63,7 +63,9 @@ fn block(lines: &mut &[Line<'_>], depth: usize) -> Result<Yaml> {
     let (line, indent) = (first.number, first.indent);
     if is_of_list(first.text) {
         let mut list = Vec::new();
-        while let Some((line, behind)) = lines.split_first().filter(|(line, _)| line.indent == indent && is_of_list(line.text)) {
+        while let Some((line, behind)) =
+            lines.split_first().filter(|(line, _)| line.indent == indent && is_of_list(line.text))
+        {
             *lines = behind;
             list.push(word(line.text[1..].trim_start(), line.number)?);
         }
@@ -128,7 +130,8 @@ fn inline(text: &str, number: usize) -> Result<Value> {
             list.push(one);
             behind
         } else {
-            let end = rest.find([',', ']']).ok_or_else(|| refused(number, "a list in brackets does not end on its line"))?;
+            let end =
+                rest.find([',', ']']).ok_or_else(|| refused(number, "a list in brackets does not end on its line"))?;
             list.push(plain(&rest[..end], number)?);
             &rest[end..]
         };
@@ -162,7 +165,8 @@ fn uncommented(behind: &str, number: usize) -> Result<()> {
 fn plain(text: &str, number: usize) -> Result<String> {
     let text = text.trim();
     let special = text.starts_with(['&', '*', '!', '|', '>', '%', '@', '`', '{', '}', '[', ']', '"', '\'', '#', ',']);
-    if text.is_empty() || special || text.starts_with("- ") || text.contains(": ") || text.chars().any(char::is_control) {
+    if text.is_empty() || special || text.starts_with("- ") || text.contains(": ") || text.chars().any(char::is_control)
+    {
         return Err(refused(number, "a value is not a plain word; put it in quotes if it is one"));
     }
     Ok(text.to_owned())
