@@ -7,6 +7,7 @@ mod authorizer;
 mod break_glass;
 mod company;
 mod map;
+mod owners;
 mod processes;
 mod staged;
 mod twins;
