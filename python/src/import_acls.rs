@@ -38,7 +38,8 @@ impl Index {
         let tenant = rows::tenant(tenant);
         let said = run(py, || {
             let format: ImportFormat = format.parse()?;
-            let documents = Some(self.engine.documents(&tenant)?);
+            // A folder says itself which documents there are.
+            let documents = (!path.is_dir()).then(|| self.engine.documents(&tenant)).transpose()?;
             let (prefix, strip) = (prefix.unwrap_or_default(), strip.unwrap_or_default());
             let options = ImportOptions { tenant: tenant.clone(), prefix, strip, key, alias_prefix, root, documents };
             let imported = import_acls(format, &path, &options)?;

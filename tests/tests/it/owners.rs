@@ -117,7 +117,7 @@ fn a_real_tree_of_owners_opens_what_the_flat_lists_say() {
     for group in documents.values().flatten().filter_map(|owner| owner.strip_prefix("g:")).collect::<BTreeSet<_>>() {
         let members = people.iter().filter(|(_, groups)| groups.iter().any(|one| one == group));
         let members: Vec<&str> = members.map(|(user, _)| user.as_str()).collect();
-        write!(aliases, "  \"{group}\": [{}]\n", members.join(", ")).unwrap();
+        writeln!(aliases, "  \"{group}\": [{}]", members.join(", ")).unwrap();
     }
     std::fs::write(tree.path().join("OWNERS_ALIASES"), aliases).unwrap();
 

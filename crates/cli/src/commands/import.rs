@@ -9,7 +9,9 @@ use crate::output;
 pub fn run(arguments: &Import, json: bool) -> Result<()> {
     let tenant = Tenant(arguments.tenant.clone());
     let engine = arguments.index.as_ref().map(Engine::open).transpose()?;
-    let documents = engine.as_ref().map(|engine| engine.documents(&tenant)).transpose()?;
+    // A folder says itself which documents there are; other sources of the index are none of its business.
+    let listing = engine.as_ref().filter(|_| !arguments.source.is_dir());
+    let documents = listing.map(|engine| engine.documents(&tenant)).transpose()?;
     let options = ImportOptions {
         tenant: tenant.clone(),
         prefix: arguments.prefix.clone(),

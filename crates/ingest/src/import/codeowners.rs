@@ -110,11 +110,14 @@ fn compiled(pattern: &str) -> Result<Regex, String> {
         }
     }
     // `docs/*` is what lies in `docs` itself; every other pattern that fits a folder fits all that is in it.
-    let within = match (folder, anchored && inside.ends_with("/*"), pattern == "/" || inside.ends_with("**")) {
-        (_, _, true) => "",
-        (true, ..) => "/.*",
-        (false, true, _) => "",
-        (false, false, _) => "(?:/.*)?",
+    let within = if pattern == "/" {
+        ""
+    } else if folder {
+        "/.*"
+    } else if inside.ends_with("**") || (anchored && inside.ends_with("/*")) {
+        ""
+    } else {
+        "(?:/.*)?"
     };
     expression.push_str(within);
     expression.push_str(r"\z");
