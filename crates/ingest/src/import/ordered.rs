@@ -62,13 +62,13 @@ fn is_user(principal: &Principal) -> bool {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
     /// Somebody as the products that are imported from know them: a user in groups.
-    pub fn is(principal: &Principal, user: &str, groups: &[String]) -> bool {
+    fn is(principal: &Principal, user: &str, groups: &[String]) -> bool {
         match principal {
             Principal::Public => false,
             Principal::Everyone => true,

@@ -30,29 +30,30 @@ pub(super) fn needed(options: &ImportOptions) -> Result<BTreeSet<String>> {
 
 /// The documents in the folder `root` and below, as a sync finds them: no hidden files, no links.
 pub(super) fn below(root: &Path) -> Result<BTreeSet<String>> {
-    let mut paths = BTreeSet::new();
     let hidden = |entry: &DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
-    for entry in WalkDir::new(root).max_depth(MOST_FOLDERS).into_iter().filter_entry(|entry| !hidden(entry)) {
-        let entry = entry.map_err(|e| failed(&e))?;
-        if entry.file_type().is_file() && is_document(entry.path()) {
-            paths.extend(relative(root, entry.path()));
-        }
-    }
-    Ok(paths)
+    let files = walked(root, |entry| !hidden(entry))?;
+    let documents = files.iter().filter(|file| file.file_type().is_file() && is_document(file.path()));
+    Ok(documents.filter_map(|file| relative(root, file.path())).collect())
 }
 
 /// Every file, hidden ones too, but what Git keeps for itself.
 pub(super) fn files(root: &Path) -> Result<Vec<DirEntry>> {
-    let entries = WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(|e| e.file_name() != ".git");
-    let entries = entries.map(|entry| {
+    walked(root, |entry| entry.file_name() != ".git")
+}
+
+fn walked(root: &Path, wanted: impl Fn(&DirEntry) -> bool) -> Result<Vec<DirEntry>> {
+    let mut files = Vec::new();
+    for entry in WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(wanted) {
         let entry = entry.map_err(|e| failed(&e))?;
         if entry.depth() > MOST_FOLDERS {
             let message = format!("a path has more than {MOST_FOLDERS} folders");
             return Err(Error::invalid("list folder", message).with("path", entry.path().display()));
         }
-        Ok(entry)
-    });
-    entries.filter(|entry| entry.as_ref().map_or(true, |entry| !entry.file_type().is_dir())).collect()
+        if !entry.file_type().is_dir() {
+            files.push(entry);
+        }
+    }
+    Ok(files)
 }
 
 /// `path` below `root`, with `/`; `None` if it is not UTF-8.
