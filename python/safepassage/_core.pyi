@@ -21,6 +21,7 @@ from .types import (
     DocumentAcl,
     Explanation,
     Generation,
+    Imported,
     OperatorExplanation,
     Policies,
     Report,
@@ -359,6 +360,22 @@ class Index:
 
         With `identity` to it, exactly; without, to every principal that an ACL ever named, by itself.
         """
+
+    def import_acls(
+        self,
+        format: Literal["bedrock", "kendra", "azure", "posix", "nfs4", "owners", "codeowners"],
+        path: str | PathLike[str],
+        *,
+        dry_run: bool = False,
+        root: str | PathLike[str] | None = None,
+        prefix: str | None = None,
+        strip: str | None = None,
+        key: str | None = None,
+        alias_prefix: str | None = None,
+        tenant: str | None = None,
+    ) -> Imported:
+        """Reads permissions that another product has and puts them in force at one epoch; with `dry_run` writes nothing
+        and says what would become visible to whom: for operators."""
 
     def policies(self) -> Policies | None:
         """The policies in force."""

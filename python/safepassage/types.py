@@ -8,6 +8,7 @@ __all__ = [
     "Acl",
     "AclDiff",
     "AclObject",
+    "AppliedImport",
     "AuditHead",
     "AuditLine",
     "AuditMended",
@@ -18,6 +19,7 @@ __all__ = [
     "DocumentAcl",
     "Explanation",
     "Generation",
+    "Imported",
     "OperatorExplanation",
     "Policies",
     "Reason",
@@ -85,6 +87,24 @@ class Change(TypedDict):
 # `from` is no name that a class body can have.
 AclDiff = TypedDict("AclDiff", {"from": int, "to": int, "changes": list[Change]})
 """What changed between two epochs, over the documents that are live now."""
+
+
+class AppliedImport(TypedDict):
+    """What an import of permissions did."""
+
+    changed: int
+    unknown: int
+    acl_epoch: int
+
+
+class Imported(TypedDict):
+    """What was read of another product's permissions, and what was done or would be."""
+
+    objects: int
+    documents: int
+    warnings: list[str]
+    applied: AppliedImport | None
+    changes: list[Change] | None
 
 
 class DocumentAcl(TypedDict):

@@ -16,6 +16,7 @@ mod commit;
 mod errors;
 mod hit;
 mod identity;
+mod import_acls;
 mod index;
 mod json;
 mod operate;

@@ -7,6 +7,7 @@ use safepassage::jwt::Algorithm;
 use safepassage::{Inherit, Principal, SourceSpec};
 
 use crate::audit_args::{Audit, BreakGlass};
+use crate::import_args::Import;
 
 /// Retrieval that returns only the passages the asker may read.
 #[derive(Debug, Parser)]
@@ -273,6 +274,8 @@ pub enum Acl {
         #[arg(long)]
         reason: String,
     },
+    /// Read permissions that another product has; say what they would open, write them down, or put them in force
+    Import(Import),
     /// Look up or change ACL objects: folders, sites, spaces that documents inherit from
     #[command(subcommand)]
     Objects(AclObjects),

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use roaring::RoaringBitmap;
-use safepassage_access::{AccessPlane, Identity, Principal, SegmentAccess};
+use safepassage_access::{AccessEvent, AccessPlane, Identity, Principal, SegmentAccess};
 use safepassage_error::Result;
 use serde::Serialize;
 
@@ -69,6 +69,24 @@ impl Index {
         let newest = self.with_plane(|plane| Ok(plane.epoch()))?;
         let side = |epoch| Ok::<_, safepassage_error::Error>(Side::new(self.plane_at(epoch)?, &snapshot));
         Ok(History { before: side(from)?, after: side(to.unwrap_or(newest))?, snapshot })
+    }
+}
+
+impl Index {
+    /// The permissions now and as `propose` would make them, to be compared; nothing is written.
+    ///
+    /// # Errors
+    /// Those of `propose`; `Invalid` for events that make no sense; `Corrupted`, `Unavailable`.
+    pub fn proposed(&self, propose: impl FnOnce(&AccessPlane) -> Result<Vec<AccessEvent>>) -> Result<History> {
+        let snapshot = self.snapshot()?;
+        let newest = self.with_plane(|plane| Ok(plane.epoch()))?;
+        let (before, mut after) = (self.plane_at(newest)?, self.plane_at(newest)?);
+        let events = propose(&before)?;
+        if !events.is_empty() {
+            after.check(&events)?;
+            after.apply(newest + 1, &events)?;
+        }
+        Ok(History { before: Side::new(before, &snapshot), after: Side::new(after, &snapshot), snapshot })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Here is a folder or a file: bring the index up to date with it.
 //!
 //! `source → parse → chunk → diff → embed → commit`. In go a [`SourceSpec`] and an [`Embedder`]; out come a new
-//! generation, new permissions and a [`Report`]. Who may see what is decided in `access`; how records are kept, in
+//! generation, new permissions and a [`Report`]. Permissions that somebody has elsewhere come in by [`import`]. Who may see what is decided in `access`; how records are kept, in
 //! `index`.
 //!
 //! [`Embedder`]: safepassage_models::Embedder
@@ -9,11 +9,13 @@
 #![forbid(unsafe_code)]
 
 mod chunk;
+mod import;
 mod parse;
 mod source;
 mod sync;
 
 pub use chunk::{ChunkSettings, Chunker};
+pub use import::{ImportFormat, ImportOptions, Imported, import};
 pub use source::{AclObject, Format, Section, SourceSpec, read_acl_objects};
 pub use sync::{Batch, BatchDocument, Progress, Report, Silent, Skipped, SyncOptions, check_model, sync};
 

@@ -50,14 +50,18 @@ impl Engine {
     /// # Errors
     /// `NotFound` for an epoch that there was not; `Corrupted`, `Unavailable`.
     pub fn diff(&self, tenant: &Tenant, from: u64, to: Option<u64>) -> Result<AclDiff> {
-        let history = self.index().history(from, to)?;
+        self.changes(tenant, &self.index().history(from, to)?)
+    }
+
+    /// What `history` became to every principal by itself.
+    pub(crate) fn changes(&self, tenant: &Tenant, history: &History) -> Result<AclDiff> {
         let mut principals = history.principals();
         principals.extend([Principal::Public, Principal::Everyone]);
         let nobody = (0..).map(|n| format!("somebody-{n}")).find(|id| !principals.contains(&Principal::user(id)));
         let mut changes = Vec::new();
         for principal in principals {
             let identity = alone(&principal, nobody.as_deref().unwrap_or_default()).tenant(&tenant.0);
-            let identity = with_highest(identity, &history).issue(self.clock())?;
+            let identity = with_highest(identity, history).issue(self.clock())?;
             let difference = history.of(&identity, self.clock().now())?;
             if !difference.is_empty() {
                 changes.push(Change { principal: principal.to_string(), difference });

@@ -41,6 +41,7 @@ mod engine;
 mod freshness;
 mod hits;
 mod identity_file;
+mod import;
 mod objects;
 mod policies;
 mod session;
@@ -52,6 +53,7 @@ pub use diff::{AclDiff, Change};
 pub use engine::{Create, EmbedderChoice, Engine};
 pub use hits::{Hit, Results, VectorHits};
 pub use identity_file::identity_from_json;
+pub use import::AppliedImport;
 pub use objects::AclObjectState;
 pub use session::{Search, Session, Visible};
 
@@ -64,8 +66,8 @@ pub use safepassage_index::{
     Difference, Manifest, MergeState, Metric, Plan, Precision, SharedVectors, Stats, Verified,
 };
 pub use safepassage_ingest::{
-    AclObject, BatchDocument, ChunkSettings, Progress, Report, Section, Silent, Skipped, SourceSpec, SyncOptions,
-    read_acl_objects,
+    AclObject, BatchDocument, ChunkSettings, ImportFormat, ImportOptions, Imported, Progress, Report, Section, Silent,
+    Skipped, SourceSpec, SyncOptions, import as import_acls, read_acl_objects,
 };
 pub use safepassage_models::{Embedder, Embeddings, ModelStamp, Purpose, Tokenizer, Transformer};
 

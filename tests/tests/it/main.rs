@@ -8,6 +8,7 @@ mod break_glass;
 mod company;
 mod expiry;
 mod map;
+mod owners;
 mod processes;
 mod staged;
 mod twins;

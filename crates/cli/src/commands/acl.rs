@@ -18,6 +18,7 @@ pub fn run(acl: &Acl, json: bool) -> Result<()> {
             (engine, tenant, document)
         }
         Acl::Objects(objects) => return run_objects(objects, json),
+        Acl::Import(import) => return super::import::run(import, json),
         Acl::Diff { operate, from, to, identity, tenant } => {
             let engine = Engine::open(&operate.index)?;
             let diff = match identity {
@@ -58,13 +59,19 @@ pub fn run(acl: &Acl, json: bool) -> Result<()> {
 }
 
 fn show_diff(diff: &AclDiff) -> Result<()> {
+    show_changes(diff)?;
+    output::line(&format!("acl_epoch {} to {}", diff.from, diff.to))
+}
+
+/// What became visible and invisible, a principal after the other.
+pub(super) fn show_changes(diff: &AclDiff) -> Result<()> {
     for change in &diff.changes {
         output::line(&output::printable(&change.principal))?;
         for (sign, documents) in [('+', &change.difference.gained), ('-', &change.difference.lost)] {
             documents.iter().try_for_each(|id| output::line(&output::printable(&format!("  {sign} {id}"))))?;
         }
     }
-    output::line(&format!("acl_epoch {} to {}", diff.from, diff.to))
+    Ok(())
 }
 
 fn show_age(engine: &Engine, acl_epoch: u64, json: bool) -> Result<()> {

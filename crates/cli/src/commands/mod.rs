@@ -4,6 +4,7 @@ mod acl;
 mod ask;
 mod audit;
 mod break_glass;
+mod import;
 mod operate;
 mod policy;
 mod sync;

@@ -21,8 +21,10 @@ use serde_json::{Map, Value};
 
 use acl_file::AclFile;
 pub use acl_objects::{AclObject, read_acl_objects};
+pub(crate) use object::{Object, describe};
 pub use section::Section;
 use section::check as check_sections;
+pub(crate) use sidecar::{SUFFIX as SIDECAR, acl as sidecar_acl};
 
 /// A source as it is named on the command line: `PATH` or `NAME=PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +84,11 @@ impl Format {
             _ => None,
         }
     }
+}
+
+/// Whether a folder with this file has it as a document.
+pub(crate) fn is_document(path: &Path) -> bool {
+    Format::of(path).is_some()
 }
 
 /// A document that a source has, without its text.

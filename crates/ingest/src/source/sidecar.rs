@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use safepassage_access::Principal;
+use safepassage_access::{Acl, Principal};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ use super::acl_file::Stated;
 use super::object::{Object, parse};
 
 /// What follows a document's name in its sidecar's.
-pub(super) const SUFFIX: &str = ".metadata.json";
+pub(crate) const SUFFIX: &str = ".metadata.json";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -64,6 +64,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Map<String, Value>, Option<Stated>),
         list.insert(principal);
     }
     Ok((metadata, Some(stated)))
+}
+
+/// The ACL of a sidecar, if it has one.
+pub(crate) fn acl(bytes: &[u8]) -> Result<Option<Acl>, String> {
+    let (_, stated) = read(bytes)?;
+    Ok(stated.map(|stated| Acl::new(stated.allow.unwrap_or_default(), stated.deny)))
 }
 
 /// The value of an attribute in either of its two forms.

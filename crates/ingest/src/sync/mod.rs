@@ -25,6 +25,7 @@ use safepassage_models::{Embedder, ModelStamp};
 use crate::chunk::ChunkSettings;
 use crate::source::{SourceSpec, read_acl_objects};
 pub use batch::Batch;
+pub(crate) use objects::event as object_event;
 pub use progress::{Progress, Silent};
 pub use report::{Report, Skipped};
 pub use staged::BatchDocument;

@@ -52,7 +52,7 @@ pub(super) fn state(index: &Index, objects: &[AclObject], dry_run: bool, report:
 
 /// What makes the plane say what the source says; nothing if it does, or if the source says what it did when a person
 /// set it.
-fn event(plane: &AccessPlane, object: &AclObject) -> Option<AccessEvent> {
+pub(crate) fn event(plane: &AccessPlane, object: &AclObject) -> Option<AccessEvent> {
     let AclObject { tenant, name, acl } = object;
     let known = plane.object(tenant, name).and_then(|object| object.statement);
     if known.is_some_and(|known| known.source_acl.as_ref() == Some(acl)) {
