@@ -13,8 +13,10 @@ const MOST_DEPTH: usize = 64;
 
 /// What `value` is in Python, in the shape it has as JSON.
 pub fn to_python<'py>(py: Python<'py>, value: &impl Serialize) -> PyResult<Bound<'py, PyAny>> {
-    let value = serde_json::to_value(value)
+    let mut value = serde_json::to_value(value)
         .map_err(|e| raise(&Error::new(Kind::Internal, "give result", "it is no JSON").because(e)))?;
+    // In the same order whatever the module was built with.
+    value.sort_all_objects();
     value_to_python(py, &value)
 }
 

@@ -146,6 +146,14 @@ pub(crate) struct SourceDocument {
     pub metadata: Option<Map<String, Value>>,
 }
 
+/// Metadata as it is stored and as versions are made of it: fields in the order of their names, whatever the program was
+/// built with.
+pub(crate) fn metadata_text(metadata: &Map<String, Value>) -> String {
+    let mut value = Value::Object(metadata.clone());
+    value.sort_all_objects();
+    value.to_string()
+}
+
 /// What was stated about a document's permission, where the text itself cannot be used.
 #[derive(Debug)]
 pub(crate) struct Fault {

@@ -59,6 +59,15 @@ mod tests {
     }
 
     #[test]
+    fn metadata_is_one_text_in_any_order() {
+        let text = |json: &str| crate::source::metadata_text(&serde_json::from_str(json).unwrap());
+        assert_eq!(
+            text(r#"{"b": {"y": 1, "x": 2}, "a": [{"d": 1, "c": 2}]}"#),
+            r#"{"a":[{"c":2,"d":1}],"b":{"x":2,"y":1}}"#
+        );
+    }
+
+    #[test]
     fn parts_cover_the_text_once() {
         let sections = [section(0, 2), section(2, 5), section(7, 9)];
         assert!(check(&sections, "0123456789").is_ok());

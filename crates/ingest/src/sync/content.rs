@@ -14,7 +14,7 @@ use super::plan::{self, Plan, Planned, Stated};
 use super::{Progress, Report};
 use crate::chunk::{ChunkSettings, Chunker};
 use crate::parse::parse;
-use crate::source::{Format, Section, section};
+use crate::source::{Format, Section, metadata_text, section};
 
 /// Source bytes parsed at once.
 const BYTES_AT_ONCE: u64 = 4 << 20;
@@ -217,7 +217,7 @@ impl<'a> Job<'a> {
             source: self.plan.keys[planned.source].clone().into(),
             title,
             uri: read.uri,
-            metadata: read.metadata.map(|metadata| serde_json::Value::Object(metadata).to_string()),
+            metadata: read.metadata.as_ref().map(metadata_text),
             chunks,
             vectors: SharedVectors::default(),
         };

@@ -274,7 +274,7 @@ fn digest(entry: &Entry, read: std::result::Result<SourceDocument, Fault>, rules
 /// The digest of everything a document's rows are made of; permissions are no part of it.
 pub(super) fn version(document: &SourceDocument) -> Version {
     let mut hash = Sha256::new();
-    let metadata = document.metadata.as_ref().map(|m| Value::Object(m.clone()).to_string());
+    let metadata = document.metadata.as_ref().map(source::metadata_text);
     let parts = [document.title.as_deref(), document.uri.as_deref(), metadata.as_deref(), Some(&document.text)];
     hash.update([document.format as u8]);
     for part in parts {

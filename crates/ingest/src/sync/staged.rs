@@ -13,7 +13,7 @@ use super::acls::KeptAcl;
 use super::content::cut;
 use super::plan::{self, IndexRules};
 use crate::chunk::Chunker;
-use crate::source::{Format, Section, section};
+use crate::source::{Format, Section, metadata_text, section};
 
 /// What documents that no sync brought have as their source.
 const CALLER: &str = "(caller)";
@@ -119,7 +119,7 @@ impl Staged {
         let label = rules.rank(document.label.as_deref())?;
         let attributes = rules.index.attributes(document.metadata.as_ref());
         let (sections, derived_from) = (document.sections, document.derived_from);
-        let metadata = document.metadata.map(|metadata| Value::Object(metadata).to_string());
+        let metadata = document.metadata.as_ref().map(metadata_text);
         let version = version(&document.title, &document.text, &metadata, document.vector.as_ref(), &sections)?;
         let mut text = document.text;
         let (mut chunks, vectors) = (Vec::new(), document.vector.unwrap_or_default());
