@@ -8,6 +8,7 @@ mod break_glass;
 mod company;
 mod map;
 mod processes;
+mod proof;
 mod staged;
 mod twins;
 mod worlds;
