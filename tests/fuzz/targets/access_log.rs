@@ -105,7 +105,7 @@ fn ask(plane: &AccessPlane) {
         let segment = SegmentAccess::new(column);
         for who in &*ASKERS {
             let Ok(permitted) = plane.permitted(who, NOW) else { continue };
-            let _ = segment.visible(plane, &permitted).map(|visible| visible.list());
+            let _ = segment.visible(plane, &permitted).map(|visible| visible.rows());
             let _ = plane.explain(who, plane.id(number).unwrap_or_default(), None, NOW);
         }
     }
