@@ -75,7 +75,7 @@ MUTATIONS = [
 # Tried one after the other until one is red.
 SUITES = [
     ("access", ["cargo", "test", "-p", "safepassage-access", "--tests", "--no-fail-fast"]),
-    ("proof", ["cargo", "run", "-p", "safepassage-tests", "--bin", "proof", "--", "60000", "6000"]),
+    ("proof", ["cargo", "run", "-p", "safepassage-tests", "--bin", "proof", "--", "200000", "20000"]),
     ("index", ["cargo", "test", "-p", "safepassage-index", "--tests", "--no-fail-fast"]),
 ]
 

@@ -81,9 +81,8 @@ pub fn somebody(numbers: &mut Numbers, clock: &Clock) -> (Identity, Identity) {
     let groups: Vec<String> = (0..GROUPS).filter(|_| numbers.one_in(4)).map(|g| format!("g{g}")).collect();
     let (complete, knows_users) = (!numbers.one_in(4), numbers.one_in(3));
     let asserted = || dress(Identity::asserted(&user));
-    let named = |groups: &[String], complete| {
-        asserted().groups(groups.iter().map(String::as_str)).groups_complete(complete)
-    };
+    let named =
+        |groups: &[String], complete| asserted().groups(groups.iter().map(String::as_str)).groups_complete(complete);
     let resolver = Directory { knows_users };
     let through = named(&groups, complete).resolve_groups(&resolver, GroupLimits::default()).expect("few groups");
     let written_out = named(&all_groups(&user, groups, knows_users), complete || knows_users);
@@ -92,8 +91,21 @@ pub fn somebody(numbers: &mut Numbers, clock: &Clock) -> (Identity, Identity) {
 
 /// Principals of random ACLs.
 const PRINCIPALS: [&str; 15] = [
-    "public", "everyone", "everyone", "user:u0", "user:u1", "user:u2", "user:u3", "group:g0", "group:g1", "group:g2",
-    "group:g3", "group:g4", "group:g6", "idp|group:g0", "idp|user:u0",
+    "public",
+    "everyone",
+    "everyone",
+    "user:u0",
+    "user:u1",
+    "user:u2",
+    "user:u3",
+    "group:g0",
+    "group:g1",
+    "group:g2",
+    "group:g3",
+    "group:g4",
+    "group:g6",
+    "idp|group:g0",
+    "idp|user:u0",
 ];
 
 /// A principal at random.

@@ -389,7 +389,10 @@ impl Course {
                     let score = f64::from(score);
                     let own = open.get(id).unwrap_or_else(|| panic!("{place}: `{id}` is forbidden"));
                     let its = own.iter().any(|(_, vector)| (cosine(vector, &query) - score).abs() < NEAR);
-                    assert!(its && (score - best).abs() < NEAR, "{place}: `{id}` scores {score}, the best left is {best}");
+                    assert!(
+                        its && (score - best).abs() < NEAR,
+                        "{place}: `{id}` scores {score}, the best left is {best}"
+                    );
                     self.compared.hits += 1;
                 }
                 self.compared.searches += 1;

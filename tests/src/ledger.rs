@@ -318,7 +318,8 @@ impl Ledger {
             let tenant = Tenant(key.0.clone());
             let may = |section| self.said.may_read_section(who, &tenant, &key.1, version(content), section, now);
             let passages = self.documents[key].contents[content].iter().zip(0u16..);
-            let open: Vec<&str> = passages.filter(|(_, section)| may(*section)).map(|(text, _)| text.as_str()).collect();
+            let open: Vec<&str> =
+                passages.filter(|(_, section)| may(*section)).map(|(text, _)| text.as_str()).collect();
             (key, may(0), open)
         })
     }

@@ -37,9 +37,9 @@ impl Words {
     /// The vector of `text`, of unit length.
     #[must_use]
     pub fn vector(text: &str) -> Vec<f32> {
-        let seed = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |seed, byte| {
-            (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let seed = text
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |seed, byte| (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         let vector = Numbers(seed).vector(DIM);
         let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
         vector.iter().map(|x| x / length).collect()

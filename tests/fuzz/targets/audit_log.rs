@@ -92,7 +92,8 @@ fn opened(files: &Files) -> (Arc<Memory>, AuditLog) {
 static WRITTEN: LazyLock<Files> = LazyLock::new(|| {
     let (memory, log) = opened(&Files::new());
     for user in ["alice", "bob", "carol"] {
-        let entry = Entry { action: "search".into(), user: Some(user.into()), outcome: "ok".into(), ..Entry::default() };
+        let entry =
+            Entry { action: "search".into(), user: Some(user.into()), outcome: "ok".into(), ..Entry::default() };
         log.append(vec![entry]).unwrap();
     }
     memory.with(|files| files.clone())
