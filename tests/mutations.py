@@ -29,7 +29,7 @@ MUTATIONS = [
      " && rows.epoch() == epoch", " && rows.epoch() <= epoch"),
     ("empty-is-everyone", "an ACL that names nobody permits all", f"{PLANE}/acls.rs",
      "        denied.iter().for_each(|id| allowed.remove(id));",
-     "        (0..self.len() as u32).filter(|id| self.get(*id) == [&[][..], &[][..]]).for_each(|id| drop(allowed.insert(id)));\n"
+     "        (0..self.len() as u32).filter(|id| self.get(*id).iter().all(|some| some.is_empty())).for_each(|id| drop(allowed.insert(id)));\n"
      "        denied.iter().for_each(|id| allowed.remove(id));"),
     ("incomplete-groups", "a denied group that may be the asker's is not theirs", f"{PLANE}/acls.rs",
      "if !groups_complete {", "if groups_complete && denied.is_empty() && allowed.is_empty() {"),
@@ -56,6 +56,8 @@ MUTATIONS = [
      "            bases.extend(table.rules.sections_of(later.acl));\n", ""),
     ("inputs-ignored", "a summary is seen without what it sums up", f"{PLANE}/table.rs",
      "if !self.rules.inputs.all().is_empty() {", "if self.rules.inputs.all().len() == usize::MAX {"),
+    ("steps-uncounted", "what is derived through any number of steps is judged", f"{PLANE}/derived.rs",
+     "Some(most).filter(|most| *most <= MOST_STEPS)", "Some(most)"),
     ("unstated-object-allows", "an object of which nothing is stated permits", f"{PLANE}/table.rs",
      "own.unwrap_or(Verdict::Denied) };", "own.unwrap_or(Verdict::Allowed) };"),
     ("expiry-unchecked", "an identity holds for ever", "crates/access/src/identity.rs",

@@ -111,12 +111,10 @@ fn run(folder: &str, documents: usize, objects: usize) -> Result<()> {
     let each: Vec<DocumentNumber> = (0..documents as u32).map(DocumentNumber).collect();
     let (versions, rows) = (vec![Version(1); documents], (0..=documents as u32).collect());
     let segment = SegmentAccess::new(Column::new(Tenant::default(), each, versions, rows)?);
-    let sees = |who: &Identity| {
-        index.with_plane(|plane| segment.visible(plane, &plane.permitted(who, clock.now())?)).map(|rows| rows.len())
-    };
+    let sees = |who: &Identity| index.with_plane(|plane| segment.visible(plane, &plane.permitted(who, clock.now())?));
     let known = somebody(&mut numbers, &clock)?;
     let (seen, first) = timed(|| sees(&known));
-    println!("first look at a segment: {first:.0} µs; {OF_AN_IDENTITY} groups see {} documents", seen?);
+    println!("first look at a segment: {first:.0} µs; {OF_AN_IDENTITY} groups see {} documents", seen?.len());
     let (mut cold, mut warm) = (Vec::new(), Vec::new());
     for _ in 0..60 {
         let stranger = somebody(&mut numbers, &clock)?;
@@ -124,7 +122,7 @@ fn run(folder: &str, documents: usize, objects: usize) -> Result<()> {
         cold.push(us);
         let (again, us) = timed(|| sees(&stranger));
         warm.push(us);
-        assert_eq!(seen?, again?);
+        assert_eq!(seen?.len(), again?.len());
     }
     show("identity to visible, cold (its look for a newer epoch included)", cold);
     show("identity to visible, warm (its look for a newer epoch included)", warm);
