@@ -285,7 +285,7 @@ impl Ledger {
             let content = self.content(added);
             self.live.insert(added.key.clone(), content);
         }
-        deleted.iter().for_each(|key| drop(self.live.remove(key)));
+        self.live.retain(|key, _| !deleted.contains(key));
     }
 
     /// The content as it is now is generation `number`, and every one between.
