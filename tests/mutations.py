@@ -3,7 +3,8 @@
 
     mutations.py COPY [NAME…]
 
-COPY is a folder that is filled with the tree as committed. Prints a table: what was broken, and the test that saw it.
+COPY is a folder that is filled with the tree as committed; build it into a target folder of its own, because cargo takes two
+trees in one for the same. Prints a table: what was broken, and the test that saw it.
 """
 import os
 import pathlib
