@@ -366,6 +366,41 @@ fn a_widening_with_new_content_does_not_open_the_old_content() {
 }
 
 #[test]
+fn what_is_derived_through_many_steps_is_judged_alike_in_any_order() {
+    const CHAIN: u32 = 40;
+    let tenant = Tenant::default();
+    let orders: [Vec<u32>; 3] =
+        [(0..CHAIN).collect(), (0..CHAIN).rev().collect(), (0..CHAIN).map(|n| n * 7 % CHAIN).collect()];
+    for order in orders {
+        let (mut plane, mut world) = (AccessPlane::default(), World::default());
+        let mut events = vec![AccessEvent::Created { labels: Labels::default() }];
+        let numbered = |n: u32| {
+            let id = format!("d{n}").into();
+            AccessEvent::Numbered { tenant: Tenant::default(), id, number: DocumentNumber(n) }
+        };
+        events.extend((0..CHAIN).map(numbered));
+        events.extend(order.iter().map(|&n| {
+            let input = n.checked_sub(1).map(|n| Input { number: DocumentNumber(n), version: Version(1) });
+            let binding = Binding::by_source(Version(1), Acl::new([Principal::Everyone], []), LabelRank(0));
+            let binding = Binding { derived_from: input.into_iter().collect(), ..binding };
+            AccessEvent::Bound { number: DocumentNumber(n), binding }
+        }));
+        plane.apply(1, &events).unwrap();
+        events.into_iter().for_each(|event| world.push(event));
+        let who = Identity::asserted("a").issue(&clock()).unwrap();
+        let permitted = plane.permitted(&who, Timestamp(0)).unwrap();
+        let numbers = (0..CHAIN).map(DocumentNumber).collect();
+        let versions = vec![Version(1); CHAIN as usize];
+        let column = Column::new(tenant.clone(), numbers, versions, (0..=CHAIN).collect()).unwrap();
+        let seen = SegmentAccess::new(column).visible(&plane, &permitted).unwrap().rows();
+        let may = |n: &u32| world.may_read(&who, &tenant, &format!("d{n}"), Version(1), Timestamp(0));
+        let right: RoaringBitmap = (0..CHAIN).filter(may).collect();
+        assert!(right.contains(32) && !right.contains(33));
+        assert_eq!(seen, right, "stated in the order {order:?}");
+    }
+}
+
+#[test]
 fn expired_and_unknown_clearance_are_typed_errors() {
     let plane = one_document(Acl::new([Principal::Public], []));
     let identity = Identity::asserted("a").ttl_seconds(5).issue(&clock()).unwrap();

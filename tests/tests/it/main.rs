@@ -10,6 +10,7 @@ mod expiry;
 mod map;
 mod owners;
 mod processes;
+mod proof;
 mod staged;
 mod twins;
 mod worlds;

@@ -232,10 +232,11 @@ impl AccessPlane {
             return Ok(permitted);
         }
         let clearance = self.clearance(identity)?;
-        let judge = |asked| self.policies.judge(&self.table, identity, asked);
         let permissions = self.permissions();
         let needed = |input: Input| permissions.of_whole(identity.tenant(), input.number, input.version);
-        let passes = self.table.passed_by(&identity.principals(), clearance, needed, judge)?;
+        let passes = self.table.passed_by(&identity.principals(), clearance, needed, |asked| {
+            self.policies.judge(&self.table, identity, asked)
+        })?;
         let permitted = Permitted::new(identity, self.epoch, passes);
         remembered().put(identity.digest(), self.epoch, permitted.clone());
         Ok(permitted)

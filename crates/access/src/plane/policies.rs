@@ -70,11 +70,17 @@ impl Policies {
         self.set(source);
     }
 
-    /// What the policies say to `identity` about classes of documents; `None` if there are no policies.
+    /// What the policies say to `identity` about the classes of documents that `asked` gives; `None` if there are no
+    /// policies.
     ///
     /// # Errors
     /// `Denied` if there are policies that cannot be asked, or that cannot judge this identity.
-    pub fn judge(&self, table: &AclTable, identity: &Identity, asked: BTreeSet<Class>) -> Result<Option<Judged>> {
+    pub fn judge(
+        &self,
+        table: &AclTable,
+        identity: &Identity,
+        asked: &dyn Fn() -> BTreeSet<Class>,
+    ) -> Result<Option<Judged>> {
         let policy = match &self.compiled {
             None => return Ok(None),
             Some(Ok(policy)) => policy,
@@ -83,7 +89,7 @@ impl Policies {
         let (classes, answers) = match self.laid_out(&**policy, table, identity.tenant())? {
             Some((classes, over)) => (classes, over.permits(identity)?),
             None => {
-                let (classes, resources) = resources(table, identity.tenant(), asked);
+                let (classes, resources) = resources(table, identity.tenant(), asked());
                 (classes.into(), policy.permits(identity, &resources)?)
             }
         };

@@ -302,7 +302,7 @@ impl AclTable {
         principals: &BTreeSet<Principal>,
         clearance: Clearance,
         needed: impl Fn(Input) -> Option<Effective>,
-        judge: impl FnOnce(BTreeSet<Class>) -> Result<Option<Judged>, E>,
+        judge: impl FnOnce(&dyn Fn() -> BTreeSet<Class>) -> Result<Option<Judged>, E>,
     ) -> Result<Passes, E> {
         let known: Vec<u32> = principals.iter().filter_map(|principal| self.principals.id(principal)).collect();
         let said = self.acls.say_of(&known, &self.clauses, clearance.groups_complete);
@@ -312,10 +312,12 @@ impl AclTable {
         let plain = Class { object: NONE, attributes: NO_ATTRIBUTES };
         let (mut lists, mut passing) = (said.allowed, composed);
         let rules = self.rules.composed();
-        let asked = passing.iter().map(|id| class(&rules[id as usize])).filter(|class| class.attributes != PART);
-        let mut asked: BTreeSet<Class> = asked.collect();
-        asked.extend((!lists.is_empty()).then_some(plain));
-        if let Some(judged) = judge(asked)? {
+        // Under many objects these are many, and without policies nobody wants them.
+        let asked = || {
+            let asked = passing.iter().map(|id| class(&rules[id as usize])).filter(|class| class.attributes != PART);
+            asked.chain((!lists.is_empty()).then_some(plain)).collect()
+        };
+        if let Some(judged) = judge(&asked)? {
             let permits = |class: &Class| class.attributes == PART || judged.get(class) == Some(&true);
             if !permits(&plain) {
                 lists = Bits::none(self.acls.len());

@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""What the fuzzers begin with: the fixtures, cut as each target wants them. Usage: seeds.py FOLDER"""
+import base64
+import json
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+FIXTURES = HERE.parent.parent / "fixtures"
+OUT = pathlib.Path(sys.argv[1])
+BETWEEN = b"\n====\n"
+MOST = 6_000
+
+
+def seed(target, name, content):
+    folder = OUT / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content[:MOST])
+
+
+def read(path):
+    return path.read_bytes() if path.is_file() else b""
+
+
+def unpadded(part):
+    return base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4))
+
+
+token = read(FIXTURES / "tokens/alice.jwt").strip()
+header, claims = (unpadded(part) for part in token.split(b".")[:2])
+seed("token", "whole", b"\0" + token)
+seed("token", "header", b"\1" + b'{"alg":"HS256","typ":"JWT","kid":"1"}\n' + claims)
+seed("token", "claims", b"\2" + claims)
+more = {"tid": "t", "oid": "o", "email": "a@b", "cognito:groups": ["hr"], "cognito:username": "a", "token_use": "id",
+        "_claim_names": {"groups": "src1"}, "nbf": 1, "iat": 1, "azp": "x", "client_id": "safepassage", "scope": "a b"}
+seed("token", "more", b"\2" + json.dumps({**json.loads(claims), **more}).encode())
+seed("token", "keys", b"\3" + read(FIXTURES / "tokens/jwks.json"))
+seed("token", "settings", b"\4" + read(FIXTURES / "tokens/verifier.json").replace(b"EdDSA", b"HS256"))
+seed("token", "groups", b'\5{"payroll": ["hr"], "hr": ["staff"]}')
+group = {"id": "hr", "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+         "members": [{"value": "a", "type": "User", "$ref": "../Users/a"}, {"value": "it", "type": "Group"}]}
+seed("token", "scim", b"\6" + json.dumps({"totalResults": 1, "Resources": [group]}).encode())
+for path in [*FIXTURES.glob("identities/*.json"), *FIXTURES.glob("bad/identities/*.json")]:
+    seed("token", f"identity-{path.parent.parent.name}-{path.stem}", b"\7" + read(path))
+
+objects = b'{"name":"o","allow":["group:hr"],"deny":["user:x"]}\n{"name":"p","parent":"o","inherit":"both-permit"}'
+for path in FIXTURES.glob("bad/*.jsonl"):
+    for mode in (0, 9):
+        seed("sources", f"{path.stem}-{mode}", bytes([mode]) + BETWEEN.join([b"", objects, read(path)]))
+    seed("sources", f"{path.stem}-objects", b"\0" + BETWEEN.join([b"", read(path), b""]))
+for path in FIXTURES.glob("bad/*/acl.jsonl"):
+    sidecar = b"".join(read(found) for found in path.parent.glob("*.metadata.json"))
+    seed("sources", path.parent.name, b"\x08" + BETWEEN.join([read(path), b"", sidecar]))
+whole = {"id": "a/b.md", "text": "# A\n\nb ü c", "title": "t", "acl": {"all_of": [["group:a", "user:b"]]},
+         "acl_object": "p", "label": "internal", "tenant": "acme", "metadata": {"dept": "hr"},
+         "sections": [{"span": [0, 3], "acl": {"allow": ["user:b"]}}], "derived_from": ["c"]}
+seed("sources", "whole", b"\0" + BETWEEN.join([
+    b'{"_id":"./","acl":{"deny":["user:x"]}}\n{"_id":"a/","acl":{"parent":"o","inherit":"child-overrides"}}', objects,
+    json.dumps(whole).encode() + b'\n{"id":"c","text":"c","tenant":"acme","acl":{"allow":["everyone"]}}']))
+entries = [{"name": "hr", "type": "GROUP", "access": "ALLOW"}, {"name": "b", "type": "USER", "access": "DENY"}]
+attributes = {"dept": "hr", "year": {"value": {"type": "NUMBER", "numberValue": 7}}}
+seed("sources", "sidecar", b"\x08" + BETWEEN.join([b'{"_id":"a.md","acl":{"deny":["user:x"]}}', b"", json.dumps(
+    {"metadataAttributes": attributes, "accessControlList": entries}).encode()]))
+for name in ("company", "beir-mini"):
+    corpus = read(FIXTURES / name / "corpus.jsonl").split(b"\n")[:4]
+    seed("sources", name, b"\1" + BETWEEN.join([read(FIXTURES / name / "acl.jsonl")[:2000], b"", b"\n".join(corpus)]))
+
+seed("access_log", "everything", b"0" + read(HERE / "everything.jsonl"))
+for path in sorted(FIXTURES.glob("format/*/access/log/*.json")):
+    events = json.loads(path.read_text().split("\n", 1)[1])["events"]
+    seed("access_log", f"{path.parts[-4]}-{path.stem}", b"0" + json.dumps(events).encode())
+for line in read(HERE / "everything.jsonl").split(b"\n"):
+    seed("access_log", f"line-{len(line)}", b"0" + line)
+seed("access_log", "columns", b"1" + bytes(range(64)))
+
+entry = (b'{"seq":1,"time":"2026-01-01T00:00:00Z","action":"search","tenant":"","user":"a","documents":["d"],"k":3,'
+         b'"outcome":"ok","aside":{"from":0,"bytes":1,"sha256":"' + b"0" * 64 + b'"},"prev":"' + b"0" * 64 + b'"')
+seed("audit_log", "line", b"0" + entry + b',"hash":"' + b"0" * 64 + b'"}')
+seed("audit_log", "body", b"1" + entry)
+seed("audit_log", "edits", b"2" + bytes(range(40)))
+seed("audit_log", "head", b"3" + b'{"head":{"seq":1},"sha256":""}')
+
+for n, path in enumerate(sorted(p for p in FIXTURES.rglob("*") if p.suffix in (".md", ".html", ".txt"))[:60]):
+    mode = {".md": b"\1", ".html": b"\2", ".txt": b"\0"}[path.suffix]
+    seed("texts", f"{n}{path.suffix}", mode + read(path)[:2000].decode("utf-8", "ignore").encode())
+seed("texts", "markup", b"\2<h1>A &amp; b</h1><p>c<pre>d</pre><table><tr><td>e<script>f</script></table><!-- g -->")
