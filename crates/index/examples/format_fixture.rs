@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use safepassage_access::{AccessEvent, Acl, Binding, DocumentNumber, LabelRank, Labels, Principal, Tenant, Version};
+use safepassage_access::{
+    AccessEvent, Acl, Binding, DocumentNumber, Inherit, Input, LabelRank, Labels, ObjectStatement, Origin, Principal,
+    Tenant, Version,
+};
 use safepassage_error::system::{Clock, Timestamp};
 use safepassage_error::{Error, Result};
 use safepassage_index::storage::LocalStorage;
@@ -19,13 +22,37 @@ fn main() -> Result<()> {
     let index = Index::create(Arc::new(LocalStorage::new(folder)), settings, &Labels::default(), clock)?
         .with_graph_settings(GraphSettings { from_rows: 8, ..GraphSettings::default() });
     let mut writer = index.writer()?;
-    for (number, (id, reader)) in
-        (0..).zip([("a", Principal::user("alice")), ("b", Principal::group("hr")), ("c", Principal::Public)])
-    {
+    let site = Some(Acl::new([Principal::group("staff")], []));
+    let statement = ObjectStatement { acl: site, source_acl: None, origin: Origin::Set };
+    let stated = AccessEvent::ObjectStated { tenant: Tenant::default(), name: "site".into(), statement };
+    index.commit_access(&mut |_| Ok(vec![stated.clone()]))?;
+    let readers = [
+        ("a", Principal::user("alice")),
+        ("b", Principal::group("hr")),
+        ("c", Principal::Public),
+        ("d", Principal::group("staff")),
+        ("e", Principal::Everyone),
+    ];
+    for (number, (id, reader)) in (0..).zip(readers) {
         let (number, tenant, version) = (DocumentNumber(number), Tenant::default(), Version(7 + u128::from(number)));
-        let acl = Acl::new([reader], [Principal::user("mallory")]);
+        let mut acl = Acl::new([reader.clone()], [Principal::user("mallory")]);
+        if id == "d" {
+            // Under an object, and for who is in both groups.
+            let together = [reader, Principal::group("cleared")].into();
+            acl = Acl {
+                all_of: [together].into(),
+                parent: Some("site".into()),
+                inherit: Inherit::BothPermit,
+                ..Acl::default()
+            };
+        }
         let label = LabelRank(u8::from(id == "b"));
-        let binding = Binding::by_source(version, acl, label);
+        let mut binding = Binding::by_source(version, acl, label);
+        if id == "e" {
+            // A summary of `d`, of which one section is for HR.
+            binding.derived_from = vec![Input { number: DocumentNumber(3), version: Version(10) }];
+            binding.sections = vec![Acl::new([Principal::group("hr")], [])];
+        }
         let numbered = AccessEvent::Numbered { tenant: tenant.clone(), id: id.into(), number };
         index.commit_access(&mut |_| {
             Ok(vec![numbered.clone(), AccessEvent::Bound { number, binding: binding.clone() }])
@@ -36,7 +63,7 @@ fn main() -> Result<()> {
             span: (u64::from(ordinal) * 20, u64::from(ordinal) * 20 + 14),
             heading: "Heading".into(),
             hash: u128::from(ordinal),
-            section: 0,
+            section: u16::from(id == "e" && ordinal == 5),
         };
         let vector = |row: usize| (0..DIM).map(move |i| if i == row % DIM { 1.0 } else { 0.01 * (row + i) as f32 });
         let document = NewDocument {

@@ -36,6 +36,26 @@ fn format_1_opens_and_gives_what_was_written() {
 }
 
 #[test]
+fn format_3_opens_with_objects_sections_and_what_was_derived() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/format/3");
+    let index = Index::open(Arc::new(LocalStorage::new(folder)), clock()).unwrap();
+    let verified = index.verify().unwrap();
+    assert_eq!((verified.acl_epochs, verified.documents), (8, 4));
+    let who = |user: &str, groups: &[&str]| {
+        Identity::asserted(user).groups(groups.iter().copied()).clearance("internal").issue(&clock()).unwrap()
+    };
+    let sees = |user: &str, groups: &[&str]| index.visible_documents(&who(user, groups)).unwrap().join(" ");
+    assert_eq!(sees("alice", &[]), "a");
+    assert_eq!(sees("bob", &["staff", "hr"]), "b");
+    assert_eq!(sees("bob", &["staff", "cleared"]), "d e");
+    assert_eq!(sees("mallory", &["staff", "cleared", "hr"]), "d");
+    for (groups, rows) in [(&["staff", "cleared"][..], 11), (&["staff", "cleared", "hr"][..], 18)] {
+        let (_, visible) = index.visible(&who("bob", groups)).unwrap();
+        assert_eq!(visible.len(), rows, "the section of the summary is for HR");
+    }
+}
+
+#[test]
 fn format_2_opens_and_gives_what_was_written() {
     assert_eq!(holds("2"), 1);
 }
