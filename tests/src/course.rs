@@ -201,6 +201,12 @@ impl Course {
         match kind {
             4 => {
                 let acl = acl(&mut self.numbers, &named);
+                let parent = acl.parent.as_ref().map(|parent| (key.0.clone(), parent.to_string()));
+                if parent.is_some_and(|parent| !self.ledger.is_stated(&parent)) {
+                    let error = self.engine.set_acl(&Tenant(key.0.clone()), &key.1, acl).expect_err("not stated");
+                    assert_eq!(error.kind(), Kind::Invalid, "seed {}: {error}", self.seed);
+                    return (Step::default(), key);
+                }
                 (one(self.ledger.set(&key, acl)), key)
             }
             5 => {

@@ -4,10 +4,12 @@
 //! now: which of them an epoch opened, and which it closed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 use safepassage_access::{AccessEvent, AccessPlane, Identity, Principal, SegmentAccess};
-use safepassage_error::Result;
+use safepassage_error::system::Timestamp;
+use safepassage_error::{Error, Result};
 use serde::Serialize;
 
 use crate::index::Index;
@@ -34,7 +36,7 @@ impl Difference {
 pub struct History {
     before: Side,
     after: Side,
-    snapshot: std::sync::Arc<Snapshot>,
+    snapshot: Arc<Snapshot>,
 }
 
 struct Side {
@@ -48,12 +50,7 @@ impl Side {
         Self { segments: columns.map(SegmentAccess::new).collect(), plane }
     }
 
-    fn visible(
-        &self,
-        s: usize,
-        identity: &Identity,
-        now: safepassage_error::system::Timestamp,
-    ) -> Result<RoaringBitmap> {
+    fn visible(&self, s: usize, identity: &Identity, now: Timestamp) -> Result<RoaringBitmap> {
         let permitted = self.plane.permitted(identity, now)?;
         self.segments[s].visible_documents(&self.plane, &permitted)
     }
@@ -67,12 +64,10 @@ impl Index {
     pub fn history(&self, from: u64, to: Option<u64>) -> Result<History> {
         let snapshot = self.snapshot()?;
         let newest = self.with_plane(|plane| Ok(plane.epoch()))?;
-        let side = |epoch| Ok::<_, safepassage_error::Error>(Side::new(self.plane_at(epoch)?, &snapshot));
+        let side = |epoch| Ok::<_, Error>(Side::new(self.plane_at(epoch)?, &snapshot));
         Ok(History { before: side(from)?, after: side(to.unwrap_or(newest))?, snapshot })
     }
-}
 
-impl Index {
     /// The permissions now and as `propose` would make them, to be compared; nothing is written.
     ///
     /// # Errors
@@ -113,7 +108,7 @@ impl History {
     ///
     /// # Errors
     /// As [`AccessPlane::permitted`].
-    pub fn of(&self, identity: &Identity, now: safepassage_error::system::Timestamp) -> Result<Difference> {
+    pub fn of(&self, identity: &Identity, now: Timestamp) -> Result<Difference> {
         let mut difference = Difference::default();
         for (s, live) in self.snapshot.segments().iter().enumerate() {
             let [mut before, mut after] =

@@ -72,12 +72,17 @@ impl Engine {
     /// Revocations stay in force. Returns the epoch from which it holds.
     ///
     /// # Errors
-    /// `NotFound` if there never was such a document; `Invalid` for an ACL that makes no sense; `Unavailable` if it cannot be
-    /// written.
+    /// `NotFound` if there never was such a document; `Invalid` for an ACL that makes no sense or names an ACL object that is
+    /// not stated; `Unavailable` if it cannot be written.
     pub fn set_acl(&self, tenant: &Tenant, id: &str, acl: Acl) -> Result<u64> {
         self.noted_change(AclChange::Set(&acl).begun(), Subject::Document(tenant, id), || {
             self.index().commit_access(&mut |plane| {
                 let access = known(plane, tenant, id)?;
+                if let Some(parent) = acl.parent.as_deref().filter(|parent| !plane.is_stated(tenant, parent)) {
+                    // It would close the document, and is mistyped more often than meant so.
+                    let message = format!("the ACL names the ACL object `{parent}`, which is not stated");
+                    return Err(Error::invalid("set ACL", message));
+                }
                 let binding = Binding { acl: acl.clone(), origin: Origin::Set, ..access.current().clone() };
                 Ok(vec![AccessEvent::Bound { number: access.number, binding }])
             })

@@ -205,7 +205,10 @@ impl Engine {
         if options.dry_run {
             return report;
         }
-        let report = report.and_then(|report| self.0.index.still_newest().map(|()| report));
+        if report.is_ok() {
+            // All of it is done by now. A confirmation that cannot be written lets permissions age, and no more.
+            drop(self.0.index.still_newest());
+        }
         self.noted_content("sync", report, |entry, report| {
             let Report { added, changed, permission_only, deleted, .. } = report;
             let counts =

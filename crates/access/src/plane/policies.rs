@@ -48,7 +48,8 @@ impl Policies {
     /// `Invalid` if nobody knows the language or the policies are not right.
     pub fn compile(&self, source: &PolicySource) -> Result<Arc<dyn Policy>> {
         let unknown = || {
-            let message = format!("policies in `{}` need a program built with that language", source.language);
+            let language = &source.language;
+            let message = format!("policies in `{language}` need a program that knows it: build with its feature");
             Error::invalid("compile policies", message)
         };
         self.compiler.as_ref().ok_or_else(unknown)?.compile(source)

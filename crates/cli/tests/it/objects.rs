@@ -65,6 +65,9 @@ fn a_folder_changes_and_moves_without_touching_a_document() {
     assert_eq!(sees(&scratch, "ann", &["staff", "people"]), "in-below in-hr in-open in-site in-strict own-too");
     object("set", &["below", "--parent", "open"]);
     assert_eq!(sees(&scratch, "ann", &["staff"]), "in-below in-open in-site in-strict own-too");
+    let typo = ["acl", "set", "--index", "index", "--document", "in-hr", "--parent", "hrr"];
+    let (kind, message) = scratch.run(&typo).error();
+    assert!(kind == "Invalid" && message.contains("`hrr`, which is not stated"), "{message}");
     let circle = ["acl", "objects", "set", "--index", "index", "--object", "site", "--parent", "below"];
     let (kind, message) = scratch.run(&circle).error();
     assert!(kind == "Invalid" && message.contains("above themselves"), "{message}");
