@@ -199,12 +199,14 @@ class Index:
         overlap: int | None = None,
         metric: Literal["cosine", "inner_product", "l2"] = "cosine",
         precision: Literal["f32", "f16"] = "f32",
+        language: str = "english",
     ) -> Index:
         """Makes a new index in the folder `path`.
 
         With `dim` the caller brings vectors of that many numbers; without, `embedder` makes them from texts: the path
         of a BERT-family model folder, or the built-in all-MiniLM-L6-v2. `metric` says what near means (by L2 the score
-        is the squared distance, negative), `precision` how exact vectors are kept.
+        is the squared distance, negative), `precision` how exact vectors are kept. `language` is that of the documents,
+        for search by words; `"none"` for several.
         """
 
     @staticmethod
@@ -496,12 +498,33 @@ class Session:
         """Who asks."""
 
     def search(
-        self, text: str, k: int = 10, filter: None = None, mode: Literal["vector"] = "vector", recall: float = 0.95
+        self,
+        text: str,
+        k: int = 10,
+        filter: None = None,
+        mode: Literal["hybrid", "vector", "lexical"] = "hybrid",
+        recall: float = 0.95,
+        *,
+        fusion: str | None = None,
+        vector: npt.ArrayLike | None = None,
     ) -> Results:
-        """The `k` visible passages that answer `text` best."""
+        """The `k` visible passages that answer `text` best.
+
+        `mode` is by what they are found: `"vector"` by meaning, `"lexical"` by words, `"hybrid"` by both, brought
+        together by `fusion` (`"scores:W"` with the weight of words, or `"ranks:K"`). `vector` is that of the question,
+        if the model is not to be asked. A passage without any of the words is not found by words alone.
+        """
 
     async def search_async(
-        self, text: str, k: int = 10, filter: None = None, mode: Literal["vector"] = "vector", recall: float = 0.95
+        self,
+        text: str,
+        k: int = 10,
+        filter: None = None,
+        mode: Literal["hybrid", "vector", "lexical"] = "hybrid",
+        recall: float = 0.95,
+        *,
+        fusion: str | None = None,
+        vector: npt.ArrayLike | None = None,
     ) -> Results:
         """As `search`, awaited."""
 
@@ -541,7 +564,7 @@ class Hit:
 
     @property
     def score(self) -> float:
-        """Cosine of question and passage; higher is better."""
+        """Higher is better: by vector the cosine of question and passage, by words BM25F, by both what the fusion gives."""
 
     @property
     def document(self) -> str:

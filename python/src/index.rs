@@ -25,11 +25,12 @@ impl Index {
     /// of a BERT-family model folder, or the built-in all-MiniLM-L6-v2. `default_label` is the label of unlabelled
     /// rows; the lowest unless set. `chunk_tokens` and `overlap` say how texts are cut. `metric` says what near means:
     /// `"cosine"`, `"inner_product"` or `"l2"` (the score is then the squared distance, negative); `precision` how exact
-    /// vectors are kept: `"f32"` or `"f16"`.
+    /// vectors are kept: `"f32"` or `"f16"`. `language` is that of the documents, for search by words; `"none"` for
+    /// several.
     ///
     /// Raises `ConflictError` if there is an index already and `InvalidError` for settings that make no sense.
     #[staticmethod]
-    #[pyo3(signature = (path, dim = None, default_label = None, *, embedder = None, chunk_tokens = None, overlap = None, metric = "cosine", precision = "f32"))]
+    #[pyo3(signature = (path, dim = None, default_label = None, *, embedder = None, chunk_tokens = None, overlap = None, metric = "cosine", precision = "f32", language = "english"))]
     #[expect(clippy::too_many_arguments, reason = "the settings of an index")]
     fn create(
         py: Python<'_>,
@@ -41,6 +42,7 @@ impl Index {
         overlap: Option<usize>,
         metric: &str,
         precision: &str,
+        language: &str,
     ) -> PyResult<Self> {
         let metric = named("metric", metric, "cosine, inner_product or l2")?;
         let precision = named("precision", precision, "f32 or f16")?;
@@ -61,7 +63,9 @@ impl Index {
                 None => labels,
             };
             let overlap_tokens = overlap;
-            Engine::create(&path, Create { embedder: choice, chunk_tokens, overlap_tokens, labels, metric, precision })
+            let (embedder, language) = (choice, language.parse()?);
+            let create = Create { embedder, chunk_tokens, overlap_tokens, labels, metric, precision, language };
+            Engine::create(&path, create)
         })?;
         Ok(Self { engine, path })
     }

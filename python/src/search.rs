@@ -15,28 +15,40 @@ const OPERATION: &str = "search";
 impl Session {
     /// The `k` visible passages that answer `text` best, as `Results`.
     ///
-    /// `recall` is the share of the truly nearest passages that is to be found; 1 is exact. `filter` and every `mode`
-    /// but `"vector"` are not supported yet. Raises `InvalidError` for an empty question or an index without a model.
-    #[pyo3(signature = (text, k = 10, filter = None, mode = "vector".to_owned(), recall = 0.95), text_signature = "($self, text, k=10, filter=None, mode='vector', recall=0.95)")]
+    /// `mode` is by what they are found: `"vector"` by meaning, `"lexical"` by words, `"hybrid"` by both, brought together
+    /// by `fusion` (`"scores:W"` with the weight of words, or `"ranks:K"`). `recall` is the share of the truly nearest
+    /// passages that is to be found; 1 is exact. `vector` is that of the question, if the model is not to be asked.
+    /// `filter` is not supported yet. Raises `InvalidError` for an empty question, or for an index without a model if it
+    /// would be needed.
+    #[pyo3(signature = (text, k = 10, filter = None, mode = "hybrid", recall = 0.95, *, fusion = None, vector = None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn search(
         &self,
         py: Python<'_>,
         text: String,
         k: i64,
         filter: Option<&Bound<'_, PyAny>>,
-        mode: String,
+        mode: &str,
         recall: f32,
+        fusion: Option<&str>,
+        vector: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Results> {
         let k = checked(k, filter)?;
-        if mode != "vector" {
-            return Err(invalid(OPERATION, format!("the mode `{mode}` is not supported yet; use `vector`")));
-        }
-        let found = run(py, || self.0.search(&text).k(k).recall(recall).find())?;
+        let vector = vector.map(|vector| arrays::vector(OPERATION, "vector", vector)).transpose()?;
+        let values = vector.as_deref();
+        let found = run(py, || {
+            let fusion = fusion.map(str::parse).transpose()?.unwrap_or_default();
+            let mut search = self.0.search(&text).k(k).recall(recall).mode(mode.parse()?).fusion(fusion);
+            if let Some(values) = values {
+                search = search.vector(values);
+            }
+            search.find()
+        })?;
         Results::read(py, found)
     }
 
     /// As `search`, awaited.
-    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, text, k=10, filter=None, mode='vector', recall=0.95)")]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, text, k=10, filter=None, mode='hybrid', recall=0.95, *, fusion=None, vector=None)")]
     fn search_async<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use safepassage::jwt::Algorithm;
-use safepassage::{Inherit, Principal, SourceSpec};
+use safepassage::{Fusion, Inherit, Language, Principal, SourceSpec};
 
 use crate::audit_args::{Audit, BreakGlass};
 use crate::import_args::Import;
@@ -91,6 +91,9 @@ pub struct Sync {
     /// Tokens that neighbouring chunks share; only for a new index [default: an eighth of a chunk]
     #[arg(long, value_name = "N")]
     pub overlap: Option<usize>,
+    /// Language of the documents, for search by words (`none` for several); only for a new index [default: english]
+    #[arg(long, value_name = "L")]
+    pub language: Option<Language>,
     /// Label of unlabelled documents; only for a new index [default: the lowest]
     #[arg(long, value_name = "L")]
     pub default_label: Option<String>,
@@ -165,9 +168,19 @@ pub struct Who {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
-    Vector,
     Hybrid,
+    Vector,
     Lexical,
+}
+
+impl From<Mode> for safepassage::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Hybrid => Self::Hybrid,
+            Mode::Vector => Self::Vector,
+            Mode::Lexical => Self::Lexical,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -179,9 +192,12 @@ pub struct Search {
     /// How many passages
     #[arg(short, default_value_t = 10)]
     pub k: usize,
-    /// How passages are found; `hybrid` and `lexical` are not there yet
-    #[arg(long, value_enum, default_value_t = Mode::Vector)]
+    /// How passages are found: by meaning (`vector`), by words (`lexical`), or both
+    #[arg(long, value_enum, default_value_t = Mode::Hybrid)]
     pub mode: Mode,
+    /// How meaning and words are brought together: `scores:W` with the weight of words, or `ranks:K`
+    #[arg(long, default_value_t = Fusion::default(), value_name = "F")]
+    pub fusion: Fusion,
     /// Share of the truly nearest passages to be found; 1 is exact
     #[arg(long, default_value_t = 0.95, value_name = "R")]
     pub recall: f32,

@@ -15,6 +15,7 @@ use crate::access_log::AccessLog;
 use crate::asker::Asker;
 use crate::freshness::Freshness;
 use crate::graph::GraphSettings;
+use crate::lexical::Language;
 use crate::manifest::{Manifest, Settings};
 use crate::snapshot::{Snapshot, VisibleRows};
 use crate::storage::{Lease, Scratch, Storage};
@@ -58,6 +59,8 @@ pub struct Stats {
     pub default_label: String,
     /// Numbers per vector.
     pub dim: usize,
+    /// The language of the passages.
+    pub language: Language,
     /// The stamp of the model, `null` if the caller brings vectors.
     pub model: serde_json::Value,
     /// How documents are cut.
@@ -376,6 +379,7 @@ impl Index {
             distinct_acls,
             default_label,
             dim: settings.dim,
+            language: settings.language,
             model: settings.model.clone(),
             chunker: settings.chunker.clone(),
             merging: merges.running,

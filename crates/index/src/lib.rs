@@ -4,7 +4,7 @@
 //! [`VisibleRows`]. Synchronous, no network. Parsing, embedding and prompts are left to the rooms above; who may see
 //! what is decided in `access`.
 
-// `unsafe` lives in `storage::local` (mapping files) and `kernel` (SIMD) and nowhere else.
+// `unsafe` lives in `storage::local` (mapping files), `kernel` (SIMD) and `lexical::stored` (sharing bytes) and nowhere else.
 
 mod access_log;
 mod access_snapshot;
@@ -16,6 +16,7 @@ mod graph;
 mod history;
 mod index;
 mod kernel;
+mod lexical;
 mod manifest;
 mod seal;
 mod search;
@@ -29,8 +30,9 @@ pub use asker::Asker;
 pub use graph::{Builder, GraphSettings};
 pub use history::{Difference, History};
 pub use index::{Index, Stats};
+pub use lexical::{Language, Words};
 pub use manifest::{Manifest, Metric, Precision, SegmentEntry, Settings, Tombstones};
-pub use search::Plan;
+pub use search::{Fusion, Plan};
 pub use segment::{ChunkRow, NewChunk, NewDocument, SharedVectors};
 pub use snapshot::{Answer, Hit, HitLabels, LiveDocument, Snapshot, VisibleRows};
 pub use verify::Verified;

@@ -9,6 +9,7 @@ use safepassage_error::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel;
+use crate::lexical::Language;
 use crate::seal;
 use crate::storage::Storage;
 
@@ -33,6 +34,9 @@ pub struct Settings {
     /// How exact vectors are kept.
     #[serde(default)]
     pub precision: Precision,
+    /// The language of the passages, for words.
+    #[serde(default, skip_serializing_if = "Language::is_default")]
+    pub language: Language,
 }
 
 impl Settings {
@@ -47,6 +51,7 @@ impl Settings {
             chunker: nothing,
             metric: Metric::default(),
             precision: Precision::default(),
+            language: Language::default(),
         }
     }
 }

@@ -45,35 +45,36 @@ impl Guard {
         identity: &Identity,
         snapshot: &Snapshot,
         visible: &VisibleRows,
-        question: &[f32],
         k: usize,
-        recall: f32,
+        search: impl Fn(&VisibleRows, usize) -> Result<Answer> + Sync,
     ) -> Result<Answer> {
-        let answers = self.search(identity, snapshot, visible, &[question], k, recall)?;
+        let answers = self.search(identity, snapshot, visible, &[()], k, |rows, (), k| search(rows, k))?;
         answers.into_iter().next().ok_or_else(|| Error::new(Kind::Internal, OPERATION, "no answer to the question"))
     }
 
-    /// The `k` nearest passages to each question among those of `visible` that the authorizer permits too.
-    pub fn search(
+    /// The `k` best passages for each question among those of `visible` that the authorizer permits too; `search` finds
+    /// so many among some rows.
+    pub fn search<Q: Sync>(
         &self,
         identity: &Identity,
         snapshot: &Snapshot,
         visible: &VisibleRows,
-        questions: &[&[f32]],
+        questions: &[Q],
         k: usize,
-        recall: f32,
+        search: impl Fn(&VisibleRows, &Q, usize) -> Result<Answer> + Sync,
     ) -> Result<Vec<Answer>> {
         let mut asking = Asking::new(self, identity);
-        let search = |visible: &VisibleRows, k| {
-            questions.par_iter().map(|question| snapshot.search(visible, question, k, recall)).collect()
+        let all = |visible: &VisibleRows, k| {
+            questions.par_iter().map(|question| search(visible, question, k)).collect::<Result<Vec<Answer>>>()
         };
         if let Some(listed) = asking.listed()? {
-            return search(&snapshot.only(visible, listed.iter().map(String::as_str)), k);
+            return all(&snapshot.only(visible, listed.iter().map(String::as_str)), k);
         }
-        let mut visible = visible.clone();
+        // What it refuses is not known before it is asked, so no word may be counted over these rows.
+        let mut visible = visible.uncounted();
         let mut fetch = k.saturating_mul(2);
         loop {
-            let found: Vec<Answer> = search(&visible, fetch)?;
+            let found = all(&visible, fetch)?;
             let limit_reached = !asking.decide(snapshot, &found, k)?;
             let more = |answer: &Answer| answer.hits.len() == fetch && asking.kept(snapshot, answer, k).len() < k;
             if limit_reached || !found.iter().any(more) {

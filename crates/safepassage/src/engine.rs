@@ -8,7 +8,7 @@ use safepassage_audit::AuditLog;
 use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
 use safepassage_index::storage::{LocalStorage, Storage};
-use safepassage_index::{Index, Manifest, MergeState, Metric, Precision, Settings, Stats, Verified};
+use safepassage_index::{Index, Language, Manifest, MergeState, Metric, Precision, Settings, Stats, Verified};
 use safepassage_ingest::{Batch, BatchDocument, ChunkSettings, Progress, Report, SourceSpec, SyncOptions, check_model};
 use safepassage_models::{Embedder, Transformer};
 
@@ -45,6 +45,8 @@ pub struct Create {
     pub metric: Metric,
     /// How exact vectors are kept; f32 unless set.
     pub precision: Precision,
+    /// The language of the documents, for search by words; English unless set.
+    pub language: Language,
 }
 
 /// An index with its model. Cheap to clone; clones share everything, staged documents included.
@@ -131,7 +133,8 @@ impl Engine {
             (None, EmbedderChoice::Vectors(dim)) => Settings::vectors(*dim),
             (None, _) => return Err(Error::invalid("create index", "a model is needed, or the dimension of vectors")),
         };
-        let settings = Settings { metric: create.metric, precision: create.precision, ..settings };
+        let Create { metric, precision, language, .. } = create;
+        let settings = Settings { metric, precision, language, ..settings };
         let audit = audit::log_of(&*storage, clock.clone());
         Self::with(Index::create(storage, settings, &create.labels, clock)?, embedder, audit)
     }
@@ -148,6 +151,14 @@ impl Engine {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         self.0.index.clock()
+    }
+
+    /// The language of its documents, as search by words takes them.
+    ///
+    /// # Errors
+    /// `Corrupted`, `Unavailable`.
+    pub fn language(&self) -> Result<Language> {
+        Ok(self.0.index.snapshot()?.manifest().settings.language)
     }
 
     /// How many numbers a vector of this index has.
@@ -173,7 +184,10 @@ impl Engine {
             Some("builtin") => builtin()?,
             Some(folder) => Arc::new(Transformer::open(Path::new(folder))?),
             None if settings.model.is_null() => {
-                return Err(Error::invalid("embed", "the index has vectors and no model; search by vector"));
+                return Err(Error::invalid(
+                    "embed",
+                    "the index has vectors and no model; search by vector, or by words alone",
+                ));
             }
             None => return Err(Error::invalid("embed", "open the index with the embedder it was made with")),
         };

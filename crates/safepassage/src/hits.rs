@@ -14,7 +14,7 @@ use crate::engine::Engine;
 pub struct Hit {
     /// From 1.
     pub rank: usize,
-    /// Cosine of question and passage; higher is better.
+    /// Higher is better. By vector the cosine of question and passage; by words BM25F; by both what the fusion gives.
     pub score: f32,
     /// Id of the document.
     pub document: String,
@@ -53,7 +53,7 @@ pub struct Results {
     pub generation: u64,
 }
 
-/// Hits of a search by vector: ids and scores at once, texts when asked for.
+/// Hits of a search: ids and scores at once, texts when asked for.
 #[derive(Debug, Clone)]
 pub struct VectorHits {
     engine: Engine,
@@ -81,7 +81,7 @@ impl VectorHits {
         self.answer.hits.iter().map(|hit| self.snapshot.document_of(hit))
     }
 
-    /// Cosines, in the same order.
+    /// Scores, in the same order.
     pub fn scores(&self) -> impl ExactSizeIterator<Item = f32> {
         self.answer.hits.iter().map(|hit| hit.score)
     }

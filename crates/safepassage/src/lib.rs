@@ -44,6 +44,7 @@ mod identity_file;
 mod import;
 mod objects;
 mod policies;
+mod search;
 mod session;
 
 pub use acl::DocumentAcl;
@@ -55,7 +56,8 @@ pub use hits::{Hit, Results, VectorHits};
 pub use identity_file::identity_from_json;
 pub use import::AppliedImport;
 pub use objects::AclObjectState;
-pub use session::{Search, Session, Visible};
+pub use search::{Mode, Search};
+pub use session::{Session, Visible};
 
 pub use safepassage_access::{
     Acl, AllOf, AssertedIdentity, Attribute, Authorizer, Explanation, GroupLimits, GroupResolver, Identity, Inherit,
@@ -63,7 +65,7 @@ pub use safepassage_access::{
 };
 pub use safepassage_error::{Error, Kind, Result, system};
 pub use safepassage_index::{
-    Difference, Manifest, MergeState, Metric, Plan, Precision, SharedVectors, Stats, Verified,
+    Difference, Fusion, Language, Manifest, MergeState, Metric, Plan, Precision, SharedVectors, Stats, Verified,
 };
 pub use safepassage_ingest::{
     AclObject, BatchDocument, ChunkSettings, ImportFormat, ImportOptions, Imported, Progress, Report, Section, Silent,

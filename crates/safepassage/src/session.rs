@@ -5,25 +5,24 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use safepassage_access::{Authorizer, Explanation, Identity};
 use safepassage_error::{Error, Result};
-use safepassage_index::Asker;
-use safepassage_models::Purpose;
+use safepassage_index::{Asker, VisibleRows};
 use serde::Serialize;
 
 use crate::authorized::{AuthorizerLimits, Guard};
 use crate::decision::{self, Question};
 use crate::engine::Engine;
-use crate::hits::{Results, VectorHits};
+use crate::hits::VectorHits;
+use crate::search::Search;
 
-const DEFAULT_K: usize = 10;
 pub(crate) const DEFAULT_RECALL: f32 = 0.95;
 
 /// An engine as one identity sees it. Every call looks at the newest content and the newest permissions.
 #[derive(Debug, Clone)]
 pub struct Session {
-    engine: Engine,
-    asker: Arc<Asker>,
+    pub(crate) engine: Engine,
+    pub(crate) asker: Arc<Asker>,
     /// Who is asked beside the index, if anybody is.
-    guard: Option<Guard>,
+    pub(crate) guard: Option<Guard>,
 }
 
 /// What the asker may see.
@@ -70,7 +69,7 @@ impl Session {
     /// Starts a search for passages that answer `text`.
     #[must_use]
     pub fn search<'a>(&'a self, text: &'a str) -> Search<'a> {
-        Search { session: self, text, k: DEFAULT_K, recall: DEFAULT_RECALL }
+        Search::new(self, text)
     }
 
     /// The `k` visible passages nearest to `vector` (dim numbers).
@@ -88,7 +87,9 @@ impl Session {
         let recall = recall.unwrap_or(DEFAULT_RECALL);
         let answer = match &self.guard {
             None => snapshot.search(&visible, vector, k, recall)?,
-            Some(guard) => guard.search_one(self.identity(), &snapshot, &visible, vector, k, recall)?,
+            Some(guard) => guard.search_one(self.identity(), &snapshot, &visible, k, |rows, k| {
+                snapshot.search(rows, vector, k, recall)
+            })?,
         };
         VectorHits::new(&self.engine, snapshot, answer, self.identity().expires_at())
     }
@@ -113,7 +114,8 @@ impl Session {
         let recall = recall.unwrap_or(DEFAULT_RECALL);
         if let Some(guard) = &self.guard {
             let questions: Vec<&[f32]> = vectors.chunks_exact(dim).collect();
-            let answers = guard.search(self.identity(), &snapshot, &visible, &questions, k, recall)?;
+            let search = |rows: &VisibleRows, question: &&[f32], k| snapshot.search(rows, question, k, recall);
+            let answers = guard.search(self.identity(), &snapshot, &visible, &questions, k, search)?;
             let ends = self.identity().expires_at();
             let hits = |answer| VectorHits::new(&self.engine, Arc::clone(&snapshot), answer, ends);
             return answers.into_iter().map(hits).collect();
@@ -176,60 +178,5 @@ impl Session {
         }
         let explanation = self.engine.explained(self.identity(), id)?;
         Ok(if explanation.visible { Explanation { acl_epoch: None, ..explanation } } else { nothing })
-    }
-}
-
-/// A search being put together; [`Search::run`] ends it.
-#[derive(Debug, Clone, Copy)]
-pub struct Search<'a> {
-    session: &'a Session,
-    text: &'a str,
-    k: usize,
-    recall: f32,
-}
-
-impl Search<'_> {
-    /// How many passages; 10 unless set.
-    #[must_use]
-    pub fn k(mut self, k: usize) -> Self {
-        self.k = k;
-        self
-    }
-
-    /// The share of the truly nearest passages that is to be found; 0.95 unless set, 1 is exact.
-    #[must_use]
-    pub fn recall(mut self, recall: f32) -> Self {
-        self.recall = recall;
-        self
-    }
-
-    /// Embeds the question and searches.
-    ///
-    /// # Errors
-    /// As [`Session::search_vector`]; `Invalid` for an empty question or an index without a model.
-    pub fn run(self) -> Result<Results> {
-        self.find()?.results()
-    }
-
-    /// As [`Search::run`], without reading the passages yet.
-    ///
-    /// # Errors
-    /// As [`Search::run`].
-    pub fn find(self) -> Result<VectorHits> {
-        let Session { engine, asker, .. } = self.session;
-        let found = engine.embed_question(self.text, asker.identity());
-        let found = found.and_then(|vector| self.session.nearest(&vector, self.k, Some(self.recall)));
-        engine.decided_search(asker.identity(), "search", Question::Text(self.text), self.k, found)
-    }
-}
-
-impl Engine {
-    /// The vector of a question that `identity` asks.
-    pub(crate) fn embed_question(&self, text: &str, identity: &Identity) -> Result<Vec<f32>> {
-        if text.trim().is_empty() {
-            return Err(Error::invalid("search", "the question is empty"));
-        }
-        identity.check_expiry(self.clock().now())?;
-        Ok(self.embedder()?.embed(&[text], Purpose::Query)?.values)
     }
 }

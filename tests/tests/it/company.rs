@@ -83,7 +83,7 @@ fn the_questions_of_the_demo_are_answered_from_the_right_document() {
     let compressors = "What do we pay for compressors?";
     for (question, names, document) in [
         (salary, &["alice", "sunniva-cfo"][..], "hr/pay-memo-2026.md"),
-        (salary, &["bruno"], "handbook/all-hands-2025-11.md"),
+        (salary, &["bruno"], "handbook/pay-and-reviews.md"),
         (salary, &["anonymous"], "public/careers.html"),
         (leaving, &["alice"], "hr/severance-guidelines.md"),
         (leaving, &["bruno", "tomas-contractor"], "handbook/leaving-the-company.md"),
@@ -96,7 +96,7 @@ fn the_questions_of_the_demo_are_answered_from_the_right_document() {
         (sold, &["sunniva-cfo"], "board/2025-11-board-minutes.md"),
         (sold, &["bruno"], "handbook/all-hands-2025-11.md"),
         (bench, &["bruno"], "incidents/2025-10-07-bench-interlock.md"),
-        (bench, &["marta"], "engineering/test-protocol-pulldown.md"),
+        (bench, &["marta"], "handbook/health-and-safety.md"),
         (compressors, &["padraig-legal"], "contracts/suppliers/zefrane-compressors.md"),
         (compressors, &["niamh-sales"], "finance/budget-2026.md"),
     ] {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use safepassage::system::{Clock, Timestamp};
-use safepassage::{Acl, BatchDocument, Create, EmbedderChoice, Engine, Identity, Principal, Session};
+use safepassage::{Acl, BatchDocument, Create, EmbedderChoice, Engine, Identity, Mode, Principal, Session};
 use safepassage_index::storage::MemoryStorage;
 use safepassage_tests::{Numbers, cosine};
 
@@ -71,6 +71,14 @@ fn what_is_forbidden_leaves_no_trace_in_hits_and_scores() {
             let [one, other] = [one, other].map(|hits| hits.results().unwrap().hits);
             assert_eq!(one, other, "seed {seed} k {k}");
             assert_eq!(one.len(), k.min(open), "seed {seed} k {k}");
+        }
+        for mode in [Mode::Lexical, Mode::Hybrid] {
+            let [one, other] = [&a, &b].map(|twin| {
+                let eve = twin.eve();
+                eve.search("text 3 of m7 hr").vector(&query).mode(mode).recall(1.0).k(9).run().unwrap()
+            });
+            assert_eq!(one.hits, other.hits, "seed {seed} {mode:?}");
+            assert!(!one.hits.is_empty() && one.exact && other.exact, "seed {seed} {mode:?}");
         }
         assert_eq!(a.eve().visible().unwrap(), b.eve().visible().unwrap(), "seed {seed}");
         let merged = (b.engine.merge().unwrap(), b.eve().search_vector(&query, 10, Some(1.0)).unwrap()).1;

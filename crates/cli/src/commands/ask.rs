@@ -1,18 +1,15 @@
 //! `safepassage search`, `visible` and `explain`
 
-use safepassage::{Engine, Error, Result, Results, Visible};
+use safepassage::{Engine, Result, Results, Visible};
 
-use crate::args::{Explain, Mode, Search, Who};
+use crate::args::{Explain, Search, Who};
 use crate::{identity, output};
 
 pub fn search(arguments: &Search, json: bool) -> Result<()> {
-    if arguments.mode != Mode::Vector {
-        let message = "only `--mode vector` is there yet; lexical and hybrid search are being built";
-        return Err(Error::invalid("search", message));
-    }
     let engine = Engine::open(&arguments.who.operate.index)?;
     let session = engine.session(identity::read(&arguments.who.who, engine.clock())?)?;
-    let results = session.search(&arguments.query).k(arguments.k).recall(arguments.recall).run()?;
+    let search = session.search(&arguments.query).mode(arguments.mode.into()).fusion(arguments.fusion);
+    let results = search.k(arguments.k).recall(arguments.recall).run()?;
     show_results(&results, json)
 }
 

@@ -54,6 +54,9 @@ fn open_or_create(arguments: &Sync) -> Result<Engine> {
         Labels::default().rank(label)?;
         return differs("--default-label", &stats.default_label);
     }
+    if arguments.language.is_some_and(|language| language != stats.language) {
+        return differs("--language", &stats.language);
+    }
     match arguments.embedder.as_deref() {
         None => Ok(engine),
         Some("builtin") if stats.model["provider"] == "builtin" => Ok(engine),
@@ -76,7 +79,8 @@ fn create(arguments: &Sync) -> Result<Engine> {
         labels = labels.with_default(label)?;
     }
     let (chunk_tokens, overlap_tokens) = (arguments.chunk_tokens, arguments.overlap);
-    let create = Create { embedder, chunk_tokens, overlap_tokens, labels, ..Create::default() };
+    let language = arguments.language.unwrap_or_default();
+    let create = Create { embedder, chunk_tokens, overlap_tokens, labels, language, ..Create::default() };
     if arguments.dry_run {
         return Engine::create_in(Arc::new(MemoryStorage::default()), create, Clock::system());
     }

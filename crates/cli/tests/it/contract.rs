@@ -55,8 +55,8 @@ fn every_command_has_the_keys_of_the_contract() {
     assert_eq!(keys(&scratch.ok(&["merge", "--index", "index"])), ["generation"]);
     let verified = scratch.ok(&["verify", "--index", "index"]);
     assert_eq!(keys(&verified).join(" "), "acl_epochs bytes documents generations segments");
-    let stats = "acl_epoch chunker chunks default_label dim distinct_acls documents generation graphs merge_error merging \
-                 model segments tombstones";
+    let stats = "acl_epoch chunker chunks default_label dim distinct_acls documents generation graphs language \
+                 merge_error merging model segments tombstones";
     assert_eq!(keys(&scratch.ok(&["stats", "--index", "index"])).join(" "), stats);
 }
 
@@ -91,10 +91,16 @@ fn errors_have_their_exit_codes() {
         let (got, message) = scratch.run(arguments).error();
         assert!(got == kind && message.contains(text), "{arguments:?}: {got} {message}");
     }
-    for (options, kind) in
-        [(["--recall", "2"], "Invalid"), (["--recall", "NaN"], "Invalid"), (["--mode", "lexical"], "Invalid")]
-    {
+    for (options, kind) in [
+        (["--recall", "2"], "Invalid"),
+        (["--recall", "NaN"], "Invalid"),
+        (["--mode", "words"], "Invalid"),
+        (["--fusion", "scores:2"], "Invalid"),
+    ] {
         assert_eq!(scratch.run(&[&["search", "x"], &bob[..], &options].concat()).error().0, kind, "{options:?}");
+    }
+    for mode in ["hybrid", "vector", "lexical"] {
+        scratch.ok(&[&["search", "x", "--mode", mode], &bob[..]].concat());
     }
     for verb in [&["get"][..], &["set", "--allow", "public"], &["revoke", "--principal", "public"]] {
         assert_eq!(scratch.run(&[&["acl"], verb, &document].concat()).error().0, "NotFound");

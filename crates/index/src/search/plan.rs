@@ -20,6 +20,8 @@ const LEAST_NS: f32 = 10_000.0;
 pub enum Plan {
     /// Nothing visible, nothing done.
     Empty,
+    /// Every passage with a word of the question was looked at.
+    Words,
     /// Every visible row was looked at.
     Scan,
     /// The graph was walked; everything was visible.

@@ -43,12 +43,7 @@ pub(crate) fn search_segment(
         return Ok(Found { hits: Vec::new(), plan: Plan::Empty });
     }
     let k = k.min(usize::try_from(visible.len()).unwrap_or(usize::MAX));
-    // Equal scores: the lower document id first, as in the order of the whole answer.
-    let tie = |row: u32| {
-        let document = segment.access.column().document_of(row).unwrap_or_default();
-        u64::from(segment.documents.place(document)) << 32 | u64::from(row)
-    };
-    let mut top = TopK::with_ties(k, tie);
+    let mut top = TopK::with_ties(k, |row| segment.tie(row));
     if let Some(plan) = walk(segment, visible, question, k, recall, &mut top)? {
         return Ok(Found { hits: top.into_sorted(), plan });
     }

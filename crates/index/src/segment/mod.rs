@@ -8,11 +8,15 @@
 //!              codes.bin        the vectors as int8
 //!              graph.bin        the links, and
 //!              layers.bin       all else about the graph; both from a few thousand rows on
+//!              lexical.bin      the inverted index of the words, if there is a word
 //!              chunks.parquet   a row per record: ids, text, span, heading, metadata
 //!              tombstones-<g>   roaring bitmap of document ordinals dead from generation g on
 //! ```
 //! Structure (documents, layers) is checked when a segment is opened, everything else when first touched. With a graph
 //! the rows lie in an order in which neighbours are near each other; the rows of a document always lie together.
+//!
+//! A segment that was written before there was an index of words gets one in memory when it is first asked for words,
+//! and a stored one when it is merged.
 //!
 //! Segments of format 1 have no codes and an older graph, which is left alone: they are scanned until a merge rewrites
 //! them.
@@ -25,6 +29,7 @@ mod write;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use safepassage_access::{DocumentNumber, SegmentAccess, Tenant, Version};
@@ -34,6 +39,7 @@ use serde::{Deserialize, Serialize};
 use crate::blocks::{CheckedBytes, Sums};
 use crate::code::Int8;
 use crate::graph::Graph;
+use crate::lexical::{Language, Lexical, WordsWriter};
 use crate::manifest::{SegmentEntry, Settings};
 use crate::seal;
 use crate::storage::Storage;
@@ -56,6 +62,7 @@ const CODES: &str = "codes.bin";
 const LAYERS: &str = "layers.bin";
 const GRAPH: &str = "graph.bin";
 const CHUNKS: &str = "chunks.parquet";
+const LEXICAL: &str = "lexical.bin";
 
 /// One document on its way into a segment.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,6 +129,11 @@ pub(crate) struct Segment {
     pub codes: Option<Int8>,
     pub graph: Option<Graph>,
     pub chunks: Chunks,
+    words: Option<CheckedBytes>,
+    language: Language,
+    /// The words, opened; `None` if there are none.
+    lexical: OnceLock<Option<Lexical>>,
+    opening: Mutex<()>,
     files: Vec<CheckedBytes>,
 }
 
@@ -174,6 +186,7 @@ impl Segment {
         let documents = open(DOCUMENTS)?.ok_or_else(|| missing(DOCUMENTS))?;
         let vectors = open(VECTORS)?.ok_or_else(|| missing(VECTORS))?;
         let chunks = open(CHUNKS)?.ok_or_else(|| missing(CHUNKS))?;
+        let words = open(LEXICAL)?;
         let codes = match open(CODES)? {
             Some(bytes) => {
                 Some(Int8::open(bytes, header.rows, dim, settings.metric).map_err(|e| e.with("path", path(CODES)))?)
@@ -201,12 +214,54 @@ impl Segment {
             codes,
             graph,
             chunks: Chunks::new(chunks),
+            words,
+            language: settings.language,
+            lexical: OnceLock::new(),
+            opening: Mutex::new(()),
             files,
         })
     }
 
     pub fn rows(&self) -> u32 {
         self.access.column().rows()
+    }
+
+    /// What decides between rows of equal scores: the lower document id first, as in the order of a whole answer.
+    pub fn tie(&self, row: u32) -> u64 {
+        let document = self.access.column().document_of(row).unwrap_or_default();
+        u64::from(self.documents.place(document)) << 32 | u64::from(row)
+    }
+
+    /// The words of its passages, opened when first asked for; `None` if there are none.
+    ///
+    /// # Errors
+    /// `Corrupted`.
+    pub fn lexical(&self) -> Result<Option<&Lexical>> {
+        if let Some(opened) = self.lexical.get() {
+            return Ok(opened.as_ref());
+        }
+        // One thread opens it, or makes it, and the others wait.
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.lexical.get().is_none() {
+            let bytes = match &self.words {
+                Some(bytes) => Some(bytes.clone()),
+                None => self.read_words()?.map(|bytes| CheckedBytes::made_here(bytes.into())),
+            };
+            let path = || format!("{}/{LEXICAL}", folder(&self.id));
+            let open = |bytes| Lexical::open(bytes, self.rows()).map_err(|e| e.with("path", path()));
+            let opened = bytes.map(open).transpose()?;
+            self.lexical.get_or_init(|| opened);
+        }
+        Ok(self.lexical.get().and_then(Option::as_ref))
+    }
+
+    /// Makes the index of words of a segment that has none stored.
+    fn read_words(&self) -> Result<Option<Vec<u8>>> {
+        let mut writer = WordsWriter::new(self.language)?;
+        self.chunks.scan(&mut |chunk| {
+            writer.add(chunk.title.as_deref(), &chunk.heading, &chunk.text, chunk.metadata.as_deref())
+        })?;
+        writer.finish()
     }
 
     /// Checks every byte and every rule of the format; returns the bytes checked.
@@ -218,6 +273,9 @@ impl Segment {
         self.vectors.verify()?;
         if let Some(graph) = &self.graph {
             graph.verify()?;
+        }
+        if self.words.is_some() {
+            self.lexical()?;
         }
         self.chunks.verify(self.rows(), |row| {
             let column = self.access.column();

@@ -10,12 +10,13 @@ use twox_hash::XxHash3_64;
 
 use super::vectors::{NewRows, stored};
 use super::{
-    CHUNKS, CODES, DOCUMENTS, GRAPH, HEADER, Header, KIND, LAYERS, NewDocument, SUMS, VECTORS, chunks, documents,
-    folder,
+    CHUNKS, CODES, DOCUMENTS, GRAPH, HEADER, Header, KIND, LAYERS, LEXICAL, NewDocument, SUMS, VECTORS, chunks,
+    documents, folder,
 };
 use crate::blocks::{Sums, SumsWriter};
 use crate::code::Int8Writer;
 use crate::graph::{self, Graph, GraphSettings, MOST_ROWS, Rows};
+use crate::lexical::WordsWriter;
 use crate::manifest::{SegmentEntry, Settings};
 use crate::seal;
 use crate::storage::Storage;
@@ -89,6 +90,9 @@ pub(crate) fn write(
         files.put_bytes(GRAPH, graph.lowest())?;
         files.put_bytes(LAYERS, &graph.encode_layers())?;
     }
+    if let Some(words) = words_of(&new, settings)? {
+        files.put_bytes(LEXICAL, &words)?;
+    }
     files.put(VECTORS, &mut |out| {
         new.iter().try_for_each(|d| {
             let numbers = d.vectors.numbers().map_err(std::io::Error::other)?;
@@ -136,6 +140,17 @@ fn index(
     let rows = NewRows::new(new.iter().map(|d| &d.vectors), dim, metric);
     let graph = built.finish(&order, &codes, metric, &rows)?;
     Ok((codes, Some(graph).filter(Graph::is_worth_keeping)))
+}
+
+/// The inverted index of the documents' passages, if they have words.
+fn words_of(new: &[&NewDocument], settings: &Settings) -> Result<Option<Vec<u8>>> {
+    let mut words = WordsWriter::new(settings.language)?;
+    for document in new {
+        for chunk in &document.chunks {
+            words.add(document.title.as_deref(), &chunk.heading, &chunk.text, document.metadata.as_deref())?;
+        }
+    }
+    words.finish()
 }
 
 /// How many rows documents of so many chunks have.

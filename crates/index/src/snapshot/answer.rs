@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use safepassage_access::{LabelRank, Labels, Visible};
 
+use crate::lexical::Statistics;
 use crate::search::Plan;
 
 /// The rows of a snapshot that one identity may see, without the dead.
@@ -12,9 +13,24 @@ pub struct VisibleRows {
     pub(super) generation: u64,
     pub(super) epoch: u64,
     pub(super) parts: Vec<(usize, Visible)>,
+    /// Over which rows words are counted.
+    pub(super) statistics: Statistics,
 }
 
 impl VisibleRows {
+    /// The same rows, of which those of `parts` are left because somebody outside withholds the others: words are counted
+    /// over what is left.
+    pub(super) fn withheld_but(&self, parts: Vec<(usize, Visible)>) -> Self {
+        Self { statistics: Statistics::over(parts.clone()), parts, ..*self }
+    }
+
+    /// The same rows, of which somebody outside may still withhold any: words are not counted at all, since what they are
+    /// counted over would show.
+    #[must_use]
+    pub fn uncounted(&self) -> Self {
+        Self { statistics: Statistics::Flat, parts: self.parts.clone(), ..*self }
+    }
+
     /// The epoch it holds for.
     #[must_use]
     pub fn epoch(&self) -> u64 {
@@ -37,7 +53,7 @@ impl VisibleRows {
 /// One visible row with its score; the snapshot it was found in knows the rest of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hit {
-    /// Cosine of query and passage; higher is better.
+    /// Higher is better: by vector the cosine of query and passage, by words BM25F, by both what the fusion gives.
     pub score: f32,
     pub(super) row: u32,
     pub(super) segment: usize,

@@ -5,6 +5,7 @@ use safepassage_error::Result;
 use safepassage_error::system::Timestamp;
 
 use super::{Snapshot, VisibleRows};
+use crate::lexical::Statistics;
 
 impl Snapshot {
     /// The rows that `broken` opens, without the dead. `epoch` is the one they are shown under.
@@ -20,7 +21,8 @@ impl Snapshot {
                 parts.push((s, visible));
             }
         }
-        Ok(VisibleRows { generation: self.generation(), epoch, parts })
+        let statistics = Statistics::over(parts.clone());
+        Ok(VisibleRows { generation: self.generation(), epoch, parts, statistics })
     }
 
     /// The ids of the documents that `broken` opens, in byte order; documents without chunks included.

@@ -7,6 +7,7 @@ mod answer;
 mod break_glass;
 mod narrow;
 mod rewrite;
+mod words;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use twox_hash::XxHash3_64;
 
 pub use self::answer::{Answer, Hit, HitLabels, VisibleRows};
 use crate::graph::Rows;
+use crate::lexical::Statistics;
 use crate::manifest::{Manifest, SegmentEntry};
 use crate::search::{Plan, search_segment};
 use crate::segment::{self, ChunkRow, Segment};
@@ -38,6 +40,13 @@ impl LiveSegment {
     pub fn live_rows(&self) -> u32 {
         self.entry.rows - self.dead_rows.len() as u32
     }
+}
+
+/// What a search found, best first.
+struct Found {
+    hits: Vec<Hit>,
+    plan: Plan,
+    exact: bool,
 }
 
 /// One generation, open.
@@ -164,7 +173,8 @@ impl Snapshot {
                 parts.push((s, visible));
             }
         }
-        Ok(VisibleRows { generation: self.generation(), epoch: permitted.epoch(), parts })
+        let statistics = Statistics::over(parts.clone());
+        Ok(VisibleRows { generation: self.generation(), epoch: permitted.epoch(), parts, statistics })
     }
 
     /// The ids of the documents that `permitted` opens, in byte order; documents without chunks included.
@@ -187,6 +197,15 @@ impl Snapshot {
     /// `Invalid` for a query of another dimension, one that is zero or not finite, or a recall outside 0 to 1;
     /// `Corrupted`.
     pub fn search(&self, visible: &VisibleRows, query: &[f32], k: usize, recall: f32) -> Result<Answer> {
+        let query = self.prepared(query, recall)?;
+        self.check_generation(visible)?;
+        let found = self.nearest(visible, &query, k, recall)?;
+        let complete = found.hits.len() as u64 == visible.len().min(k as u64);
+        Ok(self.answer(visible, found, complete, recall))
+    }
+
+    /// The query as vectors are compared with it.
+    fn prepared(&self, query: &[f32], recall: f32) -> Result<Vec<f32>> {
         let dim = self.manifest.settings.dim;
         if query.len() != dim {
             let message = format!("the query has {} dimensions and the index {dim}", query.len());
@@ -195,28 +214,45 @@ impl Snapshot {
         if !(0.0..=1.0).contains(&recall) {
             return Err(Error::invalid("search", format!("recall must be between 0 and 1, not {recall}")));
         }
-        if visible.generation != self.generation() {
-            return Err(Error::invalid("search", "the visible rows are of another generation"));
-        }
         let mut query = query.to_vec();
         if !self.manifest.settings.metric.prepare(&mut query) {
             return Err(Error::invalid("search", "the query vector is zero or not finite"));
         }
-        let (mut hits, mut plan, mut exact) = (Vec::new(), Plan::Empty, true);
-        for (s, part) in &visible.parts {
-            let segment = &self.segments[*s].segment;
-            let found = search_segment(segment, part, &query, k, recall)?;
-            (plan, exact) = (plan.max(found.plan), exact && found.exact());
-            hits.extend(found.hits.into_iter().map(|(score, row)| self.hit(*s, row, score)));
+        Ok(query)
+    }
+
+    fn check_generation(&self, visible: &VisibleRows) -> Result<()> {
+        if visible.generation != self.generation() {
+            return Err(Error::invalid("search", "the visible rows are of another generation"));
         }
+        Ok(())
+    }
+
+    /// The `k` visible rows nearest to a prepared query.
+    fn nearest(&self, visible: &VisibleRows, query: &[f32], k: usize, recall: f32) -> Result<Found> {
+        let mut found = Found { hits: Vec::new(), plan: Plan::Empty, exact: true };
+        for (s, part) in &visible.parts {
+            let own = search_segment(&self.segments[*s].segment, part, query, k, recall)?;
+            (found.plan, found.exact) = (found.plan.max(own.plan), found.exact && own.exact());
+            found.hits.extend(own.hits.into_iter().map(|(score, row)| self.hit(*s, row, score)));
+        }
+        self.rank(&mut found.hits, k);
+        Ok(found)
+    }
+
+    /// Puts the best first, ties by document id and row, and keeps `k`.
+    fn rank(&self, hits: &mut Vec<Hit>, k: usize) {
         hits.sort_by(|a, b| {
             let ids = || self.document_of(a).cmp(self.document_of(b));
             b.score.total_cmp(&a.score).then_with(ids).then_with(|| a.row.cmp(&b.row))
         });
         hits.truncate(k);
-        let complete = hits.len() as u64 == visible.len().min(k as u64);
+    }
+
+    fn answer(&self, visible: &VisibleRows, found: Found, complete: bool, recall: f32) -> Answer {
+        let Found { hits, plan, exact } = found;
         let recall = if exact { 1.0 } else { recall };
-        Ok(Answer { hits, complete, exact, recall, plan, acl_epoch: visible.epoch, generation: visible.generation })
+        Answer { hits, complete, exact, recall, plan, acl_epoch: visible.epoch, generation: visible.generation }
     }
 
     fn hit(&self, segment: usize, row: u32, score: f32) -> Hit {

@@ -11,14 +11,14 @@ impl Snapshot {
     #[must_use]
     pub fn only<'a>(&self, visible: &VisibleRows, documents: impl Iterator<Item = &'a str> + Clone) -> VisibleRows {
         let parts = visible.parts.iter().map(|(s, part)| (*s, part.narrowed_to(&self.rows_of(*s, documents.clone()))));
-        VisibleRows { parts: parts.filter(|(_, part)| !part.is_empty()).collect(), ..*visible }
+        visible.withheld_but(parts.filter(|(_, part)| !part.is_empty()).collect())
     }
 
     /// Those of `visible` that belong to no document of `documents`.
     #[must_use]
     pub fn without<'a>(&self, visible: &VisibleRows, documents: impl Iterator<Item = &'a str> + Clone) -> VisibleRows {
         let parts = visible.parts.iter().map(|(s, part)| (*s, part.without(&self.rows_of(*s, documents.clone()))));
-        VisibleRows { parts: parts.filter(|(_, part)| !part.is_empty()).collect(), ..*visible }
+        VisibleRows { parts: parts.filter(|(_, part)| !part.is_empty()).collect(), ..visible.clone() }
     }
 
     /// The rows of `documents` in segment `s`. A segment is of one tenant, so an id is one document in it.

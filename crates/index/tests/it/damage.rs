@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use safepassage_access::{Acl, Principal, Tenant};
 use safepassage_error::Kind;
-use safepassage_index::GraphSettings;
 use safepassage_index::storage::MemoryStorage;
+use safepassage_index::{GraphSettings, Language, Words};
 
 use crate::world::*;
 
@@ -30,7 +30,15 @@ fn small() -> MemoryStorage {
 
 /// What alice finds, or the kind of the error; asserts that nothing of bob's is in it.
 fn alice_finds(storage: &MemoryStorage) -> Result<Vec<String>, Kind> {
-    let found = open(storage).and_then(|index| ids(&index, &user("alice"), &[1.0; DIM], 20)).map_err(|e| e.kind())?;
+    let found = open(storage).and_then(|index| {
+        let (snapshot, visible) = index.visible(&user("alice"))?;
+        let words = Words::read("pass* title \"of a\"", Language::English)?;
+        let said = snapshot.search_words(&visible, &words, 20)?;
+        let mut found = ids(&index, &user("alice"), &[1.0; DIM], 20)?;
+        found.extend(said.hits.iter().map(|hit| snapshot.document_of(hit).to_owned()));
+        Ok(found)
+    });
+    let found = found.map_err(|e| e.kind())?;
     assert!(!found.contains(&"b".to_owned()));
     Ok(found)
 }
@@ -39,8 +47,8 @@ fn alice_finds(storage: &MemoryStorage) -> Result<Vec<String>, Kind> {
 fn every_damaged_byte_is_found_or_harmless() {
     let whole = small();
     let right = alice_finds(&whole).unwrap();
-    assert_eq!(right.len(), 6);
-    for name in ["graph.bin", "layers.bin", "codes.bin", "vectors.bin", "sums.bin"] {
+    assert_eq!(right.len(), 12);
+    for name in ["graph.bin", "layers.bin", "codes.bin", "vectors.bin", "sums.bin", "lexical.bin"] {
         assert!(whole.contents().iter().any(|(path, _)| path.ends_with(name)), "{name}");
     }
     for (path, bytes) in whole.contents() {

@@ -10,4 +10,5 @@ mod lifecycle;
 mod merge;
 mod search;
 mod storage;
+mod words;
 mod world;
