@@ -3,13 +3,15 @@
 //! In go texts and their [`Purpose`], out come unit vectors ([`Embeddings`]) under a [`ModelStamp`] that says which model
 //! made them. [`Embedder`] is the trait; [`Transformer`] runs any BERT-family folder on the processor; `builtin` (feature
 //! of the same name) is all-MiniLM-L6-v2 in int8 inside the program. Where a text is cut is the chunker's business: it
-//! gets a [`Tokenizer`] for that.
+//! gets a [`Tokenizer`] for that. A [`Reranker`] reads question and passage together and says how well they fit;
+//! [`CrossEncoder`] is one on the processor.
 
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "builtin")]
 mod builtin;
 mod embedder;
+mod reranker;
 mod stamp;
 mod tokenizer;
 mod transformer;
@@ -21,6 +23,7 @@ struct Readme;
 #[cfg(feature = "builtin")]
 pub use builtin::{builtin, builtin_with};
 pub use embedder::{Embedder, Embeddings, Purpose};
+pub use reranker::{RerankWith, Reranker};
 pub use stamp::ModelStamp;
 pub use tokenizer::Tokenizer;
-pub use transformer::{Arithmetic, Transformer};
+pub use transformer::{Arithmetic, CrossEncoder, Transformer};

@@ -133,7 +133,7 @@ fn refused(error: tokenizers::Error) -> Error {
 
 /// The tokenizer's error, which is dynamic, as a source.
 #[derive(Debug)]
-struct Cause(String);
+pub(crate) struct Cause(pub String);
 
 impl std::fmt::Display for Cause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

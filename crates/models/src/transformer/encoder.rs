@@ -27,11 +27,27 @@ pub(super) struct Workspace {
     attention: attention::Scratch,
 }
 
+/// The tokens of a text, or of two: those from `second` on are of the second.
+#[derive(Clone, Copy)]
+pub(super) struct Text<'a> {
+    pub ids: &'a [u32],
+    pub second: usize,
+}
+
+impl<'a> Text<'a> {
+    /// One text.
+    pub fn one(ids: &'a [u32]) -> Self {
+        Self { ids, second: ids.len() }
+    }
+}
+
 pub(super) struct Encoder {
     arithmetic: Arithmetic,
     words: Matrix,
     /// Position vectors from the first position on, the vector of token type 0 added.
     positions: Vec<f32>,
+    /// What token type 1 differs by from type 0, if the model knows it.
+    second: Option<Vec<f32>>,
     norm: LayerNorm,
     layers: Vec<Layer>,
     heads: usize,
@@ -57,11 +73,14 @@ impl Encoder {
         let words = weights.matrix(WORDS, config.vocab, hidden)?;
         let mut positions = weights.matrix(POSITIONS, config.positions, hidden)?.to_floats(hidden);
         positions.drain(..config.first_position.min(config.positions) * hidden);
+        let mut second = None;
         if config.family != Family::Distilbert {
-            let kind = weights.first_row(TYPES, hidden)?;
-            for (position, kind) in positions.iter_mut().zip(kind.iter().cycle()) {
+            let kinds = weights.rows(TYPES, hidden)?;
+            let (first, others) = kinds.split_at(hidden.min(kinds.len()));
+            for (position, kind) in positions.iter_mut().zip(first.iter().cycle()) {
                 *position += kind;
             }
+            second = others.get(..hidden).map(|other| other.iter().zip(first).map(|(b, a)| b - a).collect());
         }
         let layers = (0..config.layers)
             .into_par_iter()
@@ -69,13 +88,13 @@ impl Encoder {
             .collect::<Result<Vec<_>>>()?;
         let norm = layer_norm(&weights, EMBEDDING_NORM, config)?;
         let (heads, activation) = (config.heads, config.activation);
-        Ok(Self { arithmetic, words, positions, norm, layers, heads, hidden, activation })
+        Ok(Self { arithmetic, words, positions, second, norm, layers, heads, hidden, activation })
     }
 
     /// The vectors of the last layer, one row of `hidden` numbers per token, the texts one after the other.
-    pub fn forward<'w>(&self, texts: &[&[u32]], workspace: &'w mut Workspace) -> Result<&'w [f32]> {
+    pub fn forward<'w>(&self, texts: &[Text<'_>], workspace: &'w mut Workspace) -> Result<&'w [f32]> {
         let kernels = Kernels::new(self.arithmetic);
-        let tokens: usize = texts.iter().map(|ids| ids.len()).sum();
+        let tokens: usize = texts.iter().map(|text| text.ids.len()).sum();
         let Workspace { rows, qkv, context, inner, linear: scratch, attention } = workspace;
         let rows = rows.slice(tokens * self.hidden);
         let qkv = qkv.slice(tokens * 3 * self.hidden);
@@ -86,8 +105,8 @@ impl Encoder {
         for layer in &self.layers {
             layer.qkv.apply(&kernels, rows, qkv, Write::Replace, scratch)?;
             let mut start = 0;
-            for ids in texts {
-                let end = start + ids.len();
+            for text in texts {
+                let end = start + text.ids.len();
                 let qkv = &qkv[start * 3 * self.hidden..end * 3 * self.hidden];
                 let context = &mut context[start * self.hidden..end * self.hidden];
                 attend(&kernels, self.heads, self.hidden, qkv, context, attention)?;
@@ -108,17 +127,20 @@ impl Encoder {
     }
 
     /// Word plus position plus type, per token.
-    fn look_up(&self, texts: &[&[u32]], rows: &mut [f32]) -> Result<()> {
+    fn look_up(&self, texts: &[Text<'_>], rows: &mut [f32]) -> Result<()> {
         let mut out = rows.chunks_exact_mut(self.hidden);
-        for ids in texts {
+        for text in texts {
             let positions = self.positions.chunks_exact(self.hidden);
-            for ((id, position), row) in ids.iter().zip(positions).zip(out.by_ref()) {
+            for (at, ((id, position), row)) in text.ids.iter().zip(positions).zip(out.by_ref()).enumerate() {
                 if !self.words.copy_row(*id as usize, row) {
                     return Err(Error::invalid("embed", "the tokenizer gives a token that the model does not have")
                         .with("token", id));
                 }
                 for (value, position) in row.iter_mut().zip(position) {
                     *value += position;
+                }
+                if let Some(second) = self.second.as_ref().filter(|_| at >= text.second) {
+                    row.iter_mut().zip(second).for_each(|(value, second)| *value += second);
                 }
             }
         }

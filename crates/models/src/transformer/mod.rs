@@ -6,6 +6,7 @@
 mod attention;
 mod buffer;
 mod config;
+mod cross;
 mod encoder;
 mod linear;
 mod names;
@@ -24,7 +25,8 @@ use crate::embedder::{Embedder, Embeddings, Purpose};
 use crate::stamp::ModelStamp;
 use crate::tokenizer::{Encoded, Tokenizer};
 use config::{Config, ConfigFiles, Pooling};
-use encoder::{Encoder, Workspace};
+pub use cross::CrossEncoder;
+use encoder::{Encoder, Text, Workspace};
 pub use linear::Arithmetic;
 
 /// Tokens that one core computes at once: enough rows to keep the kernels busy, few enough to stay in its cache.
@@ -118,13 +120,13 @@ impl Transformer {
 
     /// Unit vectors of the encoded texts, one after the other.
     fn embed_batch(&self, batch: &[(usize, &Encoded)], workspace: &mut Workspace) -> Result<Vec<f32>> {
-        let texts: Vec<&[u32]> = batch.iter().map(|(_, encoded)| encoded.ids.as_slice()).collect();
+        let texts: Vec<Text<'_>> = batch.iter().map(|(_, encoded)| Text::one(&encoded.ids)).collect();
         let rows = self.encoder.forward(&texts, workspace)?;
         let dim = self.stamp.dim;
         let mut vectors = Vec::with_capacity(texts.len() * dim);
         let mut rest = rows;
-        for ((index, _), ids) in batch.iter().zip(texts) {
-            let (own, after) = rest.split_at(ids.len() * dim);
+        for ((index, _), text) in batch.iter().zip(texts) {
+            let (own, after) = rest.split_at(text.ids.len() * dim);
             rest = after;
             let mut vector = vec![0.0; dim];
             let taken = if self.pooling == Pooling::Cls { &own[..dim.min(own.len())] } else { own };

@@ -3,6 +3,8 @@
 //! One model may lie in several files, and the rows of one matrix in several tensors `NAME.part1`, `NAME.part2`, …. A
 //! matrix is F32, F16, BF16, or I8 with `NAME.scale` (F32, one per row). Every number that comes out is finite.
 
+use std::sync::Arc;
+
 use safepassage_error::{Error, Kind, Result};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
@@ -20,7 +22,7 @@ pub(super) enum Matrix {
 
 /// The tensors of a model under their names in the files, less a common prefix.
 pub(super) struct Weights<'a> {
-    files: Vec<SafeTensors<'a>>,
+    files: Arc<[SafeTensors<'a>]>,
     prefix: String,
 }
 
@@ -33,7 +35,7 @@ impl<'a> Weights<'a> {
                 SafeTensors::deserialize(bytes)
                     .map_err(|error| Error::corrupted(OPERATION, format!("the weights cannot be read: {error}")))
             })
-            .collect::<Result<Vec<_>>>()?;
+            .collect::<Result<Arc<[_]>>>()?;
         let prefix = files
             .iter()
             .flat_map(SafeTensors::names)
@@ -95,13 +97,18 @@ impl<'a> Weights<'a> {
         Ok(Matrix::Float(floats.concat()))
     }
 
-    /// The first row of a matrix of `columns` columns.
-    pub fn first_row(&self, name: &str, columns: usize) -> Result<Vec<f32>> {
+    /// All numbers of a matrix of `columns` columns and at least one row.
+    pub fn rows(&self, name: &str, columns: usize) -> Result<Vec<f32>> {
         let rows = self.find(name).ok_or_else(|| missing(name))?.shape().first().copied().unwrap_or(0);
-        match self.matrix(name, rows, columns)?.to_floats(columns).get(..columns) {
-            Some(row) => Ok(row.to_vec()),
-            None => Err(wrong_shape(name, &[1, columns], &[rows, columns])),
+        if rows == 0 {
+            return Err(wrong_shape(name, &[1, columns], &[rows, columns]));
         }
+        Ok(self.matrix(name, rows, columns)?.to_floats(columns))
+    }
+
+    /// The same files, with names that stand there in full.
+    pub fn unprefixed(&self) -> Self {
+        Self { files: Arc::clone(&self.files), prefix: String::new() }
     }
 }
 

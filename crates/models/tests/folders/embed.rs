@@ -1,14 +1,12 @@
-//! Model folders: a second implementation as judge, and every way a folder can be bad.
-
-mod tiny;
+//! Embedders: a second implementation as judge, and every way a folder can be bad.
 
 use std::fs;
 use std::path::Path;
 
+use crate::tiny::{HIDDEN, Tiny};
 use safepassage_error::Kind;
 use safepassage_models::{Arithmetic, Embedder, Purpose, Transformer};
 use serde_json::json;
-use tiny::{HIDDEN, Tiny};
 
 const TEXTS: [&str; 6] = [
     "alpha",

@@ -162,10 +162,49 @@ impl Tiny {
 
     /// The unit vector of `text`, whose words all stand in the vocabulary.
     pub fn reference(&self, text: &str, pooling_cls: bool) -> Vec<f32> {
-        let mut ids = vec![CLS];
-        ids.extend(text.split_whitespace().map(|word| WORDS.iter().position(|known| *known == word).expect("known")));
-        ids.push(SEP);
-        let mut x: Vec<Vec<f64>> = ids.iter().enumerate().map(|(at, id)| self.looked_up(at, *id)).collect();
+        let ids = [vec![CLS], ids(text), vec![SEP]].concat();
+        let x = self.encoded(&ids, ids.len());
+        let pooled: Vec<f64> = match pooling_cls {
+            true => x[0].clone(),
+            false => (0..HIDDEN).map(|i| x.iter().map(|row| row[i]).sum::<f64>() / x.len() as f64).collect(),
+        };
+        let length = pooled.iter().map(|number| number * number).sum::<f64>().sqrt();
+        pooled.iter().map(|number| (number / length) as f32).collect()
+    }
+
+    /// The same model with a head that gives `outputs` numbers for a pair of texts.
+    pub fn with_head(mut self, outputs: usize) -> Self {
+        let names = self.head();
+        let mut seed = 99;
+        let mut random = |n: usize| (0..n).map(|_| 0.5 * random(&mut seed)).collect::<Vec<f32>>();
+        for (name, outputs) in names.iter().zip([HIDDEN, outputs]) {
+            self.tensors.insert(format!("{name}.weight"), (vec![outputs, HIDDEN], random(outputs * HIDDEN)));
+            self.tensors.insert(format!("{name}.bias"), (vec![outputs], random(outputs)));
+        }
+        self
+    }
+
+    fn head(&self) -> [&'static str; 2] {
+        match self.family {
+            "bert" => ["pooler.dense", "classifier"],
+            _ => ["classifier.dense", "classifier.out_proj"],
+        }
+    }
+
+    /// What the head says of two texts whose words all stand in the vocabulary.
+    pub fn reference_of_pair(&self, first: &str, second: &str) -> f32 {
+        let (first, second) = (ids(first), ids(second));
+        let whole = [vec![CLS], first.clone(), vec![SEP], second, vec![SEP]].concat();
+        let x = self.encoded(&whole, first.len() + 2);
+        let [dense, out] = self.head();
+        let pooled: Vec<f64> = self.linear(dense, &x[0]).iter().map(|number| number.tanh()).collect();
+        self.linear(out, &pooled)[0] as f32
+    }
+
+    /// The rows of the last layer; tokens from `second` on are of the second type.
+    fn encoded(&self, ids: &[usize], second: usize) -> Vec<Vec<f64>> {
+        let rows = ids.iter().enumerate().map(|(at, id)| self.looked_up(at, *id, usize::from(at >= second)));
+        let mut x: Vec<Vec<f64>> = rows.collect();
         x = x.iter().map(|row| self.norm("embeddings.LayerNorm", row)).collect();
         for layer in 0..LAYERS {
             let part = |number| name(self.family, layer, number);
@@ -179,26 +218,23 @@ impl Tiny {
             inner.iter_mut().flatten().for_each(|number| *number = gelu(*number));
             x = sum(&x, &project(6, &inner)).iter().map(|row| self.norm(&part(7), row)).collect();
         }
-        let pooled: Vec<f64> = match pooling_cls {
-            true => x[0].clone(),
-            false => (0..HIDDEN).map(|i| x.iter().map(|row| row[i]).sum::<f64>() / x.len() as f64).collect(),
-        };
-        let length = pooled.iter().map(|number| number * number).sum::<f64>().sqrt();
-        pooled.iter().map(|number| (number / length) as f32).collect()
+        x
     }
 
     fn row<'a>(&'a self, name: &str, row: usize, columns: usize) -> impl Iterator<Item = f64> + use<'a> {
         self.tensors[name].1[row * columns..(row + 1) * columns].iter().map(|number| f64::from(*number))
     }
 
-    fn looked_up(&self, at: usize, id: usize) -> Vec<f64> {
+    fn looked_up(&self, at: usize, id: usize, kind: usize) -> Vec<f64> {
         let position = if self.family == "roberta" { at + PAD + 1 } else { at };
         let word = self.row("embeddings.word_embeddings.weight", id, HIDDEN);
         let position = self.row("embeddings.position_embeddings.weight", position, HIDDEN);
         let sum = word.zip(position).map(|(a, b)| a + b);
         match self.family {
             "distilbert" => sum.collect(),
-            _ => sum.zip(self.row("embeddings.token_type_embeddings.weight", 0, HIDDEN)).map(|(a, b)| a + b).collect(),
+            _ => {
+                sum.zip(self.row("embeddings.token_type_embeddings.weight", kind, HIDDEN)).map(|(a, b)| a + b).collect()
+            }
         }
     }
 
@@ -216,6 +252,11 @@ impl Tiny {
         let scaled = row.iter().map(|number| (number - mean) / (variance + EPSILON).sqrt());
         scaled.zip(weight).zip(bias).map(|((number, weight), bias)| number * weight + bias).collect()
     }
+}
+
+/// The tokens of `text`, whose words all stand in the vocabulary.
+fn ids(text: &str) -> Vec<usize> {
+    text.split_whitespace().map(|word| WORDS.iter().position(|known| *known == word).expect("known")).collect()
 }
 
 /// The eight parts of a layer: query, key, value, their output, its norm, up, down, norm.

@@ -1,0 +1,5 @@
+//! Model folders: a second implementation as judge, and every way a folder can be bad.
+
+mod cross;
+mod embed;
+mod tiny;
