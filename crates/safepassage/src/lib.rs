@@ -42,6 +42,7 @@ mod freshness;
 mod hits;
 mod identity_file;
 mod import;
+mod judge;
 mod objects;
 mod policies;
 mod session;
@@ -54,6 +55,7 @@ pub use engine::{Create, EmbedderChoice, Engine};
 pub use hits::{Hit, Results, VectorHits};
 pub use identity_file::identity_from_json;
 pub use import::AppliedImport;
+pub use judge::{Judge, Readable};
 pub use objects::AclObjectState;
 pub use session::{Search, Session, Visible};
 
