@@ -7,7 +7,7 @@ use safepassage::jwt::Algorithm;
 use safepassage::{Inherit, Principal, SourceSpec};
 
 use crate::audit_args::{Audit, BreakGlass};
-use crate::eval_args::Eval;
+use crate::eval_args::{Canary, Eval};
 use crate::import_args::Import;
 
 /// Retrieval that returns only the passages the asker may read.
@@ -45,6 +45,9 @@ pub enum Command {
     Policy(Policy),
     /// Measure retrieval on questions with known answers: quality, leaks, speed
     Eval(Eval),
+    /// Documents that nobody has a reason to be given: add some, ask for them, take them away
+    #[command(subcommand)]
+    Canary(Canary),
     /// List the generations of an index
     Generations(Operate),
     /// Make a generation with the content of an earlier one; permissions stay as they are now

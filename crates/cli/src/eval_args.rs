@@ -1,18 +1,35 @@
-//! Which options does `eval` have?
+//! Which options have `eval` and `canary`?
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
+use safepassage::Principal;
 
 use crate::args::{self, Operate};
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Eval {
-    /// BEIR folder, or a file or folder with `questions.jsonl`
-    #[arg(value_name = "QUESTIONS")]
-    pub questions: PathBuf,
+    #[command(subcommand)]
+    pub command: Option<EvalCommand>,
     #[command(flatten)]
-    pub operate: Operate,
+    pub measure: Measure,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EvalCommand {
+    /// Compare the embeddings of two generations, or of two indexes
+    Drift(Drift),
+}
+
+#[derive(Debug, Args)]
+pub struct Measure {
+    /// BEIR folder, or a file or folder with `questions.jsonl`
+    #[arg(value_name = "QUESTIONS", required = true)]
+    pub questions: Option<PathBuf>,
+    /// Folder of the index
+    #[arg(long, value_name = "DIR", required = true)]
+    pub index: Option<PathBuf>,
     #[command(flatten)]
     pub who: Askers,
     /// How many documents count; several with commas between, of which searches are for the first
@@ -27,12 +44,90 @@ pub struct Eval {
     /// A best score below this counts as having no answer
     #[arg(long, value_name = "SCORE")]
     pub least_score: Option<f32>,
-    /// Of resampling
+    /// Of resampling and of swapping sides
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
+    /// Ask another index the same, and say whether this one is better
+    #[arg(long, value_name = "DIR")]
+    pub against: Option<PathBuf>,
+    /// Ask for another recall on the other side [default: the same]
+    #[arg(long, value_name = "R")]
+    pub against_recall: Option<f32>,
+    /// What must hold, as JSON or TOML: else the exit code is 7
+    #[arg(long, value_name = "FILE")]
+    pub gate: Option<PathBuf>,
+    /// Write the report as one page of HTML too
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Put the questions themselves into the report, with what was found
     #[arg(long)]
     pub show_questions: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Drift {
+    #[command(flatten)]
+    pub operate: Operate,
+    /// The earlier generation [default: the newest, with --against]
+    #[arg(long, value_name = "GENERATION", required_unless_present = "against")]
+    pub from: Option<u64>,
+    /// The later generation [default: the newest]
+    #[arg(long, value_name = "GENERATION")]
+    pub to: Option<u64>,
+    /// Another index as the later side
+    #[arg(long, value_name = "DIR")]
+    pub against: Option<PathBuf>,
+    /// Questions whose scores are compared: BEIR folder, or a file or folder with `questions.jsonl`
+    #[arg(long, value_name = "QUESTIONS")]
+    pub questions: Option<PathBuf>,
+    /// Which judgements of a BEIR folder [default: test]
+    #[arg(long, value_name = "SPLIT", requires = "questions")]
+    pub split: Option<String>,
+    /// The most vectors of each side
+    #[arg(long, default_value_t = 2000, value_name = "N")]
+    pub drawn: usize,
+    /// A best score below this counts as having no answer
+    #[arg(long, value_name = "SCORE")]
+    pub least_score: Option<f32>,
+    /// Of mixing the sides
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Canary {
+    /// Add documents of words that stand nowhere else, and that few may read
+    Plant {
+        #[command(flatten)]
+        operate: Operate,
+        /// Who may read them; `user:ID` or `group:ID`
+        #[arg(long, value_name = "P", num_args = 1.., default_value = "group:canary-keepers")]
+        acl: Vec<Principal>,
+        /// How many
+        #[arg(long, default_value_t = 3, value_name = "N")]
+        count: usize,
+        /// Tenant
+        #[arg(long, value_name = "T", default_value = "")]
+        tenant: String,
+    },
+    /// Ask for them as somebody, and as those who may read them; who gets one and may not ends it with exit code 7
+    Check {
+        #[command(flatten)]
+        operate: Operate,
+        #[command(flatten)]
+        who: Askers,
+        /// Share of the truly nearest passages to be found
+        #[arg(long, default_value_t = 0.95, value_name = "R")]
+        recall: f32,
+    },
+    /// Take all of them away
+    Remove {
+        #[command(flatten)]
+        operate: Operate,
+        /// Tenant
+        #[arg(long, value_name = "T", default_value = "")]
+        tenant: String,
+    },
 }
 
 /// Who asks: the personas of a file, or one identity; without any, the `personas.jsonl` beside the questions.

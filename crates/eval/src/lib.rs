@@ -6,22 +6,34 @@
 
 #![forbid(unsafe_code)]
 
+mod assess;
+pub mod canary;
 mod chance;
 mod collection;
+mod compare;
+pub mod drift;
 mod estimate;
 mod evaluate;
+mod gate;
+mod histogram;
+mod html;
 mod measure;
 mod report;
 mod retriever;
 mod summary;
 mod table;
 
+pub use assess::{OtherSide, Wishes, assess};
 pub use chance::Chance;
 pub use collection::{Collection, Persona, Question, read_personas};
+pub use compare::{Compared, Comparison, Lost, compare};
 pub use estimate::{Estimate, estimate, mean, percentile};
 pub use evaluate::{Asked, Evaluation, Run, Viewer, evaluate};
+pub use gate::{Bounds, Drop, Gate, Line, Verdict};
+pub use histogram::Histogram;
+pub use html::page;
 pub use measure::{Measure, precision_recall};
-pub use report::{Leak, OfCollection, OfIndex, OfQuestion, Report};
+pub use report::{Distributions, Leak, OfCollection, OfIndex, OfQuestion, Report};
 pub use retriever::{EngineRetriever, Found, Passage, Retriever, Standing, Wanted};
 pub use summary::{Latency, OfBand, OfPersona, Summary, band_of};
-pub use table::table;
+pub use table::{drift_table, table};

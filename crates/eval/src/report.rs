@@ -7,9 +7,16 @@ use std::collections::BTreeMap;
 use safepassage::{Engine, Result};
 use serde::Serialize;
 
+use crate::canary::CanaryReport;
 use crate::collection::Collection;
+use crate::compare::Comparison;
 use crate::evaluate::{Evaluation, Run};
+use crate::gate::Verdict;
+use crate::histogram::Histogram;
 use crate::summary::{OfBand, OfPersona, Summary};
+
+/// Parts of a distribution.
+const PARTS: usize = 40;
 
 /// Everything that one evaluation found.
 #[derive(Debug, Clone, Serialize)]
@@ -28,9 +35,29 @@ pub struct Report {
     pub bands: Vec<OfBand>,
     /// Who was given what they must not be given.
     pub leaks: Vec<Leak>,
+    /// How latencies and best scores are spread.
+    pub distributions: Distributions,
+    /// What came of the canaries, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canaries: Option<CanaryReport>,
+    /// The other side, if it was compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against: Option<Comparison>,
+    /// What the gate said, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Verdict>,
     /// Question by question, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub questions: Option<Vec<OfQuestion>>,
+}
+
+/// How values of single searches are spread.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Distributions {
+    /// Milliseconds of a search without embedding, up to the 99th of 100.
+    pub latency_ms: Histogram,
+    /// The score of the best passage.
+    pub best_score: Histogram,
 }
 
 /// Which questions were asked.
@@ -89,6 +116,20 @@ pub struct OfQuestion {
     pub relevant: Vec<String>,
 }
 
+impl Report {
+    /// Adds what came of the canaries; what somebody got of them is a leak.
+    pub fn add_canaries(&mut self, canaries: CanaryReport) {
+        for persona in &canaries.personas {
+            self.leaks.extend(persona.leaks.iter().map(|leak| Leak {
+                persona: persona.persona.clone(),
+                question: Some(format!("canary, by {}", leak.by)),
+                document: leak.canary.clone(),
+            }));
+        }
+        self.canaries = Some(canaries);
+    }
+}
+
 impl OfIndex {
     /// What stands in the index of `engine`.
     ///
@@ -145,6 +186,17 @@ impl Report {
             personas: evaluation.personas(),
             bands: evaluation.bands(),
             leaks,
+            distributions: Distributions {
+                latency_ms: Histogram::new(evaluation.asked.iter().map(|asked| asked.seconds * 1e3), PARTS, 0.99),
+                best_score: Histogram::new(
+                    evaluation.asked.iter().filter_map(|asked| asked.best).map(f64::from),
+                    PARTS,
+                    1.0,
+                ),
+            },
+            canaries: None,
+            against: None,
+            gate: None,
             questions: questions.then(|| evaluation.asked.iter().map(of_question).collect()),
         }
     }

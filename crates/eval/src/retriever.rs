@@ -96,6 +96,13 @@ impl EngineRetriever {
         Self { engine, vectors: HashMap::new(), sessions: HashMap::new(), judge: None }
     }
 
+    /// The same, with vectors of questions by their texts, for an index without a model.
+    #[must_use]
+    pub fn with_vectors(mut self, vectors: impl IntoIterator<Item = (String, Vec<f32>)>) -> Self {
+        self.vectors.extend(vectors);
+        self
+    }
+
     /// The index.
     #[must_use]
     pub fn engine(&self) -> &Engine {

@@ -8,7 +8,8 @@ use crate::estimate::{Estimate, estimate, mean, percentile};
 use crate::evaluate::{Asked, Evaluation, Viewer};
 
 /// Bands of selectivity: above the bound before, up to this.
-const BANDS: [(&str, f64); 5] = [("≤0.1%", 0.001), ("≤1%", 0.01), ("≤10%", 0.1), ("≤50%", 0.5), ("≤100%", 1.0)];
+pub(crate) const BANDS: [(&str, f64); 5] =
+    [("≤0.1%", 0.001), ("≤1%", 0.01), ("≤10%", 0.1), ("≤50%", 0.5), ("≤100%", 1.0)];
 
 /// Milliseconds of a search, without the embedding of the question.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]

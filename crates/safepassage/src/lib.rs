@@ -46,6 +46,7 @@ mod judge;
 mod objects;
 mod policies;
 mod session;
+mod vectors;
 
 pub use acl::DocumentAcl;
 pub use authorized::AuthorizerLimits;
@@ -58,6 +59,7 @@ pub use import::AppliedImport;
 pub use judge::{Judge, Readable};
 pub use objects::AclObjectState;
 pub use session::{Search, Session, Visible};
+pub use vectors::{DrawnVector, GenerationVectors};
 
 pub use safepassage_access::{
     Acl, AllOf, AssertedIdentity, Attribute, Authorizer, Explanation, GroupLimits, GroupResolver, Identity, Inherit,

@@ -4,6 +4,7 @@ mod acl;
 mod ask;
 mod audit;
 mod break_glass;
+mod canary;
 mod eval;
 mod import;
 mod operate;
@@ -21,6 +22,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let json = arguments.json;
     let done = match &arguments.command {
         Command::Eval(eval) => return eval::run(eval, json),
+        Command::Canary(command) => return canary::run(command, json),
         Command::Sync(sync) => sync::run(sync, json),
         Command::Search(search) => ask::search(search, json),
         Command::Visible(who) => ask::visible(who, json),

@@ -148,6 +148,16 @@ impl Snapshot {
         chunks.iter().zip(rows).map(|(chunk, row)| Ok((chunk.hash, segment.vectors.row(row)?.into_owned()))).collect()
     }
 
+    /// The vectors of a document's passages, as they are kept: for operators.
+    ///
+    /// # Errors
+    /// `Corrupted`.
+    pub fn vectors(&self, document: LiveDocument<'_>) -> Result<Vec<Vec<f32>>> {
+        let segment = &self.segments[document.segment].segment;
+        let rows = segment.access.column().rows_of(document.ordinal);
+        rows.map(|row| Ok(segment.vectors.row(row)?.into_owned())).collect()
+    }
+
     /// How many passages of each section a document has: for operators.
     #[must_use]
     pub fn sections(&self, document: LiveDocument<'_>) -> BTreeMap<u16, u64> {

@@ -89,3 +89,6 @@ pub fn precision_recall(ranking: &[impl AsRef<str>], relevant: &BTreeMap<String,
     }
     Some(best)
 }
+
+#[cfg(test)]
+mod tests;
