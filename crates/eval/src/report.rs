@@ -54,7 +54,7 @@ pub struct Report {
 /// How values of single searches are spread.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Distributions {
-    /// Milliseconds of a search without embedding, up to the 99th of 100.
+    /// Milliseconds of a search without embedding, up to the 95th of 100.
     pub latency_ms: Histogram,
     /// The score of the best passage.
     pub best_score: Histogram,
@@ -187,7 +187,7 @@ impl Report {
             bands: evaluation.bands(),
             leaks,
             distributions: Distributions {
-                latency_ms: Histogram::new(evaluation.asked.iter().map(|asked| asked.seconds * 1e3), PARTS, 0.99),
+                latency_ms: Histogram::new(evaluation.asked.iter().map(|asked| asked.seconds * 1e3), PARTS, 0.95),
                 best_score: Histogram::new(
                     evaluation.asked.iter().filter_map(|asked| asked.best).map(f64::from),
                     PARTS,

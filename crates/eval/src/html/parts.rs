@@ -15,9 +15,11 @@ pub(super) fn gate(html: &mut Html, report: &Report) {
         false => ("banner fails", "The gate does not let it pass."),
     };
     html.raw("<div class=\"").raw(class).raw("\"><b>").text(says).raw("</b></div><div class=\"wide\"><table>");
-    html.raw("<tr><th>of</th><th>measure</th><th>value</th><th>asked</th><th></th></tr>");
-    for line in &verdict.lines {
-        html.element("<tr><td>", &line.of, "</td>").element("<td>", &line.measure, "</td>");
+    html.raw("<tr><th>of</th><th class=\"text\">measure</th><th>value</th><th>asked</th><th></th></tr>");
+    // What failed is read first.
+    for line in verdict.lines.iter().filter(|line| !line.passed).chain(verdict.lines.iter().filter(|line| line.passed))
+    {
+        html.element("<tr><td>", &line.of, "</td>").element("<td class=\"text\">", &line.measure, "</td>");
         html.element("<td>", &line.value.map_or_else(|| "–".to_owned(), shown), "</td>");
         html.element("<td>", &line.bound, "</td>");
         let (class, says) = if line.passed { ("good", "holds") } else { ("bad", "failed") };
@@ -61,20 +63,12 @@ pub(super) fn canaries(html: &mut Html, report: &Report) {
 
 pub(super) fn summaries(html: &mut Html, report: &Report) {
     let Some(first) = report.run.k.first() else { return };
-    let mut measures: Vec<String> =
-        ["ndcg", "recall", "mrr", "precision", "hit"].iter().map(|name| format!("{name}@{first}")).collect();
+    let mut measures: Vec<String> = ["ndcg", "recall", "mrr"].iter().map(|name| format!("{name}@{first}")).collect();
     measures.extend(report.run.k.iter().skip(1).map(|k| format!("recall@{k}")));
     html.raw("<div class=\"wide\"><table><tr><th></th><th>sees</th><th>asked</th>");
-    for name in measures.iter().map(String::as_str).chain([
-        "leaks",
-        "k filled",
-        "of exact",
-        "no answer",
-        "p50 ms",
-        "p95 ms",
-        "p99 ms",
-        "first ms",
-    ]) {
+    for name in
+        measures.iter().map(String::as_str).chain(["leaks", "k filled", "of exact", "no answer", "p50 ms", "p99 ms"])
+    {
         html.element("<th>", name, "</th>");
     }
     html.raw("</tr>");
@@ -101,7 +95,7 @@ fn summary(html: &mut Html, name: &str, sees: &str, summary: &Summary, measures:
     let latency = &summary.latency;
     html.element("<td>", &summary.recall_of_search.map_or_else(|| "–".to_owned(), shown), "</td>");
     html.element("<td>", &percent(summary.unanswerable), "</td>");
-    for ms in [latency.p50_ms, latency.p95_ms, latency.p99_ms, latency.first_ms] {
+    for ms in [latency.p50_ms, latency.p99_ms] {
         html.element("<td>", &shown(ms), "</td>");
     }
     html.raw("</tr>");

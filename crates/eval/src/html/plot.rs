@@ -22,7 +22,7 @@ pub(super) fn bars(html: &mut Html, title: &str, bars: &[Bar<'_>]) {
         let x = LEFT + scale * f64::from(step) / 4.0;
         line(html, "grid", (x, 0.0), (x, height - 20.0));
         html.raw("<text text-anchor=\"middle\" x=\"").at(x).raw("\" y=\"").at(height - 5.0).raw("\">");
-        html.value(f64::from(step) / 4.0).raw("</text>");
+        html.text(&(f64::from(step) / 4.0).to_string()).raw("</text>");
     }
     for (bar, row) in bars.iter().zip(0u32..) {
         let y = ROW * f64::from(row);
@@ -78,15 +78,19 @@ pub(super) fn curves(html: &mut Html, title: &str, curves: &[(&str, &[f64])]) {
     // Colours are few; so are bands.
     const LINES: [&str; 5] = ["curve l0", "curve l1", "curve l2", "curve l3", "curve l4"];
     const DOTS: [&str; 5] = ["d0", "d1", "d2", "d3", "d4"];
-    let scale = WIDTH - LEFT - 14.0;
+    let scale = WIDTH - LEFT - 24.0;
     begin(html, title, HEIGHT + 60.0);
     for step in 0..=4 {
         let share = f64::from(step) / 4.0;
         let (x, y) = (LEFT + scale * share, 8.0 + HEIGHT * (1.0 - share));
         line(html, "grid", (LEFT, y), (LEFT + scale, y));
         html.raw("<text text-anchor=\"end\" x=\"").at(LEFT - 6.0).raw("\" y=\"").at(y + 4.0).raw("\">");
-        html.value(share).raw("</text><text text-anchor=\"middle\" x=\"").at(x).raw("\" y=\"").at(HEIGHT + 26.0);
-        html.raw("\">").value(share).raw("</text>");
+        html.text(&share.to_string())
+            .raw("</text><text text-anchor=\"middle\" x=\"")
+            .at(x)
+            .raw("\" y=\"")
+            .at(HEIGHT + 26.0);
+        html.raw("\">").text(&share.to_string()).raw("</text>");
     }
     let mut x_of_name = LEFT;
     for ((name, levels), n) in curves.iter().zip(0usize..) {

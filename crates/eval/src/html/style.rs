@@ -16,16 +16,16 @@ p { margin: 4px 0 10px; } .soft { color: var(--soft); }
 .tile, .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px; }
 .tile b { display: block; font-size: 22px; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: 13px; } .tile small { color: var(--soft); }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 14px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 14px; }
 .bad, .tile b.bad { color: var(--bad); } .good, .tile b.good { color: var(--good); }
 .banner { border-radius: 10px; padding: 10px 14px; margin: 14px 0; border: 1px solid var(--line); background: var(--card); }
 .banner.fails { border-color: var(--bad); background: var(--bad-soft); }
 .wide { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 14px; }
-th, td { padding: 7px 11px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th, td { padding: 7px 10px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; font-size: 13px; } tr:last-child td { border-bottom: 0; }
 th:first-child, td:first-child, .text { text-align: left; }
-td:first-child, td.text { white-space: normal; overflow-wrap: anywhere; min-width: 110px; }
+td:first-child, td.text { white-space: normal; overflow-wrap: anywhere; min-width: 125px; }
 svg { display: block; width: 100%; height: auto; } svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 svg text.ink { fill: var(--ink); } .bar { fill: var(--mark); } .back { fill: var(--mark-soft); }
 .grid { stroke: var(--line); stroke-width: 1; } .whisker { stroke: var(--ink); stroke-width: 1.5; }

@@ -4,6 +4,7 @@
 
 mod canaries;
 mod drift;
+mod judged;
 mod leaks;
 mod measured;
 mod pages;
