@@ -80,12 +80,12 @@ pub fn plant(engine: &Engine, tenant: &Tenant, acl: &Acl, count: usize) -> Resul
     }
     let mut chance = Chance::new(seed(engine.clock()));
     let ids: Vec<String> = (0..count).map(|_| format!("{PREFIX}{:016x}", chance.bits())).collect();
+    // No title: it would be embedded with the text, and the canary's own text shall be the nearest to it.
     let document = |id: &String| BatchDocument {
         tenant: tenant.clone(),
         id: id.clone(),
         text: Some(text_of(id).join(" ")),
         acl: Some(acl.clone()),
-        title: Some(format!("Canary {}", words_of(id)[0])),
         metadata: Some(Map::from_iter([("canary".to_owned(), Value::Bool(true))])),
         ..BatchDocument::default()
     };

@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use safepassage::{Error, Kind, Progress, Result};
+use safepassage::{Error, Progress, Result};
 use serde::Serialize;
 
 use crate::collection::{Collection, Persona, Question, is_meant};
 use crate::measure::{Measure, precision_recall};
-use crate::retriever::{Found, Retriever, Standing, Wanted};
+use crate::retriever::{Found, MOST_TRIES, Retriever, Standing, Wanted, too_fast};
 
 /// How questions are asked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -118,9 +118,6 @@ pub struct Evaluation {
     pub asked: Vec<Asked>,
 }
 
-/// How often permissions or content may change under one question.
-const MOST_TRIES: usize = 5;
-
 /// Asks every question of `collection` as every persona, or as its own.
 ///
 /// # Errors
@@ -189,8 +186,7 @@ impl Asking<'_> {
             }
             self.standing = self.retriever.standing(self.persona)?;
         }
-        let message = "permissions or content change faster than they are judged; evaluate when nobody writes";
-        Err(Error::new(Kind::Conflict, "evaluate", message))
+        Err(too_fast())
     }
 
     fn ask(&mut self, question: &Question) -> Result<Asked> {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use safepassage::system::Stopwatch;
-use safepassage::{Engine, Judge, Purpose, Readable, Result, Session};
+use safepassage::{Engine, Error, Judge, Kind, Purpose, Readable, Result, Session};
 
 use crate::collection::{Persona, Question};
 
@@ -80,6 +80,15 @@ pub trait Retriever {
 /// Seconds before its end at which an identity is issued anew.
 const TOO_SHORT_SECONDS: u64 = 60;
 
+/// How often permissions or content may change under one question.
+pub(crate) const MOST_TRIES: usize = 5;
+
+/// That nothing stood still for long enough to be judged.
+pub(crate) fn too_fast() -> Error {
+    let message = "permissions or content change faster than they are judged; evaluate when nobody writes";
+    Error::new(Kind::Conflict, "evaluate", message)
+}
+
 /// Asks an index.
 #[derive(Debug)]
 pub struct EngineRetriever {
@@ -136,16 +145,22 @@ impl Retriever for EngineRetriever {
 
     fn standing(&mut self, persona: &Persona) -> Result<Standing> {
         let session = self.session(persona)?;
-        let judge = match self.judge.take() {
-            Some(judge) if judge.is_newest(&self.engine)? => judge,
-            _ => self.engine.judge()?,
-        };
-        let visible = session.visible()?.documents.into_iter().collect();
-        let live = judge.live(session.identity().tenant()).map(|(id, _)| id.to_owned()).collect();
-        let readable = judge.readable(session.identity());
-        let at = (judge.acl_epoch(), judge.generation());
-        self.judge = Some(judge);
-        Ok(Standing { live, visible, readable, at })
+        for _ in 0..MOST_TRIES {
+            let judge = match self.judge.take() {
+                Some(judge) if judge.is_newest(&self.engine)? => judge,
+                _ => self.engine.judge()?,
+            };
+            let visible = session.visible()?.documents.into_iter().collect();
+            // Else what was listed may be of a later epoch than what it is held against.
+            if judge.is_newest(&self.engine)? {
+                let live = judge.live(session.identity().tenant()).map(|(id, _)| id.to_owned()).collect();
+                let readable = judge.readable(session.identity());
+                let at = (judge.acl_epoch(), judge.generation());
+                self.judge = Some(judge);
+                return Ok(Standing { live, visible, readable, at });
+            }
+        }
+        Err(too_fast())
     }
 
     fn search(&mut self, persona: &Persona, question: &Question, wanted: Wanted) -> Result<Found> {

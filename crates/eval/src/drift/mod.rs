@@ -194,7 +194,7 @@ fn norms(rows: &[&[f32]]) -> Norms {
     let mean = lengths.iter().sum::<f64>() / n;
     let deviation = (lengths.iter().map(|length| (length - mean).powi(2)).sum::<f64>() / n).sqrt();
     let bound = (4.0 * deviation).max(mean * 1e-3);
-    let outlies = |length: &&f64| !((**length - mean).abs() <= bound);
+    let outlies = |length: &&f64| (**length - mean).abs() > bound || !length.is_finite();
     Norms {
         mean,
         least: lengths.iter().copied().reduce(f64::min).unwrap_or_default(),
