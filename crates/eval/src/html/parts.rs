@@ -77,7 +77,7 @@ pub(super) fn summaries(html: &mut Html, report: &Report) {
         summary(html, &persona.persona, &percent(persona.selectivity), &persona.summary, &measures);
     }
     for band in &report.bands {
-        summary(html, &format!("who sees {}", band.band), "", &band.summary, &measures);
+        summary(html, &format!("sees {}", band.band), "", &band.summary, &measures);
     }
     html.raw("</table></div>");
 }
