@@ -23,8 +23,9 @@ ALLOWED = {
     "safepassage-index": {"error", "access"},
     "safepassage-ingest": {"error", "access", "index", "models"},
     "safepassage": {"error", "access", "audit", "identity", "index", "ingest", "models", "policy"},
-    "safepassage-cli": {"", "index"},
-    "safepassage-python": {""},
+    "safepassage-eval": {""},
+    "safepassage-cli": {"", "eval", "index"},
+    "safepassage-python": {"", "eval"},
     "safepassage-benches": {""},
     "safepassage-tests": {"", "index", "access", "error"},
 }

@@ -22,6 +22,7 @@ from ._core import (
     UnavailableError,
     Verifier,
     __version__,
+    evaluate,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "UnavailableError",
     "Verifier",
     "__version__",
+    "evaluate",
 ]

@@ -19,6 +19,7 @@ from .types import (
     AuditSettings,
     AuditVerified,
     DocumentAcl,
+    EvaluationReport,
     Explanation,
     Generation,
     Imported,
@@ -49,6 +50,7 @@ __all__ = [
     "UnavailableError",
     "Verifier",
     "__version__",
+    "evaluate",
 ]
 
 __version__: str
@@ -654,3 +656,25 @@ class Results:
 
     def to_pandas(self) -> pd.DataFrame:
         """The hits as a `pandas.DataFrame`; needs pandas."""
+
+def evaluate(
+    index: Index,
+    questions: str | PathLike[str],
+    *,
+    personas: str | PathLike[str] | Mapping[str, Identity] | None = None,
+    k: int | Sequence[int] = 10,
+    split: str | None = None,
+    recall: float = 0.95,
+    least_score: float | None = None,
+    seed: int = 1,
+    against: Index | None = None,
+    against_recall: float | None = None,
+    gate: str | PathLike[str] | dict[str, Any] | None = None,
+    html: str | PathLike[str] | None = None,
+    show_questions: bool = False,
+) -> EvaluationReport:
+    """Asks every question at `questions` (a BEIR folder, or a file or folder with `questions.jsonl`) as every persona and
+    reports what came: for operators. `passed` says whether nothing leaked and the gate holds.
+
+    `personas` is a file, or a dict of names and identities; without it the `personas.jsonl` beside the questions. With
+    several `k`, ascending, searches are for the first. `against` is another index, asked at `against_recall`."""

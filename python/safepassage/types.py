@@ -17,6 +17,10 @@ __all__ = [
     "AuditVerified",
     "Change",
     "DocumentAcl",
+    "EvaluatedBand",
+    "EvaluatedPersona",
+    "Evaluation",
+    "EvaluationReport",
     "Explanation",
     "Generation",
     "Imported",
@@ -300,3 +304,58 @@ class AuditLine(_AuditLine, total=False):
     aside: dict[str, Any]
     kept: dict[str, Any]
     standing: dict[str, Any]
+
+
+class Evaluation(TypedDict):
+    """What came of many questions. `measures` has `{"mean", "low", "high"}` by names such as `ndcg@10`."""
+
+    asked: int
+    answerable: int
+    unanswerable: float
+    below_least_score: float | None
+    measures: dict[str, dict[str, float]]
+    k_fill: float
+    recall_of_search: float | None
+    exact: float
+    leaks: int
+    out_of_reach: int
+    missing: int
+    latency: dict[str, float]
+
+
+class EvaluatedPersona(Evaluation):
+    """What came of one persona."""
+
+    persona: str
+    visible: int
+    live: int
+    selectivity: float
+
+
+class EvaluatedBand(Evaluation):
+    """What came of the personas who may see about as large a share."""
+
+    band: str
+    personas: list[str]
+    precision_at_recall: list[float]
+
+
+class _EvaluationReport(TypedDict):
+    collection: dict[str, Any]
+    index: dict[str, Any]
+    run: dict[str, Any]
+    all: Evaluation
+    personas: list[EvaluatedPersona]
+    bands: list[EvaluatedBand]
+    leaks: list[dict[str, Any]]
+    distributions: dict[str, Any]
+    passed: bool
+
+
+class EvaluationReport(_EvaluationReport, total=False):
+    """What `evaluate` found, as `safepassage eval --json` prints it: for operators."""
+
+    canaries: dict[str, Any]
+    against: dict[str, Any]
+    gate: dict[str, Any]
+    questions: list[dict[str, Any]]

@@ -14,6 +14,7 @@ mod audit;
 mod break_glass;
 mod commit;
 mod errors;
+mod evaluate;
 mod hit;
 mod identity;
 mod import_acls;
@@ -37,6 +38,8 @@ mod _core {
 
     #[pymodule_export]
     use crate::break_glass::BreakGlass;
+    #[pymodule_export]
+    use crate::evaluate::evaluate;
     #[pymodule_export]
     use crate::hit::Hit;
     #[pymodule_export]

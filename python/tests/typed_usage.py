@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from safepassage import BreakGlass, Hit, Identity, Index, InvalidError, Results, SafepassageError, Verifier
-from safepassage.types import Acl, Report
+from safepassage import BreakGlass, Hit, Identity, Index, InvalidError, Results, SafepassageError, Verifier, evaluate
+from safepassage.types import Acl, EvaluationReport, Report
 
 
 def fill(path: Path) -> Index:
@@ -24,6 +24,14 @@ def fill(path: Path) -> Index:
     index.revoke("a", "user:bob")
     index.restore("a", "user:bob", "a mistake")
     return index
+
+
+def measure(index: Index) -> float:
+    personas = {"ann": Identity.asserted("ann", ["hr"])}
+    gate = {"ndcg@10": {"min": 0.5}}
+    report: EvaluationReport = evaluate(index, Path("questions.jsonl"), personas=personas, k=[10, 100], gate=gate)
+    assert report["passed"] and not report["leaks"]
+    return report["all"]["measures"]["ndcg@10"]["mean"]
 
 
 def sign_in(token: str, keys: bytes) -> Identity:

@@ -7,6 +7,7 @@ use safepassage::jwt::Algorithm;
 use safepassage::{Fusion, Inherit, Language, Principal, SourceSpec};
 
 use crate::audit_args::{Audit, BreakGlass};
+use crate::eval_args::{Canary, Eval};
 use crate::import_args::Import;
 
 /// Retrieval that returns only the passages the asker may read.
@@ -42,6 +43,11 @@ pub enum Command {
     /// Look up or change the policies that must permit beside the ACLs
     #[command(subcommand)]
     Policy(Policy),
+    /// Measure retrieval on questions with known answers: quality, leaks, speed
+    Eval(Eval),
+    /// Documents that nobody has a reason to be given: add some, ask for them, take them away
+    #[command(subcommand)]
+    Canary(Canary),
     /// List the generations of an index
     Generations(Operate),
     /// Make a generation with the content of an earlier one; permissions stay as they are now
@@ -130,7 +136,7 @@ pub struct Identity {
     pub token: Token,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Token {
     /// Token that says who asks, or @FILE that holds it
     #[arg(long, value_name = "JWT", requires = "jwks", conflicts_with_all = ["identity", "user"])]

@@ -7,6 +7,7 @@
 mod args;
 mod audit_args;
 mod commands;
+mod eval_args;
 mod identity;
 mod import_args;
 mod output;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
         }
     };
     match commands::run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             if arguments.json {
                 output::error_json(&error);

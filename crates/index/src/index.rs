@@ -186,6 +186,24 @@ impl Index {
         Ok(Arc::clone(&held))
     }
 
+    /// An earlier generation, as far as it is kept: for operators. Nobody searches it: what it has may since have been taken
+    /// back.
+    ///
+    /// # Errors
+    /// `NotFound` if it or one of its segments is not kept any more; `Corrupted`, `Unavailable`.
+    pub fn generation(&self, generation: u64) -> Result<Snapshot> {
+        let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
+        let gone = |error: Error| match error.kind() {
+            Kind::NotFound => {
+                Error::new(Kind::NotFound, "open generation", format!("generation {generation} is not kept"))
+                    .because(error)
+            }
+            _ => error,
+        };
+        let manifest = Manifest::read(&*self.storage, generation).map_err(gone)?;
+        Snapshot::open(&*self.storage, manifest, Some(&current)).map_err(gone)
+    }
+
     /// Calls `use_plane` with the plane at the newest epoch there is, whoever made it.
     ///
     /// # Errors

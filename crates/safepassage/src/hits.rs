@@ -86,6 +86,11 @@ impl VectorHits {
         self.answer.hits.iter().map(|hit| hit.score)
     }
 
+    /// The section of its document that each passage is of, 0 for what is not narrower than the document: for operators.
+    pub fn sections(&self) -> impl ExactSizeIterator<Item = u16> {
+        self.answer.hits.iter().map(|hit| self.snapshot.section_of(hit).unwrap_or(0))
+    }
+
     /// Whether there are as many hits as k or as visible passages.
     #[must_use]
     pub fn complete(&self) -> bool {

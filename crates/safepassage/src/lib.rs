@@ -42,10 +42,12 @@ mod freshness;
 mod hits;
 mod identity_file;
 mod import;
+mod judge;
 mod objects;
 mod policies;
 mod search;
 mod session;
+mod vectors;
 
 pub use acl::DocumentAcl;
 pub use authorized::AuthorizerLimits;
@@ -55,9 +57,11 @@ pub use engine::{Create, EmbedderChoice, Engine};
 pub use hits::{Hit, Results, VectorHits};
 pub use identity_file::identity_from_json;
 pub use import::AppliedImport;
+pub use judge::{Judge, Readable};
 pub use objects::AclObjectState;
 pub use search::{Mode, Search};
 pub use session::{Session, Visible};
+pub use vectors::{DrawnVector, GenerationVectors};
 
 pub use safepassage_access::{
     Acl, AllOf, AssertedIdentity, Attribute, Authorizer, Explanation, GroupLimits, GroupResolver, Identity, Inherit,

@@ -4,18 +4,25 @@ mod acl;
 mod ask;
 mod audit;
 mod break_glass;
+mod canary;
+mod eval;
 mod import;
 mod operate;
 mod policy;
 mod sync;
 
+use std::process::ExitCode;
+
 use safepassage::Result;
 
 use crate::args::{Arguments, Command};
 
-pub fn run(arguments: &Arguments) -> Result<()> {
+/// Does it, and says what the process ends with.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let json = arguments.json;
-    match &arguments.command {
+    let done = match &arguments.command {
+        Command::Eval(eval) => return eval::run(eval, json),
+        Command::Canary(command) => return canary::run(command, json),
         Command::Sync(sync) => sync::run(sync, json),
         Command::Search(search) => ask::search(search, json),
         Command::Visible(who) => ask::visible(who, json),
@@ -29,5 +36,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Command::Merge(index) => operate::merge(index, json),
         Command::Verify(index) => operate::verify(index, json),
         Command::Stats(index) => operate::stats(index, json),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

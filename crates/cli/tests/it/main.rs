@@ -6,6 +6,7 @@ mod audit;
 mod bad_input;
 mod contract;
 mod damage;
+mod eval;
 mod faults;
 mod imports;
 mod kill;

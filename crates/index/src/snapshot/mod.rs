@@ -9,6 +9,7 @@ mod narrow;
 mod rewrite;
 mod words;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
@@ -154,6 +155,35 @@ impl Snapshot {
         let rows: Vec<u32> = segment.access.column().rows_of(document.ordinal).collect();
         let chunks = segment.chunks.fetch(&rows)?;
         chunks.iter().zip(rows).map(|(chunk, row)| Ok((chunk.hash, segment.vectors.row(row)?.into_owned()))).collect()
+    }
+
+    /// The vectors of a document's passages, as they are kept: for operators.
+    ///
+    /// # Errors
+    /// `Corrupted`.
+    pub fn vectors(&self, document: LiveDocument<'_>) -> Result<Vec<Vec<f32>>> {
+        let segment = &self.segments[document.segment].segment;
+        let rows = segment.access.column().rows_of(document.ordinal);
+        rows.map(|row| Ok(segment.vectors.row(row)?.into_owned())).collect()
+    }
+
+    /// How many passages of each section a document has: for operators.
+    #[must_use]
+    pub fn sections(&self, document: LiveDocument<'_>) -> BTreeMap<u16, u64> {
+        let column = self.segments[document.segment].segment.access.column();
+        let mut passages = BTreeMap::new();
+        for row in column.rows_of(document.ordinal) {
+            *passages.entry(column.section_of(row)).or_default() += 1;
+        }
+        passages
+    }
+
+    /// The section of the passage of a hit, 0 for what is not narrower than its document: for operators. `None` for a hit
+    /// of another snapshot.
+    #[must_use]
+    pub fn section_of(&self, hit: &Hit) -> Option<u16> {
+        let (live, _) = self.place(hit)?;
+        Some(live.segment.access.column().section_of(hit.row))
     }
 
     /// Looks up what every document permits, so that the first search need not.
