@@ -4,6 +4,7 @@
 //! access plane can make; the rest is for the writer and is not exported from the crate.
 
 mod answer;
+mod around;
 mod break_glass;
 mod narrow;
 mod rewrite;
@@ -18,6 +19,7 @@ use safepassage_error::{Error, Result};
 use twox_hash::XxHash3_64;
 
 pub use self::answer::{Answer, Hit, HitLabels, VisibleRows};
+pub use self::around::Around;
 use crate::graph::Rows;
 use crate::lexical::Statistics;
 use crate::manifest::{Manifest, SegmentEntry};
@@ -317,7 +319,7 @@ impl Snapshot {
     /// `Corrupted`; `Invalid` if a hit is of another snapshot.
     pub fn passages(&self, hits: &[Hit]) -> Result<Vec<ChunkRow>> {
         if hits.iter().any(|hit| self.place(hit).is_none()) {
-            return Err(Error::invalid("read passages", "the hits are of another generation"));
+            return Err(other_generation());
         }
         let mut passages: Vec<Option<ChunkRow>> = vec![None; hits.len()];
         for (s, live) in self.segments.iter().enumerate() {
@@ -335,6 +337,10 @@ impl Snapshot {
         }
         Ok(passages.into_iter().flatten().collect())
     }
+}
+
+fn other_generation() -> Error {
+    Error::invalid("read passages", "the hits are of another generation")
 }
 
 fn read_tombstones(storage: &dyn Storage, entry: &SegmentEntry) -> Result<RoaringBitmap> {

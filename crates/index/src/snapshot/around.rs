@@ -1,0 +1,112 @@
+//! Here are hits: what stands around them, and which of them say something new?
+//!
+//! Whatever is given is looked up in [`VisibleRows`] row by row: that a passage of a document may be read says nothing
+//! about the next, which may belong to a narrower section.
+
+use std::ops::Range;
+
+use safepassage_error::Result;
+
+use super::{Hit, Snapshot, VisibleRows};
+use crate::graph::Rows;
+use crate::segment::{ChunkRow, score};
+
+/// How much of a document to give around a hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Around {
+    /// So many passages before and after it.
+    Neighbours(u32),
+    /// The passages under the same heading, so many before and after it at most.
+    Section(u32),
+}
+
+impl Snapshot {
+    /// The visible passages around `hit`, itself among them, in the order of the document; `None` where some between them
+    /// are withheld. Nothing if the hit itself is not visible. Scores are those of the hit.
+    ///
+    /// # Errors
+    /// `Corrupted`.
+    pub fn around(&self, visible: &VisibleRows, hit: &Hit, around: Around) -> Result<Vec<Option<Hit>>> {
+        let Some((live, document)) = self.place(hit).filter(|_| visible.generation == self.generation()) else {
+            return Ok(Vec::new());
+        };
+        let Some((_, part)) = visible.parts.iter().find(|(s, _)| *s == hit.segment) else { return Ok(Vec::new()) };
+        let all = live.segment.access.column().rows_of(document);
+        let wanted = match around {
+            Around::Neighbours(n) => within(&all, hit.row, n),
+            Around::Section(n) => {
+                let near = within(&all, hit.row, n);
+                // Headings of what is withheld are not read.
+                let rows: Vec<u32> = near.clone().filter(|row| part.contains(*row)).collect();
+                section(&rows, &live.segment.chunks.fetch(&rows)?, hit.row)
+            }
+        };
+        if !part.contains(hit.row) {
+            return Ok(Vec::new());
+        }
+        let mut given: Vec<Option<Hit>> = Vec::new();
+        for row in wanted {
+            match part.contains(row) {
+                true => given.push(Some(Hit { row, ..*hit })),
+                // What is withheld before the first and after the last leaves no trace.
+                false if given.last().is_some_and(Option::is_some) => given.push(None),
+                false => {}
+            }
+        }
+        given.truncate(given.iter().rposition(Option::is_some).map_or(0, |last| last + 1));
+        Ok(given)
+    }
+
+    /// The best `k` of `hits` by maximal marginal relevance: each next one is the best by its score, brought to 0 to 1
+    /// among `hits`, times `relevance`, less its likeness to those before it times the rest. Best first; scores stay.
+    ///
+    /// # Errors
+    /// `Corrupted`.
+    pub fn diverse(&self, hits: &[Hit], k: usize, relevance: f32) -> Result<Vec<Hit>> {
+        let vector = |hit: &Hit| {
+            let (live, _) = self.place(hit).ok_or_else(super::other_generation)?;
+            Ok(live.segment.vectors.row(hit.row)?.into_owned())
+        };
+        let vectors = hits.iter().map(vector).collect::<Result<Vec<Vec<f32>>>>()?;
+        let least = hits.iter().map(|hit| hit.score).fold(f32::INFINITY, f32::min);
+        let range = hits.iter().map(|hit| hit.score).fold(least, f32::max) - least;
+        let scaled = |hit: &Hit| if range > 0.0 { (hit.score - least) / range } else { 1.0 };
+        let mut likeness = vec![f32::NEG_INFINITY; hits.len()];
+        let mut chosen: Vec<usize> = Vec::new();
+        while chosen.len() < k.min(hits.len()) {
+            let worth = |i: usize| {
+                let like = if chosen.is_empty() { 0.0 } else { likeness[i] };
+                relevance * scaled(&hits[i]) - (1.0 - relevance) * like
+            };
+            let left = (0..hits.len()).filter(|i| !chosen.contains(i));
+            // Of equals the first, which is the better hit.
+            let Some(next) = left.reduce(|best, i| if worth(i) > worth(best) { i } else { best }) else { break };
+            chosen.push(next);
+            for (like, vector) in likeness.iter_mut().zip(&vectors) {
+                *like = like.max(score(crate::Metric::Cosine, vector, &vectors[next]));
+            }
+        }
+        Ok(chosen.into_iter().map(|i| hits[i]).collect())
+    }
+
+    /// Puts the best of `hits` first, ties as in every answer, and keeps `k`.
+    #[must_use]
+    pub fn best(&self, mut hits: Vec<Hit>, k: usize) -> Vec<Hit> {
+        self.rank(&mut hits, k);
+        hits
+    }
+}
+
+/// The rows of `all` that are at most `n` from `row`.
+fn within(all: &Range<u32>, row: u32, n: u32) -> Range<u32> {
+    all.start.max(row.saturating_sub(n))..all.end.min(row.saturating_add(n).saturating_add(1))
+}
+
+/// The run of `rows` around `row` whose chunks have the same heading.
+fn section(rows: &[u32], chunks: &[ChunkRow], row: u32) -> Range<u32> {
+    let Some(at) = rows.iter().position(|own| *own == row) else { return row..row };
+    let same = |i: &usize| chunks[*i].heading == chunks[at].heading;
+    let first = (0..at).rev().take_while(same).last().unwrap_or(at);
+    let last = (at..rows.len()).take_while(same).last().unwrap_or(at);
+    rows[first]..rows[last] + 1
+}
