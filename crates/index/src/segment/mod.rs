@@ -9,6 +9,7 @@
 //!              graph.bin        the links, and
 //!              layers.bin       all else about the graph; both from a few thousand rows on
 //!              chunks.parquet   a row per record: ids, text, span, heading, metadata
+//!              fields.bin       what documents have in the fields that were declared when it was written
 //!              tombstones-<g>   roaring bitmap of document ordinals dead from generation g on
 //! ```
 //! Structure (documents, layers) is checked when a segment is opened, everything else when first touched. With a graph
@@ -25,6 +26,7 @@ mod write;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use safepassage_access::{DocumentNumber, SegmentAccess, Tenant, Version};
@@ -33,6 +35,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blocks::{CheckedBytes, Sums};
 use crate::code::Int8;
+use crate::filter::{FieldPostings, Fields, Postings, PostingsWriter, SegmentFields};
 use crate::graph::Graph;
 use crate::manifest::{SegmentEntry, Settings};
 use crate::seal;
@@ -56,6 +59,7 @@ const CODES: &str = "codes.bin";
 const LAYERS: &str = "layers.bin";
 const GRAPH: &str = "graph.bin";
 const CHUNKS: &str = "chunks.parquet";
+const FIELDS: &str = "fields.bin";
 
 /// One document on its way into a segment.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,6 +126,7 @@ pub(crate) struct Segment {
     pub codes: Option<Int8>,
     pub graph: Option<Graph>,
     pub chunks: Chunks,
+    fields: SegmentFields,
     files: Vec<CheckedBytes>,
 }
 
@@ -187,6 +192,10 @@ impl Segment {
             }
             _ => None,
         };
+        let fields = match open(FIELDS)? {
+            Some(bytes) => Some(Postings::open(bytes, header.documents).map_err(|e| e.with("path", path(FIELDS)))?),
+            None => None,
+        };
         let (documents, column) = DocumentTable::read(documents.share(0..documents.len())?, header.tenant.clone())
             .map_err(|e| e.with("path", path(DOCUMENTS)))?;
         if (documents.len() as u32, column.rows()) != (header.documents, header.rows) {
@@ -201,8 +210,48 @@ impl Segment {
             codes,
             graph,
             chunks: Chunks::new(chunks),
+            fields: SegmentFields::new(fields),
             files,
         })
+    }
+
+    /// What documents have in the field `name` of `fields`; nothing if it is not declared. For a field that was declared
+    /// after the segment was written the metadata of all documents is read, once: about two microseconds a document.
+    ///
+    /// # Errors
+    /// `Corrupted`.
+    pub fn field(&self, fields: &Fields, name: &str) -> Result<Option<Arc<FieldPostings>>> {
+        self.fields.field(fields, name, |missing| self.derive(missing)).map_err(|e| e.with("segment", &self.id))
+    }
+
+    /// The postings of `fields`, from the metadata of the documents.
+    fn derive(&self, fields: &Fields) -> Result<Postings> {
+        let count = self.documents.len() as u32;
+        let mut writer = PostingsWriter::new(fields, count);
+        self.each_metadata(&mut |document, metadata| {
+            writer.add(document, metadata);
+            Ok(())
+        })?;
+        Postings::open(CheckedBytes::made_here(writer.finish()?.into()), count)
+    }
+
+    /// Calls `each` with the metadata of every document that has passages, in the order of the documents.
+    ///
+    /// # Errors
+    /// What `each` fails with; `Corrupted`.
+    pub fn each_metadata(&self, each: &mut dyn FnMut(u32, Option<&str>) -> Result<()>) -> Result<()> {
+        let column = self.access.column();
+        let (mut row, mut last) = (0, None);
+        self.chunks.scan_metadata(&mut |metadata| {
+            let document = column.document_of(row);
+            let document = document.ok_or_else(|| Error::corrupted("read metadata", "more chunks than rows"))?;
+            row += 1;
+            if last.replace(document) != Some(document) {
+                each(document as u32, metadata)?;
+            }
+            Ok(())
+        })?;
+        if row == column.rows() { Ok(()) } else { Err(Error::corrupted("read metadata", "fewer chunks than rows")) }
     }
 
     pub fn rows(&self) -> u32 {
@@ -218,6 +267,9 @@ impl Segment {
         self.vectors.verify()?;
         if let Some(graph) = &self.graph {
             graph.verify()?;
+        }
+        if let Some(fields) = self.fields.stored() {
+            fields.verify()?;
         }
         self.chunks.verify(self.rows(), |row| {
             let column = self.access.column();

@@ -5,6 +5,7 @@
 
 mod answer;
 mod break_glass;
+mod filtered;
 mod narrow;
 mod rewrite;
 
