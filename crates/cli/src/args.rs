@@ -7,6 +7,7 @@ use safepassage::jwt::Algorithm;
 use safepassage::{Inherit, Principal, SourceSpec};
 
 use crate::audit_args::{Audit, BreakGlass};
+use crate::filter_args::{Count, Facets, Narrowed};
 use crate::import_args::Import;
 
 /// Retrieval that returns only the passages the asker may read.
@@ -28,6 +29,10 @@ pub enum Command {
     Search(Search),
     /// List the documents that somebody may see
     Visible(Who),
+    /// Count the values that documents have in a field, of those that somebody may see
+    Facets(Facets),
+    /// Count the documents and passages that somebody may see
+    Count(Count),
     /// Say why somebody may or may not read a document
     Explain(Explain),
     /// Look up or change who may read a document
@@ -42,6 +47,9 @@ pub enum Command {
     /// Look up or change the policies that must permit beside the ACLs
     #[command(subcommand)]
     Policy(Policy),
+    /// Look up, change or suggest which fields of the metadata can be asked for
+    #[command(subcommand)]
+    Fields(Fields),
     /// List the generations of an index
     Generations(Operate),
     /// Make a generation with the content of an earlier one; permissions stay as they are now
@@ -94,6 +102,10 @@ pub struct Sync {
     /// Label of unlabelled documents; only for a new index [default: the lowest]
     #[arg(long, value_name = "L")]
     pub default_label: Option<String>,
+    /// File that declares which fields of the metadata can be asked for, `{"year": "number"}`; only for a new index,
+    /// `fields set` changes them
+    #[arg(long, value_name = "FILE")]
+    pub schema: Option<PathBuf>,
     /// Write nothing if any document would have to be put aside
     #[arg(long)]
     pub strict: bool,
@@ -185,6 +197,8 @@ pub struct Search {
     /// Share of the truly nearest passages to be found; 1 is exact
     #[arg(long, default_value_t = 0.95, value_name = "R")]
     pub recall: f32,
+    #[command(flatten)]
+    pub narrowed: Narrowed,
 }
 
 #[derive(Debug, Args)]
@@ -279,6 +293,22 @@ pub enum Acl {
     /// Look up or change ACL objects: folders, sites, spaces that documents inherit from
     #[command(subcommand)]
     Objects(AclObjects),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Fields {
+    /// Show the declared fields, and how many documents have them
+    Get(Operate),
+    /// Replace the declared fields; writes no document
+    Set {
+        #[command(flatten)]
+        operate: Operate,
+        /// Names and types, `{"dept": "string", "year": "number", "open": "bool", "tags": "list", "day": "date"}`
+        #[arg(long, value_name = "FILE")]
+        schema: PathBuf,
+    },
+    /// Propose a schema from the metadata of all documents
+    Suggest(Operate),
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@
 mod args;
 mod audit_args;
 mod commands;
+mod filter_args;
 mod identity;
 mod import_args;
 mod output;

@@ -8,7 +8,7 @@ use safepassage_audit::AuditLog;
 use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
 use safepassage_index::storage::{LocalStorage, Storage};
-use safepassage_index::{Index, Manifest, MergeState, Metric, Precision, Settings, Stats, Verified};
+use safepassage_index::{Fields, Index, Manifest, MergeState, Metric, Precision, Settings, Stats, Verified};
 use safepassage_ingest::{Batch, BatchDocument, ChunkSettings, Progress, Report, SourceSpec, SyncOptions, check_model};
 use safepassage_models::{Embedder, Transformer};
 
@@ -45,6 +45,8 @@ pub struct Create {
     pub metric: Metric,
     /// How exact vectors are kept; f32 unless set.
     pub precision: Precision,
+    /// Which fields of the metadata can be asked for; none unless set. [`Engine::set_fields`] changes them.
+    pub fields: Fields,
 }
 
 /// An index with its model. Cheap to clone; clones share everything, staged documents included.
@@ -131,7 +133,8 @@ impl Engine {
             (None, EmbedderChoice::Vectors(dim)) => Settings::vectors(*dim),
             (None, _) => return Err(Error::invalid("create index", "a model is needed, or the dimension of vectors")),
         };
-        let settings = Settings { metric: create.metric, precision: create.precision, ..settings };
+        let settings =
+            Settings { metric: create.metric, precision: create.precision, fields: create.fields, ..settings };
         let audit = audit::log_of(&*storage, clock.clone());
         Self::with(Index::create(storage, settings, &create.labels, clock)?, embedder, audit)
     }

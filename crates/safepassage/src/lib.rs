@@ -35,13 +35,16 @@ mod acl;
 pub mod audit;
 mod authorized;
 mod break_glass;
+mod counts;
 mod decision;
 mod diff;
 mod engine;
+mod fields;
 mod freshness;
 mod hits;
 mod identity_file;
 mod import;
+mod nearest;
 mod objects;
 mod policies;
 mod session;
@@ -49,11 +52,13 @@ mod session;
 pub use acl::DocumentAcl;
 pub use authorized::AuthorizerLimits;
 pub use break_glass::BreakGlass;
+pub use counts::{Count, CountValues};
 pub use diff::{AclDiff, Change};
 pub use engine::{Create, EmbedderChoice, Engine};
 pub use hits::{Hit, Results, VectorHits};
 pub use identity_file::identity_from_json;
 pub use import::AppliedImport;
+pub use nearest::Nearest;
 pub use objects::AclObjectState;
 pub use session::{Search, Session, Visible};
 
@@ -62,6 +67,9 @@ pub use safepassage_access::{
     Labels, Listed, Principal, Reason, Tenant,
 };
 pub use safepassage_error::{Error, Kind, Result, system};
+pub use safepassage_index::{
+    Bucket, Counted, FacetValue, FacetValues, Facets, FieldStats, FieldType, Fields, Filter, Suggestion,
+};
 pub use safepassage_index::{
     Difference, Manifest, MergeState, Metric, Plan, Precision, SharedVectors, Stats, Verified,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use safepassage_access::{Authorizer, Explanation, Identity};
 use safepassage_error::{Error, Result};
-use safepassage_index::Asker;
+use safepassage_index::{Asker, Filter, Snapshot, VisibleRows};
 use safepassage_models::Purpose;
 use serde::Serialize;
 
@@ -13,8 +13,9 @@ use crate::authorized::{AuthorizerLimits, Guard};
 use crate::decision::{self, Question};
 use crate::engine::Engine;
 use crate::hits::{Results, VectorHits};
+use crate::nearest::Nearest;
 
-const DEFAULT_K: usize = 10;
+pub(crate) const DEFAULT_K: usize = 10;
 pub(crate) const DEFAULT_RECALL: f32 = 0.95;
 
 /// An engine as one identity sees it. Every call looks at the newest content and the newest permissions.
@@ -70,27 +71,22 @@ impl Session {
     /// Starts a search for passages that answer `text`.
     #[must_use]
     pub fn search<'a>(&'a self, text: &'a str) -> Search<'a> {
-        Search { session: self, text, k: DEFAULT_K, recall: DEFAULT_RECALL }
+        Search { session: self, text, k: DEFAULT_K, recall: DEFAULT_RECALL, filters: Vec::new() }
     }
 
-    /// The `k` visible passages nearest to `vector` (dim numbers).
+    /// Starts a search for the passages nearest to `vectors`: one vector of dim numbers, or rows of them.
+    #[must_use]
+    pub fn nearest<'a>(&'a self, vectors: &'a [f32]) -> Nearest<'a> {
+        Nearest::new(self, vectors)
+    }
+
+    /// The `k` visible passages nearest to `vector` (dim numbers). [`Session::nearest`] has more to say.
     ///
     /// # Errors
     /// `Invalid` for another dimension, a vector that is zero or not finite, or a recall outside 0 to 1; `Denied` if
     /// the identity has expired; `Corrupted`, `Unavailable`; what an authorizer fails with.
     pub fn search_vector(&self, vector: &[f32], k: usize, recall: Option<f32>) -> Result<VectorHits> {
-        let found = self.nearest(vector, k, recall);
-        self.engine.decided_search(self.identity(), "search_vector", Question::Vector(vector), k, found)
-    }
-
-    fn nearest(&self, vector: &[f32], k: usize, recall: Option<f32>) -> Result<VectorHits> {
-        let (snapshot, visible) = self.engine.index().visible_to(&self.asker)?;
-        let recall = recall.unwrap_or(DEFAULT_RECALL);
-        let answer = match &self.guard {
-            None => snapshot.search(&visible, vector, k, recall)?,
-            Some(guard) => guard.search_one(self.identity(), &snapshot, &visible, vector, k, recall)?,
-        };
-        VectorHits::new(&self.engine, snapshot, answer, self.identity().expires_at())
+        self.nearest(vector).k(k).recall(recall.unwrap_or(DEFAULT_RECALL)).find()
     }
 
     /// As [`Session::search_vector`] for many questions (q × dim, row-major) on all cores; all see the same content and
@@ -99,18 +95,48 @@ impl Session {
     /// # Errors
     /// As [`Session::search_vector`]; one bad question fails all.
     pub fn search_vectors(&self, vectors: &[f32], k: usize, recall: Option<f32>) -> Result<Vec<VectorHits>> {
-        let dim = self.engine.dim()?;
-        let found = self.nearest_each(vectors, k, recall);
-        self.engine.decided_searches(self.identity(), (vectors, dim), k, found)
+        self.nearest(vectors).k(k).recall(recall.unwrap_or(DEFAULT_RECALL)).find_each()
     }
 
-    fn nearest_each(&self, vectors: &[f32], k: usize, recall: Option<f32>) -> Result<Vec<VectorHits>> {
-        let (snapshot, visible) = self.engine.index().visible_to(&self.asker)?;
+    /// The newest content, and what of it the asker may see and every one of `filters` wants.
+    pub(crate) fn seen(&self, filters: &[Filter]) -> Result<(Arc<Snapshot>, Arc<VisibleRows>)> {
+        let (snapshot, mut visible) = self.engine.index().visible_to(&self.asker)?;
+        for filter in filters {
+            visible = Arc::new(snapshot.filtered(&visible, filter)?);
+        }
+        Ok((snapshot, visible))
+    }
+
+    /// As [`Session::seen`], of what the authorizer permits too: it is asked about every document that is left.
+    pub(crate) fn seen_and_permitted(&self, filters: &[Filter]) -> Result<(Arc<Snapshot>, Arc<VisibleRows>)> {
+        let (snapshot, visible) = self.seen(filters)?;
+        let Some(guard) = &self.guard else { return Ok((snapshot, visible)) };
+        let permitted = guard.documents(self.identity(), snapshot.documents_with(&visible)?)?;
+        let visible = snapshot.only(&visible, permitted.iter().map(String::as_str));
+        Ok((snapshot, Arc::new(visible)))
+    }
+
+    pub(crate) fn found(&self, vector: &[f32], k: usize, recall: f32, filters: &[Filter]) -> Result<VectorHits> {
+        let (snapshot, visible) = self.seen(filters)?;
+        let answer = match &self.guard {
+            None => snapshot.search(&visible, vector, k, recall)?,
+            Some(guard) => guard.search_one(self.identity(), &snapshot, &visible, vector, k, recall)?,
+        };
+        VectorHits::new(&self.engine, snapshot, answer, self.identity().expires_at())
+    }
+
+    pub(crate) fn found_each(
+        &self,
+        vectors: &[f32],
+        k: usize,
+        recall: f32,
+        filters: &[Filter],
+    ) -> Result<Vec<VectorHits>> {
+        let (snapshot, visible) = self.seen(filters)?;
         let dim = snapshot.manifest().settings.dim;
         if !vectors.len().is_multiple_of(dim) {
             return Err(Error::invalid("search", format!("the questions are not rows of {dim} numbers")));
         }
-        let recall = recall.unwrap_or(DEFAULT_RECALL);
         if let Some(guard) = &self.guard {
             let questions: Vec<&[f32]> = vectors.chunks_exact(dim).collect();
             let answers = guard.search(self.identity(), &snapshot, &visible, &questions, k, recall)?;
@@ -180,12 +206,13 @@ impl Session {
 }
 
 /// A search being put together; [`Search::run`] ends it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Search<'a> {
     session: &'a Session,
     text: &'a str,
     k: usize,
     recall: f32,
+    filters: Vec<Filter>,
 }
 
 impl Search<'_> {
@@ -203,10 +230,19 @@ impl Search<'_> {
         self
     }
 
+    /// Only passages of documents that match `filter`; of two filters both hold. It narrows what is visible, and k hits
+    /// are found among what is left.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filters.push(filter);
+        self
+    }
+
     /// Embeds the question and searches.
     ///
     /// # Errors
-    /// As [`Session::search_vector`]; `Invalid` for an empty question or an index without a model.
+    /// As [`Session::search_vector`]; `Invalid` for an empty question, an index without a model or a filter that does not
+    /// fit the declared fields.
     pub fn run(self) -> Result<Results> {
         self.find()?.results()
     }
@@ -218,8 +254,8 @@ impl Search<'_> {
     pub fn find(self) -> Result<VectorHits> {
         let Session { engine, asker, .. } = self.session;
         let found = engine.embed_question(self.text, asker.identity());
-        let found = found.and_then(|vector| self.session.nearest(&vector, self.k, Some(self.recall)));
-        engine.decided_search(asker.identity(), "search", Question::Text(self.text), self.k, found)
+        let found = found.and_then(|vector| self.session.found(&vector, self.k, self.recall, &self.filters));
+        engine.decided_search(asker.identity(), "search", Question::Text(self.text), &self.filters, self.k, found)
     }
 }
 

@@ -12,7 +12,11 @@ pub fn search(arguments: &Search, json: bool) -> Result<()> {
     }
     let engine = Engine::open(&arguments.who.operate.index)?;
     let session = engine.session(identity::read(&arguments.who.who, engine.clock())?)?;
-    let results = session.search(&arguments.query).k(arguments.k).recall(arguments.recall).run()?;
+    let mut search = session.search(&arguments.query).k(arguments.k).recall(arguments.recall);
+    if let Some(filter) = arguments.narrowed.filter()? {
+        search = search.filter(filter);
+    }
+    let results = search.run()?;
     show_results(&results, json)
 }
 
