@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, Union
 
 __all__ = [
     "Acl",
@@ -15,9 +15,15 @@ __all__ = [
     "AuditRetired",
     "AuditSettings",
     "AuditVerified",
+    "Bucket",
     "Change",
+    "Counted",
     "DocumentAcl",
     "Explanation",
+    "FacetValue",
+    "Facets",
+    "FieldStats",
+    "FieldType",
     "Generation",
     "Imported",
     "OperatorExplanation",
@@ -27,6 +33,7 @@ __all__ = [
     "Section",
     "Skipped",
     "Stats",
+    "Suggestion",
     "Verified",
     "Visible",
 ]
@@ -297,6 +304,64 @@ class AuditLine(_AuditLine, total=False):
     change: str
     query_sha256: str
     query: str
+    filter_sha256: str
+    filter: str
+    field: str
     aside: dict[str, Any]
     kept: dict[str, Any]
     standing: dict[str, Any]
+
+
+FieldType = Literal["string", "number", "bool", "list", "date"]
+"""What is in a field of the metadata."""
+
+
+class Counted(TypedDict):
+    """How many the asker may see."""
+
+    documents: int
+    passages: int
+
+
+class FacetValue(TypedDict):
+    """A value and how many documents have it."""
+
+    value: str | bool
+    count: int
+
+
+Bucket = TypedDict("Bucket", {"from": Union[int, float, str], "to": Union[int, float, str], "count": int})
+"""An interval of numbers or dates and how many documents have a value in it."""
+
+
+class _Facets(TypedDict):
+    field: str
+    type: FieldType
+    documents: int
+    present: int
+
+
+class Facets(_Facets, total=False):
+    """The values of a field: `values` of strings, lists and bools, `buckets` of numbers and dates."""
+
+    distinct: int
+    values: list[FacetValue]
+    min: int | float | str | None
+    max: int | float | str | None
+    buckets: list[Bucket]
+
+
+class FieldStats(TypedDict):
+    """A declared field and how many live documents have it, or something of another type."""
+
+    field: str
+    type: FieldType
+    documents: int
+    mistyped: int
+
+
+class Suggestion(TypedDict):
+    """A schema that fits, and what is of no one type."""
+
+    fields: dict[str, FieldType]
+    mixed: dict[str, dict[str, int]]

@@ -2,9 +2,11 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use safepassage::Nearest;
 
 use crate::arrays;
 use crate::errors::{invalid, run};
+use crate::filter;
 use crate::results::Results;
 use crate::session::Session;
 use crate::twin::in_thread;
@@ -15,8 +17,10 @@ const OPERATION: &str = "search";
 impl Session {
     /// The `k` visible passages that answer `text` best, as `Results`.
     ///
-    /// `recall` is the share of the truly nearest passages that is to be found; 1 is exact. `filter` and every `mode`
-    /// but `"vector"` are not supported yet. Raises `InvalidError` for an empty question or an index without a model.
+    /// `recall` is the share of the truly nearest passages that is to be found; 1 is exact. `filter`, a dict or a str of
+    /// JSON in the filter language of Amazon Bedrock, says what documents must have in declared fields. Every `mode` but
+    /// `"vector"` is not supported yet. Raises `InvalidError` for an empty question, an index without a model or a filter
+    /// that does not fit the declared fields.
     #[pyo3(signature = (text, k = 10, filter = None, mode = "vector".to_owned(), recall = 0.95), text_signature = "($self, text, k=10, filter=None, mode='vector', recall=0.95)")]
     fn search(
         &self,
@@ -27,11 +31,14 @@ impl Session {
         mode: String,
         recall: f32,
     ) -> PyResult<Results> {
-        let k = checked(k, filter)?;
+        let (k, filter) = (checked(k)?, filter::read(filter)?);
         if mode != "vector" {
             return Err(invalid(OPERATION, format!("the mode `{mode}` is not supported yet; use `vector`")));
         }
-        let found = run(py, || self.0.search(&text).k(k).recall(recall).find())?;
+        let found = run(py, || {
+            let search = self.0.search(&text).k(k).recall(recall);
+            filter.into_iter().fold(search, safepassage::Search::filter).find()
+        })?;
         Results::read(py, found)
     }
 
@@ -47,7 +54,7 @@ impl Session {
 
     /// The `k` visible passages nearest to `vector` (dim numbers), as `Results`; texts are read when asked for.
     ///
-    /// Raises `InvalidError` for another dimension or a vector that is zero or not finite.
+    /// `filter` is that of `search`. Raises `InvalidError` for another dimension or a vector that is zero or not finite.
     #[pyo3(signature = (vector, k = 10, filter = None, recall = 0.95))]
     fn search_vector(
         &self,
@@ -57,10 +64,11 @@ impl Session {
         filter: Option<&Bound<'_, PyAny>>,
         recall: f32,
     ) -> PyResult<Results> {
-        let k = checked(k, filter)?;
+        let (k, filter) = (checked(k)?, filter::read(filter)?);
         let vector = arrays::vector(OPERATION, "vector", vector)?;
         let values = &*vector;
-        run(py, || self.0.search_vector(values, k, Some(recall))).map(Results::new)
+        run(py, || filter.into_iter().fold(self.0.nearest(values).k(k).recall(recall), Nearest::filter).find())
+            .map(Results::new)
     }
 
     /// As `search_vector`, awaited.
@@ -84,7 +92,7 @@ impl Session {
         filter: Option<&Bound<'_, PyAny>>,
         recall: f32,
     ) -> PyResult<Vec<Results>> {
-        let k = checked(k, filter)?;
+        let (k, filter) = (checked(k)?, filter::read(filter)?);
         let matrix = arrays::matrix(OPERATION, "vectors", vectors)?;
         let (values, columns) = (&*matrix, matrix.columns());
         let found = run(py, || {
@@ -93,7 +101,7 @@ impl Session {
                 let message = format!("the queries have {columns} dimensions and the index {dim}");
                 return Err(safepassage::Error::invalid(OPERATION, message));
             }
-            self.0.search_vectors(values, k, Some(recall))
+            filter.into_iter().fold(self.0.nearest(values).k(k).recall(recall), Nearest::filter).find_each()
         })?;
         Ok(found.into_iter().map(Results::new).collect())
     }
@@ -109,10 +117,7 @@ impl Session {
     }
 }
 
-fn checked(k: i64, filter: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
-    if filter.is_some() {
-        return Err(invalid(OPERATION, "`filter` is not supported yet"));
-    }
+fn checked(k: i64) -> PyResult<usize> {
     match usize::try_from(k) {
         Ok(k) if k > 0 => Ok(k),
         _ => Err(invalid(OPERATION, format!("k must be at least 1, not {k}"))),
