@@ -7,6 +7,7 @@ mod bad_input;
 mod contract;
 mod damage;
 mod faults;
+mod filters;
 mod imports;
 mod kill;
 mod model;
