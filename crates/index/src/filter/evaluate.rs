@@ -130,19 +130,24 @@ impl Leaf {
         let found = if self.ranks.is_empty() {
             Documents::none(count)
         } else if self.postings_cost() <= self.passing_costs() {
-            let mut found = Documents::none(count);
-            for run in self.ranks.runs() {
-                self.field.documents_of(run, &mut |document| found.insert(document))?;
-            }
-            found
+            self.listed()?
         } else {
             self.passed()
         };
         Ok(if self.negated { found.inverted() } else { found })
     }
 
+    /// From the postings of the values.
+    pub(super) fn listed(&self) -> Result<Documents> {
+        let mut found = Documents::none(self.field.documents());
+        for run in self.ranks.runs() {
+            self.field.documents_of(run, &mut |document| found.insert(document))?;
+        }
+        Ok(found)
+    }
+
     /// One pass over all documents.
-    fn passed(&self) -> Documents {
+    pub(super) fn passed(&self) -> Documents {
         match (self.field.places(), self.ranks.runs()) {
             (Some(places), [run]) => Documents::of(places.all(), |bytes| run.contains(&u32::from_le_bytes(*bytes))),
             (Some(places), _) => Documents::of(places.all(), |bytes| {
@@ -158,12 +163,12 @@ impl Leaf {
         }
     }
 
-    fn postings_cost(&self) -> f64 {
+    pub(super) fn postings_cost(&self) -> f64 {
         let bytes: usize = self.ranks.runs().iter().map(|run| self.field.bytes_of(run)).sum();
         bytes as f64 * NS_PER_BYTE + self.ranks.len() as f64 * NS_PER_VALUE
     }
 
-    fn passing_costs(&self) -> f64 {
+    pub(super) fn passing_costs(&self) -> f64 {
         // Many runs are searched, and lists are gone through.
         let runs = 1.0 + (self.ranks.runs().len() as f64).log2() * 4.0;
         let each = if self.field.places().is_some() { runs } else { runs + 8.0 };
@@ -178,13 +183,7 @@ impl Matching {
         match self {
             Self::All(members) | Self::Any(members) => members.iter().for_each(Self::check_both_ways),
             Self::Nothing => {}
-            Self::Leaf(leaf) => {
-                let mut listed = Documents::none(leaf.field.documents());
-                for run in leaf.ranks.runs() {
-                    leaf.field.documents_of(run, &mut |document| listed.insert(document)).unwrap();
-                }
-                assert_eq!(leaf.passed(), listed);
-            }
+            Self::Leaf(leaf) => assert_eq!(leaf.passed(), leaf.listed().unwrap()),
         }
     }
 }

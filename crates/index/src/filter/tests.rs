@@ -425,3 +425,49 @@ fn every_damaged_byte_of_the_fields_is_found_or_harmless() {
         assert_eq!(ask(whole[..at].to_vec()), Err(Kind::Corrupted), "cut to {at}");
     }
 }
+
+/// Prints what `evaluate.rs` says that its ways cost; `benches/record/filters.md` has what it said.
+#[test]
+#[ignore = "measures"]
+fn what_the_ways_cost() {
+    use safepassage_error::system::Stopwatch;
+    let count = 1_000_000;
+    let fields: Fields = r#"{"n": "number", "s": "string", "l": "list"}"#.parse().unwrap();
+    let mut writer = PostingsWriter::new(&fields, count);
+    let mut numbers = Numbers(5);
+    for i in 0..count {
+        let (n, s) = (numbers.below(1_000_000), numbers.below(1000));
+        writer.add(i, Some(&json!({"n": n, "s": s.to_string(), "l": [s.to_string(), "all"]}).to_string()));
+    }
+    let postings = Postings::open(CheckedBytes::made_here(writer.finish().unwrap().into()), count).unwrap();
+    for share in [1_000, 10_000, 100_000, 500_000, 1_000_000] {
+        let texts: Vec<String> = (0..share / 1000).map(|n| (n * 2 % 1000).to_string()).collect();
+        for stated in [
+            json!({"lessThan": {"key": "n", "value": share}}),
+            json!({"in": {"key": "s", "value": texts}}),
+            json!({"listContains": {"key": "l", "value": "all"}}),
+        ] {
+            let filter = Filter::try_from(stated).unwrap();
+            let matching = matching(&postings, &filter.check(&fields).unwrap(), &fields);
+            let Matching::Leaf(leaf) = &matching else { continue };
+            let timed = |run: &dyn Fn() -> usize| {
+                run();
+                let watch = Stopwatch::start();
+                let found: usize = (0..5).map(|_| run()).sum();
+                (watch.seconds() / 5.0 * 1e9, found / 5)
+            };
+            let listed = timed(&|| leaf.listed().unwrap().words().len());
+            let passed = timed(&|| leaf.passed().words().len());
+            let asked = timed(&|| (0..count).step_by(97).filter(|i| matching.has(*i)).count());
+            println!(
+                "{:>32} lists {:>9.0} ns (said {:>9.0}), passes {:>9.0} ns (said {:>9.0}), asks {:.1} ns a document",
+                filter.to_string().chars().take(30).collect::<String>(),
+                listed.0,
+                leaf.postings_cost(),
+                passed.0,
+                leaf.passing_costs(),
+                asked.0 / (f64::from(count) / 97.0),
+            );
+        }
+    }
+}
