@@ -1,7 +1,5 @@
 //! Here are bytes of a file: which numbers, strings or points are they? Used where they lie, wherever that is.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 use safepassage_error::{Error, Result};
 
@@ -64,18 +62,8 @@ impl Parts {
 
     #[inline]
     pub fn get(&self, i: u32) -> &[u8] {
-        &self.bytes[self.end(i)..self.end(i + 1)]
-    }
-
-    /// The bytes of the parts `run`, together.
-    pub fn bytes_of(&self, run: &Range<u32>) -> usize {
-        self.end(run.end) - self.end(run.start)
-    }
-
-    /// Where the first `parts` parts end.
-    #[inline]
-    fn end(&self, parts: u32) -> usize {
-        if parts == 0 { 0 } else { self.ends.get(parts as usize - 1) as usize }
+        let end = |parts: u32| if parts == 0 { 0 } else { self.ends.get(parts as usize - 1) as usize };
+        &self.bytes[end(i)..end(i + 1)]
     }
 }
 

@@ -1,6 +1,6 @@
 //! Here are a filter and a segment: which of its documents match?
 //!
-//! There are two ways. One makes the set of all documents that match: from the postings of the values that are looked
+//! There are two ways. One makes the set of all documents that match: from the lists of the values that are looked
 //! for, or, where many documents have them, by one pass over the documents. The other asks for one document after the
 //! other, which is less to do where few are visible. [`Matching::set_costs`] says what the first costs.
 
@@ -13,14 +13,18 @@ use super::documents::Documents;
 use super::postings::{FieldPostings, NONE};
 use super::ranks::Ranks;
 
-/// Nanoseconds to look at one document in a pass over all; measured, as the others (`benches/record/filters.md`).
-const NS_PER_PASSED: f64 = 0.5;
-/// To take a document out of a list or a bitmap, by its bytes.
-const NS_PER_BYTE: f64 = 0.5;
-/// To begin with the postings of a value.
-const NS_PER_VALUE: f64 = 60.0;
+/// Nanoseconds to look at one document in a pass over all, as all of these measured (`benches/record/filters.md`),
+const NS_PER_PASSED: f64 = 1.0;
+/// as much more for each halving of the intervals that are looked for,
+const NS_PER_HALVING: f64 = 4.0;
+/// and this where documents have lists.
+const NS_PER_LIST: f64 = 12.0;
+/// To take a document out of the list of a value.
+const NS_PER_LISTED: f64 = 2.5;
+/// To begin with the list of a value, or of values that follow each other.
+const NS_PER_RUN: f64 = 10.0;
 /// To ask for one document what a filter of one operator asks.
-pub(super) const NS_PER_ASKED: f64 = 12.0;
+const NS_PER_ASKED: f64 = 12.0;
 
 /// A filter, with the places of what it looks for in one segment.
 #[derive(Debug)]
@@ -73,30 +77,27 @@ impl Matching {
     }
 
     /// All documents of the segment, which has `count`, that match.
-    ///
-    /// # Errors
-    /// `Corrupted`.
-    pub fn documents(&self, count: u32) -> Result<Documents> {
+    pub fn documents(&self, count: u32) -> Documents {
         match self {
-            Self::Nothing => Ok(Documents::none(count)),
+            Self::Nothing => Documents::none(count),
             Self::Leaf(leaf) => leaf.documents(),
             Self::All(members) => {
                 let mut all: Option<Documents> = None;
                 for member in members {
                     match &mut all {
-                        None => all = Some(member.documents(count)?),
+                        None => all = Some(member.documents(count)),
                         Some(all) if all.is_empty() => break,
-                        Some(all) => all.intersect(&member.documents(count)?),
+                        Some(all) => all.intersect(&member.documents(count)),
                     }
                 }
-                Ok(all.unwrap_or_else(|| Documents::none(count)))
+                all.unwrap_or_else(|| Documents::none(count))
             }
             Self::Any(members) => {
                 let mut any = Documents::none(count);
                 for member in members {
-                    any.unite(&member.documents(count)?);
+                    any.unite(&member.documents(count));
                 }
-                Ok(any)
+                any
             }
         }
     }
@@ -106,7 +107,7 @@ impl Matching {
         match self {
             Self::All(members) | Self::Any(members) => members.iter().map(Self::set_costs).sum(),
             Self::Nothing => 0.0,
-            Self::Leaf(leaf) => leaf.passing_costs().min(leaf.postings_cost()),
+            Self::Leaf(leaf) => leaf.passing_costs().min(leaf.listing_costs()),
         }
     }
 
@@ -125,31 +126,35 @@ impl Matching {
 }
 
 impl Leaf {
-    fn documents(&self) -> Result<Documents> {
+    fn documents(&self) -> Documents {
         let count = self.field.documents();
         let found = if self.ranks.is_empty() {
             Documents::none(count)
-        } else if self.postings_cost() <= self.passing_costs() {
-            self.listed()?
+        } else if self.listing_costs() <= self.passing_costs() {
+            self.listed()
         } else {
             self.passed()
         };
-        Ok(if self.negated { found.inverted() } else { found })
+        if self.negated { found.inverted() } else { found }
     }
 
-    /// From the postings of the values.
-    pub(super) fn listed(&self) -> Result<Documents> {
+    /// From the lists of the values.
+    pub(super) fn listed(&self) -> Documents {
         let mut found = Documents::none(self.field.documents());
         for run in self.ranks.runs() {
-            self.field.documents_of(run, &mut |document| found.insert(document))?;
+            self.field.documents_of(run).for_each(|document| found.insert(document));
         }
-        Ok(found)
+        found
     }
 
     /// One pass over all documents.
     pub(super) fn passed(&self) -> Documents {
         match (self.field.places(), self.ranks.runs()) {
-            (Some(places), [run]) => Documents::of(places.all(), |bytes| run.contains(&u32::from_le_bytes(*bytes))),
+            (Some(places), [run]) => {
+                // One comparison: what is below the run is far above its end.
+                let (start, length) = (run.start, run.end - run.start);
+                Documents::of(places.all(), |bytes| u32::from_le_bytes(*bytes).wrapping_sub(start) < length)
+            }
             (Some(places), _) => Documents::of(places.all(), |bytes| {
                 let place = u32::from_le_bytes(*bytes);
                 place != NONE && self.ranks.contains(place)
@@ -163,16 +168,16 @@ impl Leaf {
         }
     }
 
-    pub(super) fn postings_cost(&self) -> f64 {
-        let bytes: usize = self.ranks.runs().iter().map(|run| self.field.bytes_of(run)).sum();
-        bytes as f64 * NS_PER_BYTE + self.ranks.len() as f64 * NS_PER_VALUE
+    pub(super) fn listing_costs(&self) -> f64 {
+        let runs = self.ranks.runs();
+        let documents: usize = runs.iter().map(|run| self.field.documents_of(run).len()).sum();
+        documents as f64 * NS_PER_LISTED + runs.len() as f64 * NS_PER_RUN
     }
 
     pub(super) fn passing_costs(&self) -> f64 {
-        // Many runs are searched, and lists are gone through.
-        let runs = 1.0 + (self.ranks.runs().len() as f64).log2() * 4.0;
-        let each = if self.field.places().is_some() { runs } else { runs + 8.0 };
-        f64::from(self.field.documents()) * NS_PER_PASSED * each
+        let halvings = (self.ranks.runs().len().max(1) as f64).log2();
+        let list = if self.field.places().is_some() { 0.0 } else { NS_PER_LIST };
+        f64::from(self.field.documents()) * (NS_PER_PASSED + halvings * NS_PER_HALVING + list)
     }
 }
 
@@ -183,7 +188,7 @@ impl Matching {
         match self {
             Self::All(members) | Self::Any(members) => members.iter().for_each(Self::check_both_ways),
             Self::Nothing => {}
-            Self::Leaf(leaf) => assert_eq!(leaf.passed(), leaf.listed().unwrap()),
+            Self::Leaf(leaf) => assert_eq!(leaf.passed(), leaf.listed()),
         }
     }
 }

@@ -94,7 +94,7 @@ pub(super) fn dates(counts: &BTreeMap<Point, u64>, most: usize) -> FacetValues {
         return FacetValues::Range { min: None, max: None, buckets: Vec::new() };
     };
     let (min, max) = (min.instant(), max.instant());
-    let few = |unit: &&Unit| (unit.number_of(max) - unit.number_of(min)) as u64 <= most as u64 - 1;
+    let few = |unit: &&Unit| ((unit.number_of(max) - unit.number_of(min)) as u64) < most as u64;
     let shown = |at: Instant| Value::String(at.to_string());
     let mut found = BTreeMap::<(Instant, Instant), u64>::new();
     // Four digits of a year are within one of the longest intervals, or two where it is before the year 0.

@@ -70,12 +70,11 @@ impl Values {
     }
 }
 
-/// Which documents have a value.
+/// Which documents have a value: where the documents of each end, and the documents.
 #[derive(Debug)]
-enum Inverse {
-    Bitmaps(Parts),
-    /// Where the documents of each value end, and the documents.
-    Lists(U32s, U32s),
+struct Inverse {
+    ends: U64s,
+    documents: U32s,
 }
 
 /// Which values a document has.
@@ -178,44 +177,38 @@ impl FieldPostings {
         let (count, values) = (documents as usize, stored.values as usize);
         let short = || corrupted("a section of a field is missing, or of another length");
         let of = |bytes: Bytes, length: usize| if bytes.len() == length { Ok(bytes) } else { Err(short()) };
-        let (own, inverse, forward, mistyped) = match stored.kind {
+        let mut sections = sections.into_iter();
+        let mut next = || sections.next().ok_or_else(short);
+        let own = match stored.kind {
             FieldType::String | FieldType::List => {
-                let mut sections = sections.into_iter();
-                let mut next = || sections.next().ok_or_else(short);
-                let own = Parts::new(of(next()?, values * 8)?, next()?)?;
-                let own = Values::Texts(Texts::new(own, stored.values)?);
-                let inverse = Inverse::Bitmaps(Parts::new(of(next()?, values * 8)?, next()?)?);
-                let forward = if stored.kind == FieldType::List {
-                    let firsts = U64s(of(next()?, (count + 1) * 8)?);
-                    let members = usize::try_from(firsts.get(count)).ok().and_then(|n| n.checked_mul(4));
-                    let ranks = U32s(of(next()?, members.ok_or_else(short)?)?);
-                    if firsts.get(0) != 0
-                        || !firsts.iter().is_sorted()
-                        || !ranks.iter().all(|rank| rank < stored.values)
-                    {
-                        return Err(corrupted("members of lists do not fit together"));
-                    }
-                    Forward::Many(firsts, ranks)
-                } else {
-                    Forward::one(of(next()?, count * 4)?, stored.values)?
-                };
-                (own, inverse, forward, next()?)
+                Values::Texts(Texts::new(Parts::new(of(next()?, values * 8)?, next()?)?, stored.values)?)
             }
             FieldType::Number | FieldType::Bool | FieldType::Date => {
-                let [highs, lows, ends, ordinals, ranks, mistyped] =
-                    <[Bytes; 6]>::try_from(sections).map_err(|_| short())?;
-                let own = Points::new(of(highs, values * 8)?, of(lows, values * 4)?, stored.values)?;
-                let (ends, ordinals) = (U32s(of(ends, values * 4)?), U32s(ordinals));
-                let fits = ends.iter().is_sorted()
-                    && ends.iter().last().unwrap_or(0) as usize * 4 == ordinals.0.len()
-                    && ordinals.iter().all(|document| document < documents);
-                if !fits {
-                    return Err(corrupted("the documents of a field do not fit its values"));
-                }
-                let forward = Forward::one(of(ranks, count * 4)?, stored.values)?;
-                (Values::Points(own), Inverse::Lists(ends, ordinals), forward, mistyped)
+                Values::Points(Points::new(of(next()?, values * 8)?, of(next()?, values * 4)?, stored.values)?)
             }
         };
+        let inverse = Inverse { ends: U64s(of(next()?, values * 8)?), documents: U32s(next()?) };
+        let fits = inverse.ends.iter().is_sorted()
+            && inverse.ends.iter().last().unwrap_or(0).checked_mul(4) == Some(inverse.documents.0.len() as u64)
+            && inverse.documents.iter().all(|document| document < documents);
+        if !fits {
+            return Err(corrupted("the documents of a field do not fit its values"));
+        }
+        let forward = if stored.kind == FieldType::List {
+            let firsts = U64s(of(next()?, (count + 1) * 8)?);
+            let members = usize::try_from(firsts.get(count)).ok().and_then(|n| n.checked_mul(4));
+            let ranks = U32s(of(next()?, members.ok_or_else(short)?)?);
+            if firsts.get(0) != 0 || !firsts.iter().is_sorted() || !ranks.iter().all(|rank| rank < stored.values) {
+                return Err(corrupted("members of lists do not fit together"));
+            }
+            Forward::Many(firsts, ranks)
+        } else {
+            Forward::one(of(next()?, count * 4)?, stored.values)?
+        };
+        let mistyped = next()?;
+        if next().is_ok() {
+            return Err(short());
+        }
         let mistyped = bitmap(&mistyped, documents)?;
         Ok(Self { documents, values: own, inverse, forward, mistyped })
     }
@@ -261,50 +254,27 @@ impl FieldPostings {
     }
 
     /// The documents with a value at one of the places `run`, each for every value it has of them.
-    ///
-    /// # Errors
-    /// `Corrupted`.
-    pub fn documents_of(&self, run: &Range<u32>, each: &mut dyn FnMut(u32)) -> Result<()> {
-        match &self.inverse {
-            Inverse::Bitmaps(parts) => run.clone().try_for_each(|place| {
-                bitmap(parts.get(place), self.documents)?.iter().for_each(&mut *each);
-                Ok(())
-            }),
-            Inverse::Lists(_, ordinals) => {
-                let range = self.listed(run);
-                ordinals.all()[range].iter().for_each(|bytes| each(u32::from_le_bytes(*bytes)));
-                Ok(())
-            }
-        }
-    }
-
-    /// About how many documents [`FieldPostings::documents_of`] gives, in bytes read.
-    pub fn bytes_of(&self, run: &Range<u32>) -> usize {
-        match &self.inverse {
-            Inverse::Bitmaps(parts) => parts.bytes_of(run),
-            Inverse::Lists(..) => self.listed(run).len() * 4,
-        }
-    }
-
-    fn listed(&self, run: &Range<u32>) -> Range<usize> {
-        let Inverse::Lists(ends, _) = &self.inverse else { return 0..0 };
-        let end = |place: u32| if place == 0 { 0 } else { ends.get(place as usize - 1) as usize };
-        end(run.start)..end(run.end)
+    #[inline]
+    pub fn documents_of(&self, run: &Range<u32>) -> impl ExactSizeIterator<Item = u32> + '_ {
+        let end = |place: u32| if place == 0 { 0 } else { self.inverse.ends.get(place as usize - 1) as usize };
+        let listed = &self.inverse.documents.all()[end(run.start)..end(run.end)];
+        listed.iter().map(|bytes| u32::from_le_bytes(*bytes))
     }
 
     /// Checks that both ways from documents to values say the same, and no value is nobody's.
     fn verify(&self) -> Result<()> {
         let mut members = 0;
         for place in 0..self.values.len() {
-            let (mut fits, mut found) = (true, 0);
-            self.documents_of(&(place..place + 1), &mut |document| {
-                found += 1;
-                fits &= self.ranks(document).any(|rank| rank == place) && !self.mistyped.contains(document);
-            })?;
-            if !fits || found == 0 {
+            let documents = self.documents_of(&(place..place + 1));
+            members += documents.len();
+            let (any, mut last) = (documents.len() > 0, None);
+            let fits = |document: u32| {
+                let new = last.replace(document) < Some(document);
+                new && self.ranks(document).any(|rank| rank == place) && !self.mistyped.contains(document)
+            };
+            if !any || !documents.into_iter().all(fits) {
                 return Err(corrupted("a value has other documents than say they have it"));
             }
-            members += found;
         }
         let all: usize = (0..self.documents).map(|document| self.ranks(document).count()).sum();
         if all == members { Ok(()) } else { Err(corrupted("a document has a value that does not have it")) }

@@ -54,7 +54,8 @@ impl Ranks {
     }
 
     fn interval(from: u32, to: u32) -> Self {
-        Self(if from < to { vec![from..to] } else { Vec::new() })
+        let one = (from < to).then_some(from..to);
+        Self(one.into_iter().collect())
     }
 
     fn places(places: impl Iterator<Item = u32>) -> Self {
@@ -73,11 +74,6 @@ impl Ranks {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// How many places.
-    pub fn len(&self) -> usize {
-        self.0.iter().map(ExactSizeIterator::len).sum()
     }
 
     /// The intervals, ascending.

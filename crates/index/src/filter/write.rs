@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! magic · u64: bytes of the directory · directory, JSON · for each declared field, by name:
-//!   string                ends of values u64 · values, ascending · ends of postings u64 · postings, roaring
-//!                         · u32 for each document: the place of its value · documents with another type, roaring
-//!   list                  the same, but u64 for each document and one more: where its members begin · their places u32
-//!   number, bool, date    points, ascending: high u64 · low u32 · ends of documents u32 · documents, by value, u32
-//!                         · u32 for each document: the place of its value · documents with another type, roaring
+//!   its values, ascending     string, list: their ends u64 · their bytes; number, bool, date: high u64 · low u32
+//!   their documents           where those of each value end u64 · the documents, by value, u32
+//!   the values of documents   u32 for each document: the place of its value; list: where its places begin, u64 for each
+//!                             document and one more · the places u32
+//!   mistyped documents        roaring
 //! ```
-//! Postings answer what few documents have, the places what many have, and what one document has.
+//! The lists of documents answer what few documents have, the places what many have, and what one document has. Lists
+//! are not roaring: read into bits they took a fifth to an eighth of the time (`benches/record/filters.md`), and beside
+//! the places they are no more than as much again.
 
 use std::collections::BTreeMap;
 
@@ -127,17 +129,16 @@ type Sections = (u32, Vec<Vec<u8>>);
 fn texts(values: &BTreeMap<String, Vec<u32>>, kind: FieldType, documents: u32) -> Result<Sections> {
     let count = count(values.len())?;
     let (mut ends, mut all) = (Vec::new(), Vec::new());
-    let (mut posting_ends, mut postings) = (Vec::new(), Vec::new());
+    let (mut last, mut list_ends, mut lists) = (0u64, Vec::new(), Vec::new());
     for (text, documents) in values {
         all.extend_from_slice(text.as_bytes());
         ends.extend_from_slice(&(all.len() as u64).to_le_bytes());
-        let mut bitmap: RoaringBitmap = documents.iter().copied().collect();
-        bitmap.optimize();
-        postings.extend(serialised(&bitmap)?);
-        posting_ends.extend_from_slice(&(postings.len() as u64).to_le_bytes());
+        last += documents.len() as u64;
+        list_ends.extend_from_slice(&last.to_le_bytes());
+        lists.extend(documents.iter().flat_map(|document| document.to_le_bytes()));
     }
     let of_each = || values.values().zip(0u32..);
-    let mut sections = vec![ends, all, posting_ends, postings];
+    let mut sections = vec![ends, all, list_ends, lists];
     if kind == FieldType::List {
         let mut firsts = vec![0u64; documents as usize + 1];
         of_each().for_each(|(documents, _)| documents.iter().for_each(|d| firsts[*d as usize + 1] += 1));
@@ -165,13 +166,13 @@ fn points(mut values: Vec<(Point, u32)>, documents: u32) -> Result<Sections> {
     values.sort_unstable();
     let mut ranks = vec![NONE; documents as usize];
     let (mut highs, mut lows, mut ends) = (Vec::new(), Vec::new(), Vec::new());
-    let mut last = 0u32;
+    let mut last = 0u64;
     for same in values.chunk_by(|a, b| a.0 == b.0) {
         let rank = count(lows.len() / 4)?;
         same.iter().for_each(|(_, document)| ranks[*document as usize] = rank);
         highs.extend_from_slice(&same[0].0.high.to_le_bytes());
         lows.extend_from_slice(&same[0].0.low.to_le_bytes());
-        last += same.len() as u32;
+        last += same.len() as u64;
         ends.extend_from_slice(&last.to_le_bytes());
     }
     let distinct = count(lows.len() / 4)?;

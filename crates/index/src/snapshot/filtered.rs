@@ -24,7 +24,7 @@ impl Snapshot {
         for (s, part) in &visible.parts {
             let live = self.part(visible, *s)?;
             let matching = Matching::of(&checked, &mut |name| live.segment.field(fields, name))?;
-            let rows = matching_rows(live, part, &matching)?;
+            let rows = matching_rows(live, part, &matching);
             if !rows.is_empty() {
                 parts.push((*s, rows));
             }
@@ -123,21 +123,21 @@ impl Snapshot {
 }
 
 /// Those of `visible` whose documents match, by the way that is less to do.
-fn matching_rows(live: &LiveSegment, visible: &Visible, matching: &Matching) -> Result<Visible> {
+fn matching_rows(live: &LiveSegment, visible: &Visible, matching: &Matching) -> Visible {
     let documents = if matching.asking_costs(visible.len()) < matching.set_costs() {
         let mut found = Documents::none(live.entry.documents);
         documents_of(live, visible).filter(|i| matching.has(*i)).for_each(|i| found.insert(i));
         found
     } else {
-        matching.documents(live.entry.documents)?
+        matching.documents(live.entry.documents)
     };
     let column = live.segment.access.column();
     if column.one_row_each() {
-        return Ok(visible.within(documents.words()));
+        return visible.within(documents.words());
     }
     let mut rows = Documents::none(live.entry.rows);
     documents.iter().for_each(|i| rows.insert_range(column.rows_of(i as usize)));
-    Ok(visible.within(rows.words()))
+    visible.within(rows.words())
 }
 
 /// The documents of `visible`, ascending, each once.

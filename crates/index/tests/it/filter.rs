@@ -16,7 +16,7 @@ fn schema() -> Fields {
 
 fn metadata(n: usize) -> String {
     let tags = &["a", "b", "c"][..n % 4];
-    json!({"dept": format!("d{}", n % 7), "n": n, "tags": tags, "even": n % 2 == 0,
+    json!({"dept": format!("d{}", n % 7), "n": n, "tags": tags, "even": n.is_multiple_of(2),
            "day": format!("2024-{:02}-{:02}", n % 12 + 1, n % 28 + 1)})
     .to_string()
 }
