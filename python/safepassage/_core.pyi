@@ -23,7 +23,6 @@ from .types import (
     Explanation,
     Facets,
     FieldStats,
-    FieldType,
     Generation,
     Imported,
     OperatorExplanation,
@@ -204,7 +203,7 @@ class Index:
         overlap: int | None = None,
         metric: Literal["cosine", "inner_product", "l2"] = "cosine",
         precision: Literal["f32", "f16"] = "f32",
-        schema: Mapping[str, FieldType] | None = None,
+        schema: Mapping[str, Literal["string", "number", "bool", "list", "date"]] | None = None,
     ) -> Index:
         """Makes a new index in the folder `path`.
 
@@ -427,10 +426,10 @@ class Index:
         """Makes a generation with the content of an earlier one; permissions stay as they are now."""
 
     @property
-    def fields(self) -> dict[str, FieldType]:
+    def fields(self) -> dict[str, Literal["string", "number", "bool", "list", "date"]]:
         """The declared fields of the metadata."""
 
-    def set_fields(self, schema: Mapping[str, FieldType]) -> int:
+    def set_fields(self, schema: Mapping[str, Literal["string", "number", "bool", "list", "date"]]) -> int:
         """Declares other fields; writes no document. Returns the generation from which it holds."""
 
     def field_stats(self) -> list[FieldStats]:

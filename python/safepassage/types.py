@@ -23,7 +23,6 @@ __all__ = [
     "FacetValue",
     "Facets",
     "FieldStats",
-    "FieldType",
     "Generation",
     "Imported",
     "OperatorExplanation",
@@ -312,9 +311,6 @@ class AuditLine(_AuditLine, total=False):
     standing: dict[str, Any]
 
 
-FieldType = Literal["string", "number", "bool", "list", "date"]
-"""What is in a field of the metadata."""
-
 
 class Counted(TypedDict):
     """How many the asker may see."""
@@ -336,7 +332,7 @@ Bucket = TypedDict("Bucket", {"from": Union[int, float, str], "to": Union[int, f
 
 class _Facets(TypedDict):
     field: str
-    type: FieldType
+    type: Literal["string", "number", "bool", "list", "date"]
     documents: int
     present: int
 
@@ -355,7 +351,7 @@ class FieldStats(TypedDict):
     """A declared field and how many live documents have it, or something of another type."""
 
     field: str
-    type: FieldType
+    type: Literal["string", "number", "bool", "list", "date"]
     documents: int
     mistyped: int
 
@@ -363,5 +359,5 @@ class FieldStats(TypedDict):
 class Suggestion(TypedDict):
     """A schema that fits, and what is of no one type."""
 
-    fields: dict[str, FieldType]
+    fields: dict[str, Literal["string", "number", "bool", "list", "date"]]
     mixed: dict[str, dict[str, int]]

@@ -15,7 +15,7 @@ fn made(options: &[&str]) -> Scratch {
         let tags = &["a", "b"][..n % 3];
         let year = if n == 4 { json!("old") } else { json!(2000 + n) };
         json!({"id": format!("d{n}"), "text": format!("Freezer report {n}."), "acl": {"allow": [reader]},
-               "metadata": {"dept": if n % 3 == 0 { "hr" } else { "it" }, "year": year, "tags": tags}})
+               "metadata": {"dept": if n.is_multiple_of(3) { "hr" } else { "it" }, "year": year, "tags": tags}})
         .to_string()
     };
     scratch.write("lines.jsonl", (0..12).map(line).collect::<Vec<_>>().join("\n"));
