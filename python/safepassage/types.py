@@ -311,7 +311,6 @@ class AuditLine(_AuditLine, total=False):
     standing: dict[str, Any]
 
 
-
 class Counted(TypedDict):
     """How many the asker may see."""
 
