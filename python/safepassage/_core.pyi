@@ -18,9 +18,12 @@ from .types import (
     AuditRetired,
     AuditSettings,
     AuditVerified,
+    Counted,
     DocumentAcl,
     EvaluationReport,
     Explanation,
+    Facets,
+    FieldStats,
     Generation,
     Imported,
     OperatorExplanation,
@@ -28,6 +31,7 @@ from .types import (
     Report,
     Section,
     Stats,
+    Suggestion,
     Verified,
     Visible,
 )
@@ -202,13 +206,14 @@ class Index:
         metric: Literal["cosine", "inner_product", "l2"] = "cosine",
         precision: Literal["f32", "f16"] = "f32",
         language: str = "english",
+        schema: Mapping[str, Literal["string", "number", "bool", "list", "date"]] | None = None,
     ) -> Index:
         """Makes a new index in the folder `path`.
 
         With `dim` the caller brings vectors of that many numbers; without, `embedder` makes them from texts: the path
         of a BERT-family model folder, or the built-in all-MiniLM-L6-v2. `metric` says what near means (by L2 the score
         is the squared distance, negative), `precision` how exact vectors are kept. `language` is that of the documents,
-        for search by words; `"none"` for several.
+        for search by words; `"none"` for several. `schema` says which fields of the metadata filters can ask for.
         """
 
     @staticmethod
@@ -423,6 +428,19 @@ class Index:
     def rollback(self, generation: int) -> int:
         """Makes a generation with the content of an earlier one; permissions stay as they are now."""
 
+    @property
+    def fields(self) -> dict[str, Literal["string", "number", "bool", "list", "date"]]:
+        """The declared fields of the metadata."""
+
+    def set_fields(self, schema: Mapping[str, Literal["string", "number", "bool", "list", "date"]]) -> int:
+        """Declares other fields; writes no document. Returns the generation from which it holds."""
+
+    def field_stats(self) -> list[FieldStats]:
+        """The declared fields, with how many live documents have them."""
+
+    def suggest_fields(self) -> Suggestion:
+        """A schema that the metadata of all live documents fits: for operators."""
+
     def audit_settings(self) -> AuditSettings:
         """How the index is audited now."""
 
@@ -503,7 +521,7 @@ class Session:
         self,
         text: str,
         k: int = 10,
-        filter: None = None,
+        filter: Mapping[str, Any] | str | None = None,
         mode: Literal["hybrid", "vector", "lexical"] = "hybrid",
         recall: float = 0.95,
         *,
@@ -521,7 +539,7 @@ class Session:
         self,
         text: str,
         k: int = 10,
-        filter: None = None,
+        filter: Mapping[str, Any] | str | None = None,
         mode: Literal["hybrid", "vector", "lexical"] = "hybrid",
         recall: float = 0.95,
         *,
@@ -531,24 +549,54 @@ class Session:
         """As `search`, awaited."""
 
     def search_vector(
-        self, vector: npt.ArrayLike, k: int = 10, filter: None = None, recall: float = 0.95
+        self,
+        vector: npt.ArrayLike,
+        k: int = 10,
+        filter: Mapping[str, Any] | str | None = None,
+        recall: float = 0.95,
     ) -> Results:
         """The `k` visible passages nearest to `vector` (dim numbers); texts are read when asked for."""
 
     async def search_vector_async(
-        self, vector: npt.ArrayLike, k: int = 10, filter: None = None, recall: float = 0.95
+        self,
+        vector: npt.ArrayLike,
+        k: int = 10,
+        filter: Mapping[str, Any] | str | None = None,
+        recall: float = 0.95,
     ) -> Results:
         """As `search_vector`, awaited."""
 
     def search_vectors(
-        self, vectors: npt.ArrayLike, k: int = 10, filter: None = None, recall: float = 0.95
+        self,
+        vectors: npt.ArrayLike,
+        k: int = 10,
+        filter: Mapping[str, Any] | str | None = None,
+        recall: float = 0.95,
     ) -> list[Results]:
         """As `search_vector` for many questions (q x dim) on all cores."""
 
     async def search_vectors_async(
-        self, vectors: npt.ArrayLike, k: int = 10, filter: None = None, recall: float = 0.95
+        self,
+        vectors: npt.ArrayLike,
+        k: int = 10,
+        filter: Mapping[str, Any] | str | None = None,
+        recall: float = 0.95,
     ) -> list[Results]:
         """As `search_vectors`, awaited."""
+
+    def facets(self, field: str, filter: Mapping[str, Any] | str | None = None, limit: int = 20) -> Facets:
+        """The values that documents have in a declared field, of those the asker may see, with their counts."""
+
+    async def facets_async(
+        self, field: str, filter: Mapping[str, Any] | str | None = None, limit: int = 20
+    ) -> Facets:
+        """As `facets`, awaited."""
+
+    def count(self, filter: Mapping[str, Any] | str | None = None) -> Counted:
+        """How many documents and passages the asker may see."""
+
+    async def count_async(self, filter: Mapping[str, Any] | str | None = None) -> Counted:
+        """As `count`, awaited."""
 
     def visible(self) -> Visible:
         """What the asker may see."""

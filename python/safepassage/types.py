@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, Union
 
 __all__ = [
     "Acl",
@@ -15,13 +15,18 @@ __all__ = [
     "AuditRetired",
     "AuditSettings",
     "AuditVerified",
+    "Bucket",
     "Change",
+    "Counted",
     "DocumentAcl",
     "EvaluatedBand",
     "EvaluatedPersona",
     "Evaluation",
     "EvaluationReport",
     "Explanation",
+    "FacetValue",
+    "Facets",
+    "FieldStats",
     "Generation",
     "Imported",
     "OperatorExplanation",
@@ -31,6 +36,7 @@ __all__ = [
     "Section",
     "Skipped",
     "Stats",
+    "Suggestion",
     "Verified",
     "Visible",
 ]
@@ -301,6 +307,9 @@ class AuditLine(_AuditLine, total=False):
     change: str
     query_sha256: str
     query: str
+    filter_sha256: str
+    filter: str
+    field: str
     aside: dict[str, Any]
     kept: dict[str, Any]
     standing: dict[str, Any]
@@ -359,3 +368,54 @@ class EvaluationReport(_EvaluationReport, total=False):
     against: dict[str, Any]
     gate: dict[str, Any]
     questions: list[dict[str, Any]]
+
+
+class Counted(TypedDict):
+    """How many the asker may see."""
+
+    documents: int
+    passages: int
+
+
+class FacetValue(TypedDict):
+    """A value and how many documents have it."""
+
+    value: str | bool
+    count: int
+
+
+Bucket = TypedDict("Bucket", {"from": Union[int, float, str], "to": Union[int, float, str], "count": int})
+"""An interval of numbers or dates and how many documents have a value in it."""
+
+
+class _Facets(TypedDict):
+    field: str
+    type: Literal["string", "number", "bool", "list", "date"]
+    documents: int
+    present: int
+
+
+class Facets(_Facets, total=False):
+    """The values of a field: `values` of strings, lists and bools, `buckets` of numbers and dates."""
+
+    distinct: int
+    values: list[FacetValue]
+    min: int | float | str | None
+    max: int | float | str | None
+    buckets: list[Bucket]
+
+
+class FieldStats(TypedDict):
+    """A declared field and how many live documents have it, or something of another type."""
+
+    field: str
+    type: Literal["string", "number", "bool", "list", "date"]
+    documents: int
+    mistyped: int
+
+
+class Suggestion(TypedDict):
+    """A schema that fits, and what is of no one type."""
+
+    fields: dict[str, Literal["string", "number", "bool", "list", "date"]]
+    mixed: dict[str, dict[str, int]]

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use safepassage::{Create, EmbedderChoice, Engine, Labels};
+use safepassage::{Create, EmbedderChoice, Engine, Fields, Labels};
 
 use crate::errors::{invalid, run};
+use crate::fields;
 use crate::identity::Identity;
 use crate::session::Session;
 
@@ -26,11 +27,12 @@ impl Index {
     /// rows; the lowest unless set. `chunk_tokens` and `overlap` say how texts are cut. `metric` says what near means:
     /// `"cosine"`, `"inner_product"` or `"l2"` (the score is then the squared distance, negative); `precision` how exact
     /// vectors are kept: `"f32"` or `"f16"`. `language` is that of the documents, for search by words; `"none"` for
-    /// several.
+    /// several. `schema`, a dict of names and types (`"string"`, `"number"`, `"bool"`,
+    /// `"list"`, `"date"`), declares which fields of the metadata filters can ask for; `set_fields` changes it.
     ///
     /// Raises `ConflictError` if there is an index already and `InvalidError` for settings that make no sense.
     #[staticmethod]
-    #[pyo3(signature = (path, dim = None, default_label = None, *, embedder = None, chunk_tokens = None, overlap = None, metric = "cosine", precision = "f32", language = "english"))]
+    #[pyo3(signature = (path, dim = None, default_label = None, *, embedder = None, chunk_tokens = None, overlap = None, metric = "cosine", precision = "f32", language = "english", schema = None))]
     #[expect(clippy::too_many_arguments, reason = "the settings of an index")]
     fn create(
         py: Python<'_>,
@@ -43,7 +45,9 @@ impl Index {
         metric: &str,
         precision: &str,
         language: &str,
+        schema: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
+        let fields = schema.map_or_else(|| Ok(Fields::default()), fields::read)?;
         let metric = named("metric", metric, "cosine, inner_product or l2")?;
         let precision = named("precision", precision, "f32 or f16")?;
         let choice = match (dim, embedder) {
@@ -64,7 +68,7 @@ impl Index {
             };
             let overlap_tokens = overlap;
             let (embedder, language) = (choice, language.parse()?);
-            let create = Create { embedder, chunk_tokens, overlap_tokens, labels, metric, precision, language };
+            let create = Create { embedder, chunk_tokens, overlap_tokens, labels, metric, precision, language, fields };
             Engine::create(&path, create)
         })?;
         Ok(Self { engine, path })

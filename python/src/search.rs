@@ -2,9 +2,11 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use safepassage::Nearest;
 
 use crate::arrays;
 use crate::errors::{invalid, run};
+use crate::filter;
 use crate::results::Results;
 use crate::session::Session;
 use crate::twin::in_thread;
@@ -18,8 +20,9 @@ impl Session {
     /// `mode` is by what they are found: `"vector"` by meaning, `"lexical"` by words, `"hybrid"` by both, brought together
     /// by `fusion` (`"scores:W"` with the weight of words, or `"ranks:K"`). `recall` is the share of the truly nearest
     /// passages that is to be found; 1 is exact. `vector` is that of the question, if the model is not to be asked.
-    /// `filter` is not supported yet. Raises `InvalidError` for an empty question, or for an index without a model if it
-    /// would be needed.
+    /// `filter`, a dict or a str of JSON in the filter language of Amazon Bedrock, says what documents must have in
+    /// declared fields. Raises `InvalidError` for an empty question, for a filter that does not fit the declared fields, or
+    /// for an index without a model if it would be needed.
     #[pyo3(signature = (text, k = 10, filter = None, mode = "hybrid", recall = 0.95, *, fusion = None, vector = None))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn search(
@@ -33,7 +36,7 @@ impl Session {
         fusion: Option<&str>,
         vector: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Results> {
-        let k = checked(k, filter)?;
+        let (k, filter) = (checked(k)?, filter::read(filter)?);
         let vector = vector.map(|vector| arrays::vector(OPERATION, "vector", vector)).transpose()?;
         let values = vector.as_deref();
         let found = run(py, || {
@@ -42,7 +45,7 @@ impl Session {
             if let Some(values) = values {
                 search = search.vector(values);
             }
-            search.find()
+            filter.into_iter().fold(search, safepassage::Search::filter).find()
         })?;
         Results::read(py, found)
     }
@@ -59,7 +62,7 @@ impl Session {
 
     /// The `k` visible passages nearest to `vector` (dim numbers), as `Results`; texts are read when asked for.
     ///
-    /// Raises `InvalidError` for another dimension or a vector that is zero or not finite.
+    /// `filter` is that of `search`. Raises `InvalidError` for another dimension or a vector that is zero or not finite.
     #[pyo3(signature = (vector, k = 10, filter = None, recall = 0.95))]
     fn search_vector(
         &self,
@@ -69,10 +72,11 @@ impl Session {
         filter: Option<&Bound<'_, PyAny>>,
         recall: f32,
     ) -> PyResult<Results> {
-        let k = checked(k, filter)?;
+        let (k, filter) = (checked(k)?, filter::read(filter)?);
         let vector = arrays::vector(OPERATION, "vector", vector)?;
         let values = &*vector;
-        run(py, || self.0.search_vector(values, k, Some(recall))).map(Results::new)
+        run(py, || filter.into_iter().fold(self.0.nearest(values).k(k).recall(recall), Nearest::filter).find())
+            .map(Results::new)
     }
 
     /// As `search_vector`, awaited.
@@ -96,7 +100,7 @@ impl Session {
         filter: Option<&Bound<'_, PyAny>>,
         recall: f32,
     ) -> PyResult<Vec<Results>> {
-        let k = checked(k, filter)?;
+        let (k, filter) = (checked(k)?, filter::read(filter)?);
         let matrix = arrays::matrix(OPERATION, "vectors", vectors)?;
         let (values, columns) = (&*matrix, matrix.columns());
         let found = run(py, || {
@@ -105,7 +109,7 @@ impl Session {
                 let message = format!("the queries have {columns} dimensions and the index {dim}");
                 return Err(safepassage::Error::invalid(OPERATION, message));
             }
-            self.0.search_vectors(values, k, Some(recall))
+            filter.into_iter().fold(self.0.nearest(values).k(k).recall(recall), Nearest::filter).find_each()
         })?;
         Ok(found.into_iter().map(Results::new).collect())
     }
@@ -121,10 +125,7 @@ impl Session {
     }
 }
 
-fn checked(k: i64, filter: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
-    if filter.is_some() {
-        return Err(invalid(OPERATION, "`filter` is not supported yet"));
-    }
+fn checked(k: i64) -> PyResult<usize> {
     match usize::try_from(k) {
         Ok(k) if k > 0 => Ok(k),
         _ => Err(invalid(OPERATION, format!("k must be at least 1, not {k}"))),

@@ -84,3 +84,16 @@ for n, path in enumerate(sorted(p for p in FIXTURES.rglob("*") if p.suffix in ("
     mode = {".md": b"\1", ".html": b"\2", ".txt": b"\0"}[path.suffix]
     seed("texts", f"{n}{path.suffix}", mode + read(path)[:2000].decode("utf-8", "ignore").encode())
 seed("texts", "markup", b"\2<h1>A &amp; b</h1><p>c<pre>d</pre><table><tr><td>e<script>f</script></table><!-- g -->")
+
+schema = b'{"dept":"string","year":"number","open":"bool","tags":"list","day":"date","a.b":"number"}'
+metadata = b'{"dept":"hr","year":2020.5,"open":true,"tags":["a","b"],"day":"2024-05-01T10:00:00.5+02:00","a":{"b":-0.0}}'
+values = {"dept": ["hr"], "year": [2020, 9007199254740993, 1e300], "open": [True], "tags": ["a"], "day": ["2024-05-01"],
+          "a.b": [0]}
+operators = {"equals", "notEquals", "in", "notIn", "greaterThan", "greaterThanOrEquals", "lessThan", "lessThanOrEquals",
+             "startsWith", "stringContains", "listContains"}
+for operator in sorted(operators):
+    for key, some in values.items():
+        compared = {operator: {"key": key, "value": some if operator in ("in", "notIn") else some[0]}}
+        seed("filter", f"{operator}-{key}", BETWEEN.join([json.dumps(compared).encode(), schema, metadata]))
+nested = {"andAll": [{"orAll": [{"equals": {"key": "dept", "value": "\u00e9"}}] * 2}, {"in": {"key": "x", "value": []}}]}
+seed("filter", "nested", BETWEEN.join([json.dumps(nested).encode(), schema, metadata]))

@@ -66,6 +66,12 @@ impl Bits {
         }
     }
 
+    /// Removes what is not in `words`; words that are missing are empty.
+    pub fn intersect(&mut self, words: &[u64]) {
+        let others = words.iter().copied().chain(std::iter::repeat(0));
+        self.0.iter_mut().zip(others).for_each(|(word, other)| *word &= other);
+    }
+
     /// Adds a range, whose end must not be above the bound.
     pub fn insert_range(&mut self, range: Range<u32>) {
         if range.is_empty() {
@@ -155,6 +161,7 @@ mod tests {
             ranges in proptest::collection::vec((0..400u32, 0..90u32), 0..6),
             singles in proptest::collection::vec(0..400u32, 0..20),
             gone in proptest::collection::vec(0..500u32, 0..20),
+            cut in 0..9usize,
         ) {
             let (mut bits, mut plain) = (Bits::none(bound as usize), BTreeSet::new());
             for (start, len) in ranges {
@@ -177,7 +184,12 @@ mod tests {
             prop_assert!(runs.windows(2).all(|pair| pair[0].end < pair[1].start));
             prop_assert!((0..bound + 200).all(|i| bits.contains(i) == plain.contains(&i)));
             prop_assert_eq!(bits.to_roaring(), plain.iter().copied().collect::<RoaringBitmap>());
-            prop_assert_eq!(Bits::from_roaring(&bits.to_roaring(), bound), bits);
+            prop_assert_eq!(&Bits::from_roaring(&bits.to_roaring(), bound), &bits);
+            let mut within = bits.clone();
+            within.intersect(&vec![0x5555_5555_5555_5555; cut]);
+            prop_assert_eq!(within.words().len(), bits.words().len());
+            let kept = plain.iter().copied().filter(|i| i % 2 == 0 && (*i as usize) < cut * 64);
+            prop_assert_eq!(within.iter().collect::<Vec<_>>(), kept.collect::<Vec<_>>());
         }
 
         #[test]

@@ -171,7 +171,8 @@ impl Column {
     }
 
     /// Whether part i has row i and no other.
-    pub(crate) fn one_row_each(&self) -> bool {
+    #[must_use]
+    pub fn one_row_each(&self) -> bool {
         self.one_row_each && self.parts.is_empty()
     }
 

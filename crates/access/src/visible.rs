@@ -155,6 +155,14 @@ impl Visible {
         Self::new(self.epoch, self.segment_rows, rows)
     }
 
+    /// Only those rows whose bits are set in `words` too, laid out as [`Visible::words`]. Rows beyond the words are gone.
+    #[must_use]
+    pub fn within(&self, words: &[u64]) -> Self {
+        let mut rows = self.set.rows.clone();
+        rows.intersect(words);
+        Self::new(self.epoch, self.segment_rows, rows)
+    }
+
     /// Without the rows in `gone`.
     #[must_use]
     pub fn without(&self, gone: &RoaringBitmap) -> Self {

@@ -67,6 +67,15 @@ pub struct Entry {
     /// The question, only while the log is told to keep texts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
+    /// The salted SHA-256 of the filter that narrowed the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter_sha256: Option<Digest>,
+    /// The filter, only while the log is told to keep texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// The field whose values were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
     /// Bytes before this line that are not part of the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aside: Option<Aside>,

@@ -8,6 +8,7 @@ use safepassage::{Fusion, Inherit, Language, Principal, SourceSpec};
 
 use crate::audit_args::{Audit, BreakGlass};
 use crate::eval_args::{Canary, Eval};
+use crate::filter_args::{Count, Facets, Narrowed};
 use crate::import_args::Import;
 
 /// Retrieval that returns only the passages the asker may read.
@@ -29,6 +30,10 @@ pub enum Command {
     Search(Search),
     /// List the documents that somebody may see
     Visible(Who),
+    /// Count the values that documents have in a field, of those that somebody may see
+    Facets(Facets),
+    /// Count the documents and passages that somebody may see
+    Count(Count),
     /// Say why somebody may or may not read a document
     Explain(Explain),
     /// Look up or change who may read a document
@@ -48,6 +53,9 @@ pub enum Command {
     /// Documents that nobody has a reason to be given: add some, ask for them, take them away
     #[command(subcommand)]
     Canary(Canary),
+    /// Look up, change or suggest which fields of the metadata can be asked for
+    #[command(subcommand)]
+    Fields(Fields),
     /// List the generations of an index
     Generations(Operate),
     /// Make a generation with the content of an earlier one; permissions stay as they are now
@@ -103,6 +111,10 @@ pub struct Sync {
     /// Label of unlabelled documents; only for a new index [default: the lowest]
     #[arg(long, value_name = "L")]
     pub default_label: Option<String>,
+    /// File that declares which fields of the metadata can be asked for, `{"year": "number"}`; only for a new index,
+    /// `fields set` changes them
+    #[arg(long, value_name = "FILE")]
+    pub schema: Option<PathBuf>,
     /// Write nothing if any document would have to be put aside
     #[arg(long)]
     pub strict: bool,
@@ -207,6 +219,8 @@ pub struct Search {
     /// Share of the truly nearest passages to be found; 1 is exact
     #[arg(long, default_value_t = 0.95, value_name = "R")]
     pub recall: f32,
+    #[command(flatten)]
+    pub narrowed: Narrowed,
 }
 
 #[derive(Debug, Args)]
@@ -301,6 +315,22 @@ pub enum Acl {
     /// Look up or change ACL objects: folders, sites, spaces that documents inherit from
     #[command(subcommand)]
     Objects(AclObjects),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Fields {
+    /// Show the declared fields, and how many documents have them
+    Get(Operate),
+    /// Replace the declared fields; writes no document
+    Set {
+        #[command(flatten)]
+        operate: Operate,
+        /// Names and types, `{"dept": "string", "year": "number", "open": "bool", "tags": "list", "day": "date"}`
+        #[arg(long, value_name = "FILE")]
+        schema: PathBuf,
+    },
+    /// Propose a schema from the metadata of all documents
+    Suggest(Operate),
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,6 +8,7 @@ mod args;
 mod audit_args;
 mod commands;
 mod eval_args;
+mod filter_args;
 mod identity;
 mod import_args;
 mod output;

@@ -11,6 +11,7 @@ mod access_snapshot;
 mod asker;
 mod blocks;
 mod code;
+mod filter;
 mod freshness;
 mod graph;
 mod history;
@@ -27,6 +28,7 @@ mod verify;
 mod write;
 
 pub use asker::Asker;
+pub use filter::{Bucket, Counted, FacetValue, FacetValues, Facets, FieldStats, FieldType, Fields, Filter, Suggestion};
 pub use graph::{Builder, GraphSettings};
 pub use history::{Difference, History};
 pub use index::{Index, Stats};

@@ -8,6 +8,7 @@ use safepassage_error::system::Timestamp;
 use safepassage_error::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::filter::Fields;
 use crate::kernel;
 use crate::lexical::Language;
 use crate::seal;
@@ -16,7 +17,7 @@ use crate::storage::Storage;
 const FOLDER: &str = "manifest";
 const KIND: &str = "manifest";
 
-/// What the vectors of an index are: fixed when it is made.
+/// What an index is: fixed when it is made, but for the declared fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -37,6 +38,9 @@ pub struct Settings {
     /// The language of the passages, for words.
     #[serde(default, skip_serializing_if = "Language::is_default")]
     pub language: Language,
+    /// Which fields of the metadata can be asked for. Unlike the rest it may change.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub fields: Fields,
 }
 
 impl Settings {
@@ -52,6 +56,7 @@ impl Settings {
             metric: Metric::default(),
             precision: Precision::default(),
             language: Language::default(),
+            fields: Fields::default(),
         }
     }
 }
@@ -162,9 +167,9 @@ pub struct Manifest {
     pub created_ms: u64,
     /// The newest epoch when it was published; a log that ends earlier is an old copy and is refused.
     pub acl_epoch: u64,
-    /// What made it: `create`, `commit`, `merge` or `rollback`.
+    /// What made it: `create`, `commit`, `merge`, `rollback` or `fields`.
     pub operation: String,
-    /// Fixed for the life of the index.
+    /// What the index is.
     pub settings: Settings,
     /// The live segments.
     pub segments: Vec<SegmentEntry>,

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use safepassage_access::{Acl, Identity, Principal, Tenant};
 use safepassage_audit::{AuditLog, Entry};
 use safepassage_error::{Error, Kind, Result};
+use safepassage_index::Filter;
 use serde::Serialize;
 
 use crate::engine::Engine;
@@ -59,6 +60,17 @@ pub(crate) fn note_question(log: &AuditLog, texts: bool, entry: &mut Entry, ques
     if let Question::Text(text) = question {
         entry.query = texts.then(|| text.to_owned());
     }
+    Ok(())
+}
+
+/// Notes what narrowed the answer: the digest of the filters, and themselves if the log keeps texts.
+pub(crate) fn note_filters(log: &AuditLog, texts: bool, entry: &mut Entry, filters: &[Filter]) -> Result<()> {
+    if filters.is_empty() {
+        return Ok(());
+    }
+    let all = filters.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    entry.filter_sha256 = Some(log.query_digest(all.as_bytes())?);
+    entry.filter = texts.then_some(all);
     Ok(())
 }
 
@@ -128,7 +140,7 @@ impl AclChange<'_> {
 
 impl Engine {
     /// The log, if every decision is to be written into it.
-    fn deciding(&self) -> Result<Option<(&AuditLog, bool)>> {
+    pub(crate) fn deciding(&self) -> Result<Option<(&AuditLog, bool)>> {
         let Some(log) = self.audit_log() else { return Ok(None) };
         let settings = log.settings()?;
         Ok(settings.on.then_some((log, settings.texts)))
@@ -156,6 +168,7 @@ impl Engine {
         identity: &Identity,
         action: &str,
         question: Question<'_>,
+        filters: &[Filter],
         k: usize,
         found: Result<VectorHits>,
     ) -> Result<VectorHits> {
@@ -163,6 +176,7 @@ impl Engine {
             let mut entry = entry_of(identity, action, outcome(&found));
             entry.k = Some(k as u64);
             note_question(log, texts, &mut entry, question)?;
+            note_filters(log, texts, &mut entry, filters)?;
             if let Ok(found) = &found {
                 note_hits(&mut entry, found);
             }
@@ -176,6 +190,7 @@ impl Engine {
         &self,
         identity: &Identity,
         (vectors, dim): (&[f32], usize),
+        filters: &[Filter],
         k: usize,
         found: Result<Vec<VectorHits>>,
     ) -> Result<Vec<VectorHits>> {
@@ -184,6 +199,7 @@ impl Engine {
             let mut entry = entry_of(identity, "search_vectors", found.map_or_else(|| "", |_| "ok"));
             entry.k = Some(k as u64);
             note_question(log, texts, &mut entry, Question::Vector(vector))?;
+            note_filters(log, texts, &mut entry, filters)?;
             found.into_iter().for_each(|found| note_hits(&mut entry, found));
             Ok::<_, Error>(entry)
         };

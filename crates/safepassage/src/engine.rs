@@ -8,7 +8,7 @@ use safepassage_audit::AuditLog;
 use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
 use safepassage_index::storage::{LocalStorage, Storage};
-use safepassage_index::{Index, Language, Manifest, MergeState, Metric, Precision, Settings, Stats, Verified};
+use safepassage_index::{Fields, Index, Language, Manifest, MergeState, Metric, Precision, Settings, Stats, Verified};
 use safepassage_ingest::{Batch, BatchDocument, ChunkSettings, Progress, Report, SourceSpec, SyncOptions, check_model};
 use safepassage_models::{Embedder, Transformer};
 
@@ -47,6 +47,8 @@ pub struct Create {
     pub precision: Precision,
     /// The language of the documents, for search by words; English unless set.
     pub language: Language,
+    /// Which fields of the metadata can be asked for; none unless set. [`Engine::set_fields`] changes them.
+    pub fields: Fields,
 }
 
 /// An index with its model. Cheap to clone; clones share everything, staged documents included.
@@ -133,8 +135,8 @@ impl Engine {
             (None, EmbedderChoice::Vectors(dim)) => Settings::vectors(*dim),
             (None, _) => return Err(Error::invalid("create index", "a model is needed, or the dimension of vectors")),
         };
-        let Create { metric, precision, language, .. } = create;
-        let settings = Settings { metric, precision, language, ..settings };
+        let Create { metric, precision, language, fields, .. } = create;
+        let settings = Settings { metric, precision, language, fields, ..settings };
         let audit = audit::log_of(&*storage, clock.clone());
         Self::with(Index::create(storage, settings, &create.labels, clock)?, embedder, audit)
     }

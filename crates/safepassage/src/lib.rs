@@ -35,14 +35,17 @@ mod acl;
 pub mod audit;
 mod authorized;
 mod break_glass;
+mod counts;
 mod decision;
 mod diff;
 mod engine;
+mod fields;
 mod freshness;
 mod hits;
 mod identity_file;
 mod import;
 mod judge;
+mod nearest;
 mod objects;
 mod policies;
 mod search;
@@ -52,12 +55,14 @@ mod vectors;
 pub use acl::DocumentAcl;
 pub use authorized::AuthorizerLimits;
 pub use break_glass::BreakGlass;
+pub use counts::{Count, CountValues};
 pub use diff::{AclDiff, Change};
 pub use engine::{Create, EmbedderChoice, Engine};
 pub use hits::{Hit, Results, VectorHits};
 pub use identity_file::identity_from_json;
 pub use import::AppliedImport;
 pub use judge::{Judge, Readable};
+pub use nearest::Nearest;
 pub use objects::AclObjectState;
 pub use search::{Mode, Search};
 pub use session::{Session, Visible};
@@ -69,7 +74,10 @@ pub use safepassage_access::{
 };
 pub use safepassage_error::{Error, Kind, Result, system};
 pub use safepassage_index::{
-    Difference, Fusion, Language, Manifest, MergeState, Metric, Plan, Precision, SharedVectors, Stats, Verified,
+    Around, Difference, Fusion, Language, Manifest, MergeState, Metric, Plan, Precision, SharedVectors, Stats, Verified,
+};
+pub use safepassage_index::{
+    Bucket, Counted, FacetValue, FacetValues, Facets, FieldStats, FieldType, Fields, Filter, Suggestion,
 };
 pub use safepassage_ingest::{
     AclObject, BatchDocument, ChunkSettings, ImportFormat, ImportOptions, Imported, Progress, Report, Section, Silent,

@@ -2,16 +2,14 @@
 
 use safepassage_access::Identity;
 use safepassage_error::{Error, Result};
-use safepassage_index::{Answer, Fusion, Snapshot, VisibleRows, Words};
+use safepassage_index::{Answer, Filter, Fusion, Snapshot, VisibleRows, Words};
 use safepassage_models::Purpose;
 use serde::{Deserialize, Serialize};
 
 use crate::decision::Question;
 use crate::engine::Engine;
 use crate::hits::{Results, VectorHits};
-use crate::session::{DEFAULT_RECALL, Session};
-
-const DEFAULT_K: usize = 10;
+use crate::session::{DEFAULT_K, DEFAULT_RECALL, Session};
 
 /// By what passages are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -40,7 +38,7 @@ impl std::str::FromStr for Mode {
 }
 
 /// A search being put together; [`Search::run`] ends it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Search<'a> {
     session: &'a Session,
     text: &'a str,
@@ -49,6 +47,7 @@ pub struct Search<'a> {
     fusion: Fusion,
     k: usize,
     recall: f32,
+    filters: Vec<Filter>,
 }
 
 /// A question as the index takes it.
@@ -61,7 +60,7 @@ enum Asked {
 impl<'a> Search<'a> {
     pub(crate) fn new(session: &'a Session, text: &'a str) -> Self {
         let (mode, fusion) = (Mode::default(), Fusion::default());
-        Self { session, text, vector: None, mode, fusion, k: DEFAULT_K, recall: DEFAULT_RECALL }
+        Self { session, text, vector: None, mode, fusion, k: DEFAULT_K, recall: DEFAULT_RECALL, filters: Vec::new() }
     }
 
     /// How many passages; 10 unless set.
@@ -100,11 +99,19 @@ impl<'a> Search<'a> {
         self
     }
 
+    /// Only passages of documents that match `filter`; of two filters both hold. It narrows what is visible, and k hits
+    /// are found among what is left; words are counted over all that is visible, so that a filter changes no score by words.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filters.push(filter);
+        self
+    }
+
     /// Embeds the question and searches.
     ///
     /// # Errors
-    /// As [`Session::search_vector`]; `Invalid` for an empty question, a fusion that makes no sense, or an index without a
-    /// model if it would be needed.
+    /// As [`Session::search_vector`]; `Invalid` for an empty question, a fusion that makes no sense, a filter that does not
+    /// fit the declared fields, or an index without a model if it would be needed.
     pub fn run(self) -> Result<Results> {
         self.find()?.results()
     }
@@ -116,13 +123,13 @@ impl<'a> Search<'a> {
     pub fn find(self) -> Result<VectorHits> {
         let Session { engine, asker, .. } = self.session;
         let found = self.found();
-        engine.decided_search(asker.identity(), "search", Question::Text(self.text), self.k, found)
+        engine.decided_search(asker.identity(), "search", Question::Text(self.text), &self.filters, self.k, found)
     }
 
     fn found(&self) -> Result<VectorHits> {
         let Session { engine, asker, guard } = self.session;
         let asked = self.asked()?;
-        let (snapshot, visible) = engine.index().visible_to(asker)?;
+        let (snapshot, visible) = self.session.seen(&self.filters)?;
         let answer = match guard {
             None => self.answer(&snapshot, &visible, &asked, self.k)?,
             Some(guard) => guard.search_one(asker.identity(), &snapshot, &visible, self.k, |rows, k| {

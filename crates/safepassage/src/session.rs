@@ -5,15 +5,17 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use safepassage_access::{Authorizer, Explanation, Identity};
 use safepassage_error::{Error, Result};
-use safepassage_index::{Asker, VisibleRows};
+use safepassage_index::{Asker, Filter, Snapshot, VisibleRows};
 use serde::Serialize;
 
 use crate::authorized::{AuthorizerLimits, Guard};
-use crate::decision::{self, Question};
+use crate::decision;
 use crate::engine::Engine;
 use crate::hits::VectorHits;
+use crate::nearest::Nearest;
 use crate::search::Search;
 
+pub(crate) const DEFAULT_K: usize = 10;
 pub(crate) const DEFAULT_RECALL: f32 = 0.95;
 
 /// An engine as one identity sees it. Every call looks at the newest content and the newest permissions.
@@ -72,19 +74,50 @@ impl Session {
         Search::new(self, text)
     }
 
-    /// The `k` visible passages nearest to `vector` (dim numbers).
+    /// Starts a search for the passages nearest to `vectors`: one vector of dim numbers, or rows of them.
+    #[must_use]
+    pub fn nearest<'a>(&'a self, vectors: &'a [f32]) -> Nearest<'a> {
+        Nearest::new(self, vectors)
+    }
+
+    /// The `k` visible passages nearest to `vector` (dim numbers). [`Session::nearest`] has more to say.
     ///
     /// # Errors
     /// `Invalid` for another dimension, a vector that is zero or not finite, or a recall outside 0 to 1; `Denied` if
     /// the identity has expired; `Corrupted`, `Unavailable`; what an authorizer fails with.
     pub fn search_vector(&self, vector: &[f32], k: usize, recall: Option<f32>) -> Result<VectorHits> {
-        let found = self.nearest(vector, k, recall);
-        self.engine.decided_search(self.identity(), "search_vector", Question::Vector(vector), k, found)
+        self.nearest(vector).k(k).recall(recall.unwrap_or(DEFAULT_RECALL)).find()
     }
 
-    fn nearest(&self, vector: &[f32], k: usize, recall: Option<f32>) -> Result<VectorHits> {
-        let (snapshot, visible) = self.engine.index().visible_to(&self.asker)?;
-        let recall = recall.unwrap_or(DEFAULT_RECALL);
+    /// As [`Session::search_vector`] for many questions (q × dim, row-major) on all cores; all see the same content and
+    /// permissions.
+    ///
+    /// # Errors
+    /// As [`Session::search_vector`]; one bad question fails all.
+    pub fn search_vectors(&self, vectors: &[f32], k: usize, recall: Option<f32>) -> Result<Vec<VectorHits>> {
+        self.nearest(vectors).k(k).recall(recall.unwrap_or(DEFAULT_RECALL)).find_each()
+    }
+
+    /// The newest content, and what of it the asker may see and every one of `filters` wants.
+    pub(crate) fn seen(&self, filters: &[Filter]) -> Result<(Arc<Snapshot>, Arc<VisibleRows>)> {
+        let (snapshot, mut visible) = self.engine.index().visible_to(&self.asker)?;
+        for filter in filters {
+            visible = Arc::new(snapshot.filtered(&visible, filter)?);
+        }
+        Ok((snapshot, visible))
+    }
+
+    /// As [`Session::seen`], of what the authorizer permits too: it is asked about every document that is left.
+    pub(crate) fn seen_and_permitted(&self, filters: &[Filter]) -> Result<(Arc<Snapshot>, Arc<VisibleRows>)> {
+        let (snapshot, visible) = self.seen(filters)?;
+        let Some(guard) = &self.guard else { return Ok((snapshot, visible)) };
+        let permitted = guard.documents(self.identity(), snapshot.documents_with(&visible)?)?;
+        let visible = snapshot.only(&visible, permitted.iter().map(String::as_str));
+        Ok((snapshot, Arc::new(visible)))
+    }
+
+    pub(crate) fn found(&self, vector: &[f32], k: usize, recall: f32, filters: &[Filter]) -> Result<VectorHits> {
+        let (snapshot, visible) = self.seen(filters)?;
         let answer = match &self.guard {
             None => snapshot.search(&visible, vector, k, recall)?,
             Some(guard) => guard.search_one(self.identity(), &snapshot, &visible, k, |rows, k| {
@@ -94,24 +127,18 @@ impl Session {
         VectorHits::new(&self.engine, snapshot, answer, self.identity().expires_at())
     }
 
-    /// As [`Session::search_vector`] for many questions (q × dim, row-major) on all cores; all see the same content and
-    /// permissions.
-    ///
-    /// # Errors
-    /// As [`Session::search_vector`]; one bad question fails all.
-    pub fn search_vectors(&self, vectors: &[f32], k: usize, recall: Option<f32>) -> Result<Vec<VectorHits>> {
-        let dim = self.engine.dim()?;
-        let found = self.nearest_each(vectors, k, recall);
-        self.engine.decided_searches(self.identity(), (vectors, dim), k, found)
-    }
-
-    fn nearest_each(&self, vectors: &[f32], k: usize, recall: Option<f32>) -> Result<Vec<VectorHits>> {
-        let (snapshot, visible) = self.engine.index().visible_to(&self.asker)?;
+    pub(crate) fn found_each(
+        &self,
+        vectors: &[f32],
+        k: usize,
+        recall: f32,
+        filters: &[Filter],
+    ) -> Result<Vec<VectorHits>> {
+        let (snapshot, visible) = self.seen(filters)?;
         let dim = snapshot.manifest().settings.dim;
         if !vectors.len().is_multiple_of(dim) {
             return Err(Error::invalid("search", format!("the questions are not rows of {dim} numbers")));
         }
-        let recall = recall.unwrap_or(DEFAULT_RECALL);
         if let Some(guard) = &self.guard {
             let questions: Vec<&[f32]> = vectors.chunks_exact(dim).collect();
             let search = |rows: &VisibleRows, question: &&[f32], k| snapshot.search(rows, question, k, recall);

@@ -7,6 +7,7 @@ mod authorizer;
 mod break_glass;
 mod company;
 mod expiry;
+mod filters;
 mod map;
 mod owners;
 mod processes;

@@ -8,8 +8,12 @@ use crate::{identity, output};
 pub fn search(arguments: &Search, json: bool) -> Result<()> {
     let engine = Engine::open(&arguments.who.operate.index)?;
     let session = engine.session(identity::read(&arguments.who.who, engine.clock())?)?;
-    let search = session.search(&arguments.query).mode(arguments.mode.into()).fusion(arguments.fusion);
-    let results = search.k(arguments.k).recall(arguments.recall).run()?;
+    let mut search = session.search(&arguments.query).mode(arguments.mode.into()).fusion(arguments.fusion);
+    search = search.k(arguments.k).recall(arguments.recall);
+    if let Some(filter) = arguments.narrowed.filter()? {
+        search = search.filter(filter);
+    }
+    let results = search.run()?;
     show_results(&results, json)
 }
 

@@ -5,7 +5,9 @@ mod ask;
 mod audit;
 mod break_glass;
 mod canary;
+mod counts;
 mod eval;
+mod fields;
 mod import;
 mod operate;
 mod policy;
@@ -26,11 +28,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Sync(sync) => sync::run(sync, json),
         Command::Search(search) => ask::search(search, json),
         Command::Visible(who) => ask::visible(who, json),
+        Command::Facets(facets) => counts::facets(facets, json),
+        Command::Count(count) => counts::count(count, json),
         Command::Explain(explain) => ask::explain(explain, json),
         Command::Acl(acl) => acl::run(acl, json),
         Command::Audit(audit) => audit::run(audit, json),
         Command::BreakGlass(command) => break_glass::run(command, json),
         Command::Policy(policy) => policy::run(policy, json),
+        Command::Fields(command) => fields::run(command, json),
         Command::Generations(index) => operate::generations(index, json),
         Command::Rollback(rollback) => operate::rollback(rollback, json),
         Command::Merge(index) => operate::merge(index, json),

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use safepassage::system::{Clock, Stopwatch};
 use safepassage::{
-    ChunkSettings, Create, EmbedderChoice, Engine, Error, Kind, Labels, Progress, Report, Result, SyncOptions,
+    ChunkSettings, Create, EmbedderChoice, Engine, Error, Fields, Kind, Labels, Progress, Report, Result, SyncOptions,
 };
 use safepassage_index::storage::MemoryStorage;
 
+use super::fields;
 use crate::args::Sync;
 use crate::output;
 use crate::progress::Bar;
@@ -57,6 +58,12 @@ fn open_or_create(arguments: &Sync) -> Result<Engine> {
     if arguments.language.is_some_and(|language| language != stats.language) {
         return differs("--language", &stats.language);
     }
+    if let Some(schema) = &arguments.schema
+        && fields::read(schema)? != engine.fields()?
+    {
+        let message = "the index has other fields; `safepassage fields set` changes them";
+        return Err(Error::invalid("sync", message));
+    }
     match arguments.embedder.as_deref() {
         None => Ok(engine),
         Some("builtin") if stats.model["provider"] == "builtin" => Ok(engine),
@@ -80,7 +87,8 @@ fn create(arguments: &Sync) -> Result<Engine> {
     }
     let (chunk_tokens, overlap_tokens) = (arguments.chunk_tokens, arguments.overlap);
     let language = arguments.language.unwrap_or_default();
-    let create = Create { embedder, chunk_tokens, overlap_tokens, labels, language, ..Create::default() };
+    let fields = arguments.schema.as_deref().map_or_else(|| Ok(Fields::default()), fields::read)?;
+    let create = Create { embedder, chunk_tokens, overlap_tokens, labels, language, fields, ..Create::default() };
     if arguments.dry_run {
         return Engine::create_in(Arc::new(MemoryStorage::default()), create, Clock::system());
     }

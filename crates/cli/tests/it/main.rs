@@ -8,6 +8,7 @@ mod contract;
 mod damage;
 mod eval;
 mod faults;
+mod filters;
 mod imports;
 mod kill;
 mod model;

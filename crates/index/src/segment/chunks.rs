@@ -11,10 +11,10 @@ use arrow_array::types::{UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
 };
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
 use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::properties::WriterProperties;
@@ -197,6 +197,20 @@ impl Chunks {
     /// Every chunk in row order.
     pub fn scan(&self, each: &mut dyn FnMut(ChunkRow) -> Result<()>) -> Result<()> {
         self.read(None, each)
+    }
+
+    /// The metadata of every row, in row order; nothing else is read.
+    pub fn scan_metadata(&self, each: &mut dyn FnMut(Option<&str>) -> Result<()>) -> Result<()> {
+        let metadata = self.metadata()?.clone();
+        let only = ProjectionMask::columns(metadata.metadata().file_metadata().schema_descr(), ["metadata"]);
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), metadata)
+            .with_projection(only)
+            .with_batch_size(ROWS_PER_BATCH);
+        for batch in builder.build().map_err(corrupted)? {
+            let batch = batch.map_err(corrupted)?;
+            batch.column(0).as_string::<i32>().iter().try_for_each(&mut *each)?;
+        }
+        Ok(())
     }
 
     fn read(&self, selection: Option<RowSelection>, each: &mut dyn FnMut(ChunkRow) -> Result<()>) -> Result<()> {

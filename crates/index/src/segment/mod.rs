@@ -10,6 +10,7 @@
 //!              layers.bin       all else about the graph; both from a few thousand rows on
 //!              lexical.bin      the inverted index of the words, if there is a word
 //!              chunks.parquet   a row per record: ids, text, span, heading, metadata
+//!              fields.bin       what documents have in the fields that were declared when it was written
 //!              tombstones-<g>   roaring bitmap of document ordinals dead from generation g on
 //! ```
 //! Structure (documents, layers) is checked when a segment is opened, everything else when first touched. With a graph
@@ -29,7 +30,7 @@ mod write;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use safepassage_access::{DocumentNumber, SegmentAccess, Tenant, Version};
@@ -38,6 +39,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blocks::{CheckedBytes, Sums};
 use crate::code::Int8;
+use crate::filter::{FieldPostings, Fields, Postings, PostingsWriter, SegmentFields};
 use crate::graph::Graph;
 use crate::lexical::{Language, Lexical, WordsWriter};
 use crate::manifest::{SegmentEntry, Settings};
@@ -63,6 +65,7 @@ const LAYERS: &str = "layers.bin";
 const GRAPH: &str = "graph.bin";
 const CHUNKS: &str = "chunks.parquet";
 const LEXICAL: &str = "lexical.bin";
+const FIELDS: &str = "fields.bin";
 
 /// One document on its way into a segment.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,6 +137,7 @@ pub(crate) struct Segment {
     /// The words, opened; `None` if there are none.
     lexical: OnceLock<Option<Lexical>>,
     opening: Mutex<()>,
+    fields: SegmentFields,
     files: Vec<CheckedBytes>,
 }
 
@@ -200,6 +204,10 @@ impl Segment {
             }
             _ => None,
         };
+        let fields = match open(FIELDS)? {
+            Some(bytes) => Some(Postings::open(bytes, header.documents).map_err(|e| e.with("path", path(FIELDS)))?),
+            None => None,
+        };
         let (documents, column) = DocumentTable::read(documents.share(0..documents.len())?, header.tenant.clone())
             .map_err(|e| e.with("path", path(DOCUMENTS)))?;
         if (documents.len() as u32, column.rows()) != (header.documents, header.rows) {
@@ -218,8 +226,48 @@ impl Segment {
             language: settings.language,
             lexical: OnceLock::new(),
             opening: Mutex::new(()),
+            fields: SegmentFields::new(fields),
             files,
         })
+    }
+
+    /// What documents have in the field `name` of `fields`; nothing if it is not declared. For a field that was declared
+    /// after the segment was written the metadata of all documents is read, once: about two microseconds a document.
+    ///
+    /// # Errors
+    /// `Corrupted`.
+    pub fn field(&self, fields: &Fields, name: &str) -> Result<Option<Arc<FieldPostings>>> {
+        self.fields.field(fields, name, |missing| self.derive(missing)).map_err(|e| e.with("segment", &self.id))
+    }
+
+    /// The postings of `fields`, from the metadata of the documents.
+    fn derive(&self, fields: &Fields) -> Result<Postings> {
+        let count = self.documents.len() as u32;
+        let mut writer = PostingsWriter::new(fields, count);
+        self.each_metadata(&mut |document, metadata| {
+            writer.add(document, metadata);
+            Ok(())
+        })?;
+        Postings::open(CheckedBytes::made_here(writer.finish()?.into()), count)
+    }
+
+    /// Calls `each` with the metadata of every document that has passages, in the order of the documents.
+    ///
+    /// # Errors
+    /// What `each` fails with; `Corrupted`.
+    pub fn each_metadata(&self, each: &mut dyn FnMut(u32, Option<&str>) -> Result<()>) -> Result<()> {
+        let column = self.access.column();
+        let (mut row, mut last) = (0, None);
+        self.chunks.scan_metadata(&mut |metadata| {
+            let document = column.document_of(row);
+            let document = document.ok_or_else(|| Error::corrupted("read metadata", "more chunks than rows"))?;
+            row += 1;
+            if last.replace(document) != Some(document) {
+                each(document as u32, metadata)?;
+            }
+            Ok(())
+        })?;
+        if row == column.rows() { Ok(()) } else { Err(Error::corrupted("read metadata", "fewer chunks than rows")) }
     }
 
     pub fn rows(&self) -> u32 {
@@ -276,6 +324,9 @@ impl Segment {
         }
         if self.words.is_some() {
             self.lexical()?;
+        }
+        if let Some(fields) = self.fields.stored() {
+            fields.verify()?;
         }
         self.chunks.verify(self.rows(), |row| {
             let column = self.access.column();

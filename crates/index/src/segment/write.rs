@@ -10,11 +10,12 @@ use twox_hash::XxHash3_64;
 
 use super::vectors::{NewRows, stored};
 use super::{
-    CHUNKS, CODES, DOCUMENTS, GRAPH, HEADER, Header, KIND, LAYERS, LEXICAL, NewDocument, SUMS, VECTORS, chunks,
+    CHUNKS, CODES, DOCUMENTS, FIELDS, GRAPH, HEADER, Header, KIND, LAYERS, LEXICAL, NewDocument, SUMS, VECTORS, chunks,
     documents, folder,
 };
 use crate::blocks::{Sums, SumsWriter};
 use crate::code::Int8Writer;
+use crate::filter::PostingsWriter;
 use crate::graph::{self, Graph, GraphSettings, MOST_ROWS, Rows};
 use crate::lexical::WordsWriter;
 use crate::manifest::{SegmentEntry, Settings};
@@ -100,6 +101,9 @@ pub(crate) fn write(
         })
     })?;
     files.put(CHUNKS, &mut |out| chunks::encode(&new, out))?;
+    if !settings.fields.is_empty() {
+        files.put_bytes(FIELDS, &fields(&new, settings)?)?;
+    }
 
     let Files { written, sums, .. } = files;
     let sums = sums.into_bytes();
@@ -116,6 +120,15 @@ pub(crate) fn write(
     let bytes = seal::seal(KIND, &header)?;
     storage.put_if_absent(&format!("{}/{HEADER}", folder(id)), &mut |out| out.write_all(&bytes))?;
     Ok(SegmentEntry { id: header.id, tenant: header.tenant, documents, rows, digest: digest(&bytes), tombstones: None })
+}
+
+/// What the documents have in declared fields. Those without passages have no metadata, here as in their chunks.
+fn fields(new: &[&NewDocument], settings: &Settings) -> Result<Vec<u8>> {
+    let mut writer = PostingsWriter::new(&settings.fields, new.len() as u32);
+    for (document, i) in new.iter().zip(0..).filter(|(document, _)| !document.chunks.is_empty()) {
+        writer.add(i, document.metadata.as_deref());
+    }
+    writer.finish()
 }
 
 /// The codes of the rows, and a graph if there are enough of them; the documents are put into the order in which the

@@ -6,6 +6,7 @@
 mod answer;
 mod around;
 mod break_glass;
+mod filtered;
 mod narrow;
 mod rewrite;
 mod words;

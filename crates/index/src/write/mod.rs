@@ -6,6 +6,7 @@
 //! again, so neither waits for the other.
 
 mod background;
+mod fields;
 mod files;
 mod merge;
 

@@ -1,16 +1,20 @@
 //! Every byte of a small index is damaged in turn: it is found, or it does no harm; it never panics or leaks.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use safepassage_access::{Acl, Principal, Tenant};
+use safepassage_access::{Acl, Labels, Principal, Tenant};
 use safepassage_error::Kind;
 use safepassage_index::storage::MemoryStorage;
-use safepassage_index::{GraphSettings, Language, Words};
+use safepassage_index::{GraphSettings, Index, Language, Settings, Words};
 
 use crate::world::*;
 
 fn small() -> MemoryStorage {
     let storage = MemoryStorage::default();
-    let index = create(storage.clone())
+    let fields = r#"{"a": "number", "b": "string"}"#.parse().unwrap();
+    let settings = Settings { fields, ..settings() };
+    let index = Index::create(Arc::new(storage.clone()), settings, &Labels::default(), clock())
         .unwrap()
         .with_graph_settings(GraphSettings { from_rows: 4, ..GraphSettings::default() });
     let mut numbers = Numbers(8);
@@ -30,16 +34,16 @@ fn small() -> MemoryStorage {
 
 /// What alice finds, or the kind of the error; asserts that nothing of bob's is in it.
 fn alice_finds(storage: &MemoryStorage) -> Result<Vec<String>, Kind> {
-    let found = open(storage).and_then(|index| {
-        let (snapshot, visible) = index.visible(&user("alice"))?;
-        let words = Words::read("pass* title \"of a\"", Language::English)?;
-        let said = snapshot.search_words(&visible, &words, 20)?;
-        let mut found = ids(&index, &user("alice"), &[1.0; DIM], 20)?;
-        found.extend(said.hits.iter().map(|hit| snapshot.document_of(hit).to_owned()));
-        Ok(found)
-    });
-    let found = found.map_err(|e| e.kind())?;
+    let index = open(storage).map_err(|e| e.kind())?;
+    let mut found = ids(&index, &user("alice"), &[1.0; DIM], 20).map_err(|e| e.kind())?;
+    let (snapshot, visible) = index.visible(&user("alice")).map_err(|e| e.kind())?;
+    let words = Words::read("pass* title \"of a\"", Language::English).map_err(|e| e.kind())?;
+    let said = snapshot.search_words(&visible, &words, 20).map_err(|e| e.kind())?;
+    found.extend(said.hits.iter().map(|hit| snapshot.document_of(hit).to_owned()));
     assert!(!found.contains(&"b".to_owned()));
+    let filter = r#"{"orAll": [{"equals": {"key": "a", "value": 1}}, {"equals": {"key": "b", "value": ""}}]}"#;
+    let narrowed = snapshot.filtered(&visible, &filter.parse().unwrap()).map_err(|e| e.kind())?;
+    assert_eq!(narrowed.len(), visible.len(), "every document has `a`");
     Ok(found)
 }
 
@@ -48,7 +52,7 @@ fn every_damaged_byte_is_found_or_harmless() {
     let whole = small();
     let right = alice_finds(&whole).unwrap();
     assert_eq!(right.len(), 12);
-    for name in ["graph.bin", "layers.bin", "codes.bin", "vectors.bin", "sums.bin", "lexical.bin"] {
+    for name in ["graph.bin", "layers.bin", "codes.bin", "vectors.bin", "fields.bin", "lexical.bin", "sums.bin"] {
         assert!(whole.contents().iter().any(|(path, _)| path.ends_with(name)), "{name}");
     }
     for (path, bytes) in whole.contents() {

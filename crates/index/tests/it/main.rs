@@ -4,6 +4,7 @@ mod asker;
 mod beside;
 mod crash;
 mod damage;
+mod filter;
 mod format;
 mod interleaved;
 mod lifecycle;
