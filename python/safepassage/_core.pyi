@@ -712,10 +712,14 @@ def evaluate(
     personas: str | PathLike[str] | Mapping[str, Identity] | None = None,
     k: int | Sequence[int] = 10,
     split: str | None = None,
+    mode: Literal["hybrid", "vector", "lexical"] = "hybrid",
+    fusion: str | None = None,
     recall: float = 0.95,
     least_score: float | None = None,
     seed: int = 1,
     against: Index | None = None,
+    against_mode: Literal["hybrid", "vector", "lexical"] | None = None,
+    against_fusion: str | None = None,
     against_recall: float | None = None,
     gate: str | PathLike[str] | dict[str, Any] | None = None,
     html: str | PathLike[str] | None = None,
@@ -725,4 +729,5 @@ def evaluate(
     reports what came: for operators. `passed` says whether nothing leaked and the gate holds.
 
     `personas` is a file, or a dict of names and identities; without it the `personas.jsonl` beside the questions. With
-    several `k`, ascending, searches are for the first. `against` is another index, asked at `against_recall`."""
+    several `k`, ascending, searches are for the first. `against` is another index; `against_mode`, `against_fusion`
+    and `against_recall` say how the other side is asked."""

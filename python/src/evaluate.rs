@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use safepassage::{Error, Kind, Result, Silent};
+use safepassage::{Error, Fusion, Kind, Mode, Result, Silent};
 use safepassage_eval::{Collection, Gate, OtherSide, Persona, Run, Wishes, assess, page, read_personas};
 
 use crate::errors::{invalid, run};
@@ -20,14 +20,14 @@ const OPERATION: &str = "evaluate";
 /// reports what came, as `safepassage eval --json` prints it, with `passed`: whether nothing leaked and the gate holds.
 ///
 /// `personas` is a file, or a dict of names and `Identity`s; without it the `personas.jsonl` beside the questions. `k` is one
-/// number or several, ascending. `gate` is a file, or a dict of the same shape. `against` is another index, asked at
-/// `against_recall`. With `html` the report is written as a page too.
+/// number or several, ascending. `gate` is a file, or a dict of the same shape. `against` is another index; `against_mode`,
+/// `against_fusion` and `against_recall` say how the other side is asked. With `html` the report is written as a page too.
 ///
 /// Raises `InvalidError`, naming file and line, for questions, personas or a gate that are not understood.
 #[pyfunction]
-#[pyo3(signature = (index, questions, *, personas = None, k = None, split = None, recall = 0.95, least_score = None, seed = 1,
-    against = None, against_recall = None, gate = None, html = None, show_questions = false),
-    text_signature = "(index, questions, *, personas=None, k=10, split=None, recall=0.95, least_score=None, seed=1, against=None, against_recall=None, gate=None, html=None, show_questions=False)")]
+#[pyo3(signature = (index, questions, *, personas = None, k = None, split = None, mode = "hybrid", fusion = None, recall = 0.95, least_score = None, seed = 1,
+    against = None, against_mode = None, against_fusion = None, against_recall = None, gate = None, html = None, show_questions = false),
+    text_signature = "(index, questions, *, personas=None, k=10, split=None, mode='hybrid', fusion=None, recall=0.95, least_score=None, seed=1, against=None, against_mode=None, against_fusion=None, against_recall=None, gate=None, html=None, show_questions=False)")]
 #[expect(clippy::too_many_arguments, reason = "as many as the command has")]
 pub fn evaluate<'py>(
     py: Python<'py>,
@@ -36,10 +36,14 @@ pub fn evaluate<'py>(
     personas: Option<&Bound<'py, PyAny>>,
     k: Option<Depths>,
     split: Option<String>,
+    mode: &str,
+    fusion: Option<&str>,
     recall: f32,
     least_score: Option<f32>,
     seed: u64,
     against: Option<&Bound<'py, Index>>,
+    against_mode: Option<&str>,
+    against_fusion: Option<&str>,
     against_recall: Option<f32>,
     gate: Option<&Bound<'py, PyAny>>,
     html: Option<PathBuf>,
@@ -61,13 +65,24 @@ pub fn evaluate<'py>(
             Some(Personas::Named(named)) => collection.personas = named,
             None => {}
         }
-        let wanted = Run { k, recall, least_score, seed };
-        let name = if other.is_some() { "the other index".to_owned() } else { String::new() };
-        let against = (other.is_some() || against_recall.is_some()).then(|| OtherSide {
-            name: against_recall.map_or(name.clone(), |recall| format!("{name} recall {recall}").trim().to_owned()),
-            engine: other.unwrap_or_else(|| engine.clone()),
-            recall: against_recall.unwrap_or(recall),
-        });
+        let mode: Mode = mode.parse()?;
+        let fusion: Fusion = fusion.map(str::parse).transpose()?.unwrap_or_default();
+        let wanted = Run { k, recall, mode, fusion, least_score, seed };
+        let index = other.is_some().then(|| "the other index".to_owned());
+        let ways = [against_mode.map(str::to_owned), against_fusion.map(str::to_owned)];
+        let at = against_recall.map(|recall| format!("recall {recall}"));
+        let name = index.into_iter().chain(ways.into_iter().flatten()).chain(at).collect::<Vec<_>>().join(" ");
+        let against = if name.is_empty() {
+            None
+        } else {
+            Some(OtherSide {
+                name,
+                engine: other.unwrap_or_else(|| engine.clone()),
+                recall: against_recall.unwrap_or(recall),
+                mode: against_mode.map(str::parse).transpose()?.unwrap_or(mode),
+                fusion: against_fusion.map(str::parse).transpose()?.unwrap_or(fusion),
+            })
+        };
         let gate = match gate {
             Some(GateOf::File(file)) => Some(Gate::read(&file)?),
             Some(GateOf::Json(json)) => Some(Gate::from_json(&json)?),

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use safepassage::Principal;
+use safepassage::{Fusion, Principal};
 
-use crate::args::{self, Operate};
+use crate::args::{self, Mode, Operate};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -41,6 +41,12 @@ pub struct Measure {
     /// Share of the truly nearest passages to be found; 1 is exact
     #[arg(long, default_value_t = 0.95, value_name = "R")]
     pub recall: f32,
+    /// How passages are found: by meaning (`vector`), by words (`lexical`), or both
+    #[arg(long, value_enum, default_value_t = Mode::Hybrid)]
+    pub mode: Mode,
+    /// How meaning and words are brought together: `scores:W` with the weight of words, or `ranks:K`
+    #[arg(long, default_value_t = Fusion::default(), value_name = "F")]
+    pub fusion: Fusion,
     /// A best score below this counts as having no answer
     #[arg(long, value_name = "SCORE")]
     pub least_score: Option<f32>,
@@ -53,6 +59,12 @@ pub struct Measure {
     /// Ask for another recall on the other side [default: the same]
     #[arg(long, value_name = "R")]
     pub against_recall: Option<f32>,
+    /// Find passages by another way on the other side [default: the same]
+    #[arg(long, value_enum)]
+    pub against_mode: Option<Mode>,
+    /// Bring the two ways together otherwise on the other side [default: the same]
+    #[arg(long, value_name = "F")]
+    pub against_fusion: Option<Fusion>,
     /// What must hold, as JSON or TOML: else the exit code is 7
     #[arg(long, value_name = "FILE")]
     pub gate: Option<PathBuf>,

@@ -1,6 +1,6 @@
 //! Here is an index and what is asked of it: everything in one call, as the surfaces have it.
 
-use safepassage::{Engine, Progress, Result};
+use safepassage::{Engine, Fusion, Mode, Progress, Result};
 
 use crate::canary;
 use crate::collection::Collection;
@@ -30,6 +30,10 @@ pub struct OtherSide {
     pub engine: Engine,
     /// The recall asked for.
     pub recall: f32,
+    /// By what passages are found.
+    pub mode: Mode,
+    /// How meaning and words are brought together.
+    pub fusion: Fusion,
 }
 
 /// Asks every question as everybody, looks for canaries where there are any, compares and judges.
@@ -47,16 +51,17 @@ pub fn assess(
     if let Some(gate) = &wishes.gate {
         gate.check(run, collection, wishes.against.is_some())?;
     }
-    let mut retriever = EngineRetriever::new(engine.clone());
+    let mut retriever = EngineRetriever::new(engine.clone()).by(run.mode, run.fusion);
     let evaluation = evaluate(&mut retriever, collection, run, progress)?;
     let mut report = Report::new(collection, OfIndex::of(engine)?, &evaluation, wishes.show_questions);
     let canaries = canary::check(engine, &mut retriever, &collection.personas, run.recall)?;
     if canaries.canaries > 0 {
         report.add_canaries(canaries);
     }
-    if let Some(OtherSide { name, engine, recall }) = &wishes.against {
-        let run = Run { recall: *recall, ..run.clone() };
-        let there = evaluate(&mut EngineRetriever::new(engine.clone()), collection, &run, progress)?;
+    if let Some(OtherSide { name, engine, recall, mode, fusion }) = &wishes.against {
+        let run = Run { recall: *recall, mode: *mode, fusion: *fusion, ..run.clone() };
+        let mut retriever = EngineRetriever::new(engine.clone()).by(*mode, *fusion);
+        let there = evaluate(&mut retriever, collection, &run, progress)?;
         report.against = Some(compare(collection, &evaluation, &there, name.clone(), OfIndex::of(engine)?)?);
     }
     report.gate = wishes.gate.as_ref().map(|gate| gate.judge(&report, report.against.as_ref()));

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use safepassage::{Error, Progress, Result};
+use safepassage::{Error, Fusion, Mode, Progress, Result};
 use serde::Serialize;
 
 use crate::collection::{Collection, Persona, Question, is_meant};
@@ -20,6 +20,10 @@ pub struct Run {
     pub k: Vec<usize>,
     /// The recall asked for.
     pub recall: f32,
+    /// By what passages are found.
+    pub mode: Mode,
+    /// How meaning and words are brought together.
+    pub fusion: Fusion,
     /// A best score below this says that there is no answer.
     pub least_score: Option<f32>,
     /// Of resampling and shuffling.
@@ -28,7 +32,8 @@ pub struct Run {
 
 impl Default for Run {
     fn default() -> Self {
-        Self { k: vec![10], recall: 0.95, least_score: None, seed: 1 }
+        let (mode, fusion) = (Mode::default(), Fusion::default());
+        Self { k: vec![10], recall: 0.95, mode, fusion, least_score: None, seed: 1 }
     }
 }
 

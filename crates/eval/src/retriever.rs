@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use safepassage::system::Stopwatch;
-use safepassage::{Engine, Error, Judge, Kind, Purpose, Readable, Result, Session};
+use safepassage::{Engine, Error, Fusion, Judge, Kind, Mode, Purpose, Readable, Result, Session};
 
 use crate::collection::{Persona, Question};
 
@@ -96,13 +96,22 @@ pub struct EngineRetriever {
     vectors: HashMap<String, Vec<f32>>,
     sessions: HashMap<String, Session>,
     judge: Option<Judge>,
+    mode: Mode,
+    fusion: Fusion,
 }
 
 impl EngineRetriever {
     /// Asks the index of `engine`.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        Self { engine, vectors: HashMap::new(), sessions: HashMap::new(), judge: None }
+        let (mode, fusion) = (Mode::default(), Fusion::default());
+        Self { engine, vectors: HashMap::new(), sessions: HashMap::new(), judge: None, mode, fusion }
+    }
+
+    /// The same, which finds passages by `mode` and brings the two ways together by `fusion`.
+    #[must_use]
+    pub fn by(self, mode: Mode, fusion: Fusion) -> Self {
+        Self { mode, fusion, ..self }
     }
 
     /// The same, with vectors of questions by their texts, for an index without a model.
@@ -133,6 +142,9 @@ impl EngineRetriever {
 
 impl Retriever for EngineRetriever {
     fn prepare(&mut self, questions: &[&Question]) -> Result<()> {
+        if self.mode == Mode::Lexical {
+            return Ok(());
+        }
         let unknown: BTreeSet<&str> = questions.iter().map(|question| question.text.as_str()).collect();
         let unknown: Vec<&str> = unknown.into_iter().filter(|text| !self.vectors.contains_key(*text)).collect();
         for texts in unknown.chunks(32) {
@@ -166,9 +178,13 @@ impl Retriever for EngineRetriever {
     fn search(&mut self, persona: &Persona, question: &Question, wanted: Wanted) -> Result<Found> {
         self.prepare(&[question])?;
         let session = self.session(persona)?;
-        let vector = self.vectors.get(&question.text).map(Vec::as_slice).unwrap_or_default();
+        let search = session.search(&question.text).mode(self.mode).fusion(self.fusion);
+        let search = match self.vectors.get(&question.text) {
+            Some(vector) => search.vector(vector),
+            None => search,
+        };
         let watch = Stopwatch::start();
-        let hits = session.search_vector(vector, wanted.k, Some(wanted.recall))?;
+        let hits = search.k(wanted.k).recall(wanted.recall).find()?;
         let seconds = watch.seconds();
         let passages = hits.ids().zip(hits.sections()).zip(hits.scores());
         let passage = |((document, section), score): ((&str, u16), f32)| Passage {

@@ -41,6 +41,8 @@ fn measure(arguments: &Measure, questions: &Path, index: &Path, json: bool) -> R
     let run = Run {
         k: arguments.k.clone(),
         recall: arguments.recall,
+        mode: arguments.mode.into(),
+        fusion: arguments.fusion,
         least_score: arguments.least_score,
         seed: arguments.seed,
     };
@@ -64,16 +66,24 @@ fn measure(arguments: &Measure, questions: &Path, index: &Path, json: bool) -> R
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::from(GATE_FAILED) })
 }
 
-/// Another index, or the same one at another recall.
+/// Another index, or the same one asked in another way.
 fn other_side(arguments: &Measure, engine: &Engine) -> Result<Option<OtherSide>> {
     let index = arguments.against.as_ref().map(|index| index.display().to_string());
     let recall = arguments.against_recall.map(|recall| format!("recall {recall}"));
-    let name = [index, recall].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let mode = arguments.against_mode.map(|mode| format!("{:?}", safepassage::Mode::from(mode)).to_lowercase());
+    let fusion = arguments.against_fusion.map(|fusion| fusion.to_string());
+    let name = [index, mode, fusion, recall].into_iter().flatten().collect::<Vec<_>>().join(", ");
     if name.is_empty() {
         return Ok(None);
     }
     let engine = arguments.against.as_ref().map(Engine::open).transpose()?.unwrap_or_else(|| engine.clone());
-    Ok(Some(OtherSide { name, engine, recall: arguments.against_recall.unwrap_or(arguments.recall) }))
+    Ok(Some(OtherSide {
+        name,
+        engine,
+        recall: arguments.against_recall.unwrap_or(arguments.recall),
+        mode: arguments.against_mode.unwrap_or(arguments.mode).into(),
+        fusion: arguments.against_fusion.unwrap_or(arguments.fusion),
+    }))
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {

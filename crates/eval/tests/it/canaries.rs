@@ -18,7 +18,8 @@ fn an_acl_that_nobody_passes_and_an_index_without_a_model_take_none() {
 #[test]
 fn none_is_no_proof_and_no_leak() {
     let world = world();
-    let mut retriever = EngineRetriever::new(world.engine.clone());
+    let mut retriever =
+        EngineRetriever::new(world.engine.clone()).by(safepassage::Mode::Vector, safepassage::Fusion::default());
     let report = canary::check(&world.engine, &mut retriever, &world.collection.personas, 0.95).unwrap();
     assert_eq!((report.canaries, report.personas.len(), report.leaked()), (0, 4, false));
     let adds = Some(Passage { document: "canary/0123456789abcdef".into(), section: 0, score: 1.0 });

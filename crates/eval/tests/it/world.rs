@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use safepassage::{Acl, BatchDocument, Create, EmbedderChoice, Engine, Principal, Result, SharedVectors, Silent};
+use safepassage::{
+    Acl, BatchDocument, Create, EmbedderChoice, Engine, Fusion, Mode, Principal, Result, SharedVectors, Silent,
+};
 use safepassage_eval::{
     Chance, Collection, EngineRetriever, Evaluation, Found, OfIndex, Passage, Persona, Question, Report, Retriever,
     Run, Standing, Wanted, evaluate,
@@ -78,7 +80,7 @@ pub fn world() -> World {
 impl World {
     pub fn retriever(&self) -> EngineRetriever {
         let vectors = (0..20).map(|n| (format!("Question {n}?"), vector(n)));
-        EngineRetriever::new(self.engine.clone()).with_vectors(vectors)
+        EngineRetriever::new(self.engine.clone()).with_vectors(vectors).by(Mode::Vector, Fusion::default())
     }
 
     pub fn evaluate(&self, retriever: &mut dyn Retriever, run: &Run) -> Result<Evaluation> {
