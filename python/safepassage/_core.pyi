@@ -527,12 +527,23 @@ class Session:
         *,
         fusion: str | None = None,
         vector: npt.ArrayLike | None = None,
+        rerank: Callable[[str, list[str]], Sequence[float]] | str | PathLike[str] | None = None,
+        candidates: int | None = None,
+        diverse: float | None = None,
+        distinct: bool = False,
+        around: int | None = None,
+        section: int | None = None,
+        merged: bool = False,
+        transform: Callable[[str], Sequence[str]] | None = None,
     ) -> Results:
         """The `k` visible passages that answer `text` best.
 
         `mode` is by what they are found: `"vector"` by meaning, `"lexical"` by words, `"hybrid"` by both, brought
         together by `fusion` (`"scores:W"` with the weight of words, or `"ranks:K"`). `vector` is that of the question,
         if the model is not to be asked. A passage without any of the words is not found by words alone.
+        `rerank` puts the best `candidates` in its order; `diverse`, from 1 to 0, spreads what is given; `distinct` leaves out
+        what says the same. `around` or `section` give each hit with what stands around it, as far as the asker may see
+        it; `merged` joins hits that follow each other. `transform` says what to ask instead of the question.
         """
 
     async def search_async(
@@ -545,6 +556,14 @@ class Session:
         *,
         fusion: str | None = None,
         vector: npt.ArrayLike | None = None,
+        rerank: Callable[[str, list[str]], Sequence[float]] | str | PathLike[str] | None = None,
+        candidates: int | None = None,
+        diverse: float | None = None,
+        distinct: bool = False,
+        around: int | None = None,
+        section: int | None = None,
+        merged: bool = False,
+        transform: Callable[[str], Sequence[str]] | None = None,
     ) -> Results:
         """As `search`, awaited."""
 

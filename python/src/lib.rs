@@ -23,6 +23,7 @@ mod identity;
 mod import_acls;
 mod index;
 mod json;
+mod models;
 mod operate;
 mod policy;
 mod results;

@@ -2,11 +2,13 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use safepassage::Around;
 use safepassage::Nearest;
 
 use crate::arrays;
 use crate::errors::{invalid, run};
 use crate::filter;
+use crate::models;
 use crate::results::Results;
 use crate::session::Session;
 use crate::twin::in_thread;
@@ -21,9 +23,13 @@ impl Session {
     /// by `fusion` (`"scores:W"` with the weight of words, or `"ranks:K"`). `recall` is the share of the truly nearest
     /// passages that is to be found; 1 is exact. `vector` is that of the question, if the model is not to be asked.
     /// `filter`, a dict or a str of JSON in the filter language of Amazon Bedrock, says what documents must have in
-    /// declared fields. Raises `InvalidError` for an empty question, for a filter that does not fit the declared fields, or
+    /// declared fields. `rerank` puts the best `candidates` in its order: a callable `(question, passages) -> scores`, or the
+    /// folder of a cross-encoder. `diverse` spreads what is given, from 1 (the best as they are) to 0; `distinct` leaves out
+    /// what says the same as a better one. `around` or `section` give each hit with so many passages before and after it,
+    /// of the same heading for `section`; `merged` makes one hit of hits that follow each other. `transform`, a callable
+    /// `question -> questions`, says what to ask instead. Raises `InvalidError` for an empty question, for a filter that does not fit the declared fields, or
     /// for an index without a model if it would be needed.
-    #[pyo3(signature = (text, k = 10, filter = None, mode = "hybrid", recall = 0.95, *, fusion = None, vector = None))]
+    #[pyo3(signature = (text, k = 10, filter = None, mode = "hybrid", recall = 0.95, *, fusion = None, vector = None, rerank = None, candidates = None, diverse = None, distinct = false, around = None, section = None, merged = false, transform = None))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn search(
         &self,
@@ -35,7 +41,17 @@ impl Session {
         recall: f32,
         fusion: Option<&str>,
         vector: Option<&Bound<'_, PyAny>>,
+        rerank: Option<&Bound<'_, PyAny>>,
+        candidates: Option<usize>,
+        diverse: Option<f32>,
+        distinct: bool,
+        around: Option<u32>,
+        section: Option<u32>,
+        merged: bool,
+        transform: Option<Py<PyAny>>,
     ) -> PyResult<Results> {
+        let reranker = rerank.map(models::reranker).transpose()?;
+        let transform = transform.map(models::transform);
         let (k, filter) = (checked(k)?, filter::read(filter)?);
         let vector = vector.map(|vector| arrays::vector(OPERATION, "vector", vector)).transpose()?;
         let values = vector.as_deref();
@@ -45,13 +61,30 @@ impl Session {
             if let Some(values) = values {
                 search = search.vector(values);
             }
+            if let Some(reranker) = &reranker {
+                search = search.rerank(&**reranker);
+            }
+            if let Some(transform) = &transform {
+                search = search.transform(transform);
+            }
+            if let Some(candidates) = candidates {
+                search = search.candidates(candidates);
+            }
+            if let Some(relevance) = diverse {
+                search = search.diverse(relevance);
+            }
+            if let Some(around) = around.map(Around::Neighbours).or(section.map(Around::Section)) {
+                search = search.around(around);
+            }
+            let search = if distinct { search.distinct() } else { search };
+            let search = if merged { search.merged() } else { search };
             filter.into_iter().fold(search, safepassage::Search::filter).find()
         })?;
         Results::read(py, found)
     }
 
     /// As `search`, awaited.
-    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, text, k=10, filter=None, mode='hybrid', recall=0.95, *, fusion=None, vector=None)")]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, text, k=10, filter=None, mode='hybrid', recall=0.95, *, fusion=None, vector=None, rerank=None, candidates=None, diverse=None, distinct=False, around=None, section=None, merged=False, transform=None)")]
     fn search_async<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,

@@ -221,6 +221,34 @@ pub struct Search {
     pub recall: f32,
     #[command(flatten)]
     pub narrowed: Narrowed,
+    #[command(flatten)]
+    pub refine: Refine,
+}
+
+/// What is done with what was found.
+#[derive(Debug, Args)]
+pub struct Refine {
+    /// Folder of a BERT or RoBERTa cross-encoder that puts the best candidates in its order
+    #[arg(long, value_name = "FOLDER")]
+    pub rerank: Option<PathBuf>,
+    /// How many candidates are read or chosen from [default: three times k, at least 50]
+    #[arg(long, value_name = "N")]
+    pub candidates: Option<usize>,
+    /// Spread what is given: from 1, the best as they are, to 0, as unlike each other as can be
+    #[arg(long, value_name = "R")]
+    pub diverse: Option<f32>,
+    /// Leave out passages that say the same as a better one
+    #[arg(long)]
+    pub distinct: bool,
+    /// Give each hit with so many passages before and after it
+    #[arg(long, value_name = "N", conflicts_with = "section")]
+    pub around: Option<u32>,
+    /// Give each hit with the passages under the same heading, so many before and after it at most
+    #[arg(long, value_name = "N")]
+    pub section: Option<u32>,
+    /// Make one hit of hits that follow each other in a document
+    #[arg(long)]
+    pub merged: bool,
 }
 
 #[derive(Debug, Args)]

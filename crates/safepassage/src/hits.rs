@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use safepassage_error::system::Timestamp;
 use safepassage_error::{Error, Kind, Result};
-use safepassage_index::{Answer, HitLabels, Plan, Snapshot};
+use safepassage_index::{Answer, Around, ChunkRow, HitLabels, Plan, Snapshot, VisibleRows};
 use serde::Serialize;
 
 use crate::engine::Engine;
+use crate::expand;
 
 /// A passage that the asker may read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,6 +21,9 @@ pub struct Hit {
     pub document: String,
     /// Its place within the document, from 0.
     pub chunk: u32,
+    /// Where it was asked for more around it: the places of all passages in `text`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chunks: Vec<u32>,
     /// Of the document.
     pub title: Option<String>,
     /// Of the document.
@@ -62,6 +66,8 @@ pub struct VectorHits {
     labels: HitLabels,
     /// When whoever asked is nobody any more.
     ends: Timestamp,
+    /// What stands around each hit is given too, as far as it is among these.
+    expanded: Option<(Arc<VisibleRows>, Option<Around>)>,
 }
 
 impl VectorHits {
@@ -73,7 +79,7 @@ impl VectorHits {
             }
             Ok(snapshot.labels_of(plane, &answer.hits))
         })?;
-        Ok(Self { engine: engine.clone(), snapshot, answer, labels, ends })
+        Ok(Self { engine: engine.clone(), snapshot, answer, labels, ends, expanded: None })
     }
 
     /// Ids of the documents, best first.
@@ -135,29 +141,42 @@ impl VectorHits {
         if self.engine.clock().now() >= self.ends {
             return Err(Error::new(Kind::Denied, "read passages", "the identity has expired; sign in again"));
         }
-        let passages = self.snapshot.passages(&self.answer.hits)?;
-        let hits = passages.into_iter().zip(&self.answer.hits).zip(self.labels.names()).zip(1..).map(
-            |(((passage, hit), label), rank)| {
-                let metadata = passage.metadata.as_deref().map(serde_json::from_str);
-                let metadata = metadata.unwrap_or(Ok(serde_json::Value::Object(serde_json::Map::new())));
-                Ok(Hit {
-                    rank,
-                    score: hit.score,
-                    document: passage.document,
-                    chunk: passage.chunk,
-                    title: passage.title,
-                    uri: passage.uri,
-                    text: passage.text,
-                    span: passage.span,
-                    heading: passage.heading,
-                    label: label.to_owned(),
-                    metadata: metadata
-                        .map_err(|e| Error::corrupted("read passages", "metadata is no JSON").because(e))?,
-                })
-            },
-        );
+        let hits = match &self.expanded {
+            None => self.single()?,
+            Some((visible, around)) => self.blocks(visible, *around)?,
+        };
         let Answer { complete, exact, plan, acl_epoch, generation, .. } = self.answer;
-        Ok(Results { hits: hits.collect::<Result<_>>()?, complete, exact, plan, acl_epoch, generation })
+        Ok(Results { hits, complete, exact, plan, acl_epoch, generation })
+    }
+
+    /// Each hit by itself.
+    fn single(&self) -> Result<Vec<Hit>> {
+        let passages = self.snapshot.passages(&self.answer.hits)?;
+        let hits = passages.into_iter().zip(&self.answer.hits).zip(self.labels.names()).zip(1..);
+        hits.map(|(((passage, hit), label), rank)| hit_of(rank, hit.score, passage, label)).collect()
+    }
+
+    /// Each hit with what stands around it.
+    fn blocks(&self, visible: &VisibleRows, around: Option<Around>) -> Result<Vec<Hit>> {
+        let labels: Vec<&str> = self.labels.names().collect();
+        let mut hits = Vec::new();
+        for (block, rank) in expand::blocks(&self.snapshot, visible, &self.answer.hits, around)?.into_iter().zip(1..) {
+            let rows: Vec<_> = block.around.iter().flatten().copied().collect();
+            let passages = self.snapshot.passages(&rows)?;
+            let mut rest = passages.iter();
+            let parts: Vec<_> = block.around.iter().map(|row| row.and_then(|_| rest.next())).collect();
+            let joined = expand::join(&parts);
+            let own = self.answer.hits[block.at];
+            let Some(passage) = self.snapshot.passages(&[own])?.pop() else { continue };
+            let hit = hit_of(rank, own.score, passage, labels.get(block.at).copied().unwrap_or_default())?;
+            hits.push(Hit { text: joined.text, span: joined.span, chunks: joined.chunks, ..hit });
+        }
+        Ok(hits)
+    }
+
+    /// The same, each with what stands around it among `visible`.
+    pub(crate) fn expanded(self, visible: Arc<VisibleRows>, around: Option<Around>) -> Self {
+        Self { expanded: Some((visible, around)), ..self }
     }
 
     /// The engine that was asked.
@@ -165,4 +184,23 @@ impl VectorHits {
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
+}
+
+fn hit_of(rank: usize, score: f32, passage: ChunkRow, label: &str) -> Result<Hit> {
+    let metadata = passage.metadata.as_deref().map(serde_json::from_str);
+    let metadata = metadata.unwrap_or(Ok(serde_json::Value::Object(serde_json::Map::new())));
+    Ok(Hit {
+        rank,
+        score,
+        document: passage.document,
+        chunk: passage.chunk,
+        chunks: Vec::new(),
+        title: passage.title,
+        uri: passage.uri,
+        text: passage.text,
+        span: passage.span,
+        heading: passage.heading,
+        label: label.to_owned(),
+        metadata: metadata.map_err(|e| Error::corrupted("read passages", "metadata is no JSON").because(e))?,
+    })
 }

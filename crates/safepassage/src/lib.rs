@@ -39,6 +39,7 @@ mod counts;
 mod decision;
 mod diff;
 mod engine;
+mod expand;
 mod fields;
 mod freshness;
 mod hits;
@@ -48,6 +49,7 @@ mod judge;
 mod nearest;
 mod objects;
 mod policies;
+mod refine;
 mod search;
 mod session;
 mod vectors;
@@ -58,13 +60,14 @@ pub use break_glass::BreakGlass;
 pub use counts::{Count, CountValues};
 pub use diff::{AclDiff, Change};
 pub use engine::{Create, EmbedderChoice, Engine};
+pub use expand::GAP;
 pub use hits::{Hit, Results, VectorHits};
 pub use identity_file::identity_from_json;
 pub use import::AppliedImport;
 pub use judge::{Judge, Readable};
 pub use nearest::Nearest;
 pub use objects::AclObjectState;
-pub use search::{Mode, Search};
+pub use search::{Mode, QueryTransform, Search};
 pub use session::{Session, Visible};
 pub use vectors::{DrawnVector, GenerationVectors};
 
@@ -83,7 +86,9 @@ pub use safepassage_ingest::{
     AclObject, BatchDocument, ChunkSettings, ImportFormat, ImportOptions, Imported, Progress, Report, Section, Silent,
     Skipped, SourceSpec, SyncOptions, import as import_acls, read_acl_objects,
 };
-pub use safepassage_models::{Embedder, Embeddings, ModelStamp, Purpose, Tokenizer, Transformer};
+pub use safepassage_models::{
+    CrossEncoder, Embedder, Embeddings, ModelStamp, Purpose, RerankWith, Reranker, Tokenizer, Transformer,
+};
 
 /// Here is a token: who asks?
 #[cfg(feature = "jwt")]

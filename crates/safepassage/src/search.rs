@@ -2,13 +2,15 @@
 
 use safepassage_access::Identity;
 use safepassage_error::{Error, Result};
-use safepassage_index::{Answer, Filter, Fusion, Snapshot, VisibleRows, Words};
-use safepassage_models::Purpose;
+use safepassage_index::{Answer, Around, Filter, Fusion, Snapshot, VisibleRows, Words};
+use safepassage_models::{Purpose, Reranker};
 use serde::{Deserialize, Serialize};
 
 use crate::decision::Question;
 use crate::engine::Engine;
+use crate::expand;
 use crate::hits::{Results, VectorHits};
+use crate::refine::Refine;
 use crate::session::{DEFAULT_K, DEFAULT_RECALL, Session};
 
 /// By what passages are found.
@@ -37,8 +39,27 @@ impl std::str::FromStr for Mode {
     }
 }
 
+/// Makes other questions of a question: rewrites it, takes it apart, or writes what an answer might say. What it makes is
+/// asked as the same asker, so it can find nothing that they may not read. None is used unless it is given.
+pub trait QueryTransform: Send + Sync {
+    /// What to ask instead of `question`, itself among it if it is still wanted; 1 to 16.
+    ///
+    /// # Errors
+    /// What it fails with; the search fails too.
+    fn questions(&self, question: &str) -> Result<Vec<String>>;
+}
+
+impl<F: Fn(&str) -> Result<Vec<String>> + Send + Sync> QueryTransform for F {
+    fn questions(&self, question: &str) -> Result<Vec<String>> {
+        self(question)
+    }
+}
+
+/// The most questions that a transform may make.
+const MOST_QUESTIONS: usize = 16;
+
 /// A search being put together; [`Search::run`] ends it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Search<'a> {
     session: &'a Session,
     text: &'a str,
@@ -48,6 +69,19 @@ pub struct Search<'a> {
     k: usize,
     recall: f32,
     filters: Vec<Filter>,
+    refine: Refine<'a>,
+    around: Option<Around>,
+    merged: bool,
+    transform: Option<&'a dyn QueryTransform>,
+}
+
+impl std::fmt::Debug for Search<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { k, recall, mode, fusion, refine, .. } = self;
+        let mut shown = f.debug_struct("Search");
+        shown.field("k", k).field("recall", recall).field("mode", mode).field("fusion", fusion).field("refine", refine);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// A question as the index takes it.
@@ -60,7 +94,20 @@ enum Asked {
 impl<'a> Search<'a> {
     pub(crate) fn new(session: &'a Session, text: &'a str) -> Self {
         let (mode, fusion) = (Mode::default(), Fusion::default());
-        Self { session, text, vector: None, mode, fusion, k: DEFAULT_K, recall: DEFAULT_RECALL, filters: Vec::new() }
+        Self {
+            session,
+            text,
+            vector: None,
+            mode,
+            fusion,
+            k: DEFAULT_K,
+            recall: DEFAULT_RECALL,
+            filters: Vec::new(),
+            refine: Refine::default(),
+            around: None,
+            merged: false,
+            transform: None,
+        }
     }
 
     /// How many passages; 10 unless set.
@@ -107,6 +154,57 @@ impl<'a> Search<'a> {
         self
     }
 
+    /// `reranker` reads the best candidates with the question and puts them in its order; its scores are those of the hits.
+    #[must_use]
+    pub fn rerank(mut self, reranker: &'a dyn Reranker) -> Self {
+        self.refine.reranker = Some(reranker);
+        self
+    }
+
+    /// How many candidates a reranker reads and variety is chosen from; three times k and at least 50 unless set.
+    #[must_use]
+    pub fn candidates(mut self, candidates: usize) -> Self {
+        self.refine.candidates = Some(candidates);
+        self
+    }
+
+    /// Spreads what is given (maximal marginal relevance): `relevance` from 1, the best as they are, to 0, as unlike each
+    /// other as can be. Hits then are in the order in which they were chosen.
+    #[must_use]
+    pub fn diverse(mut self, relevance: f32) -> Self {
+        self.refine.relevance = Some(relevance);
+        self
+    }
+
+    /// Leaves out passages that say, white space apart, the same as a better one; k is filled with others.
+    #[must_use]
+    pub fn distinct(mut self) -> Self {
+        self.refine.distinct = true;
+        self
+    }
+
+    /// Gives each hit with what stands around it, as far as the asker may see it; gaps are marked by [`crate::GAP`]. Hits
+    /// that meet are one.
+    #[must_use]
+    pub fn around(mut self, around: Around) -> Self {
+        self.around = Some(around);
+        self
+    }
+
+    /// Makes one hit of hits of a document that follow each other or overlap; there may be fewer than k then.
+    #[must_use]
+    pub fn merged(mut self) -> Self {
+        self.merged = true;
+        self
+    }
+
+    /// Asks what `transform` makes of the question, as the same asker: each passage counts by its best question.
+    #[must_use]
+    pub fn transform(mut self, transform: &'a dyn QueryTransform) -> Self {
+        self.transform = Some(transform);
+        self
+    }
+
     /// Embeds the question and searches.
     ///
     /// # Errors
@@ -128,32 +226,68 @@ impl<'a> Search<'a> {
 
     fn found(&self) -> Result<VectorHits> {
         let Session { engine, asker, guard } = self.session;
-        let asked = self.asked()?;
-        let (snapshot, visible) = self.session.seen(&self.filters)?;
-        let answer = match guard {
-            None => self.answer(&snapshot, &visible, &asked, self.k)?,
-            Some(guard) => guard.search_one(asker.identity(), &snapshot, &visible, self.k, |rows, k| {
-                self.answer(&snapshot, rows, &asked, k)
-            })?,
-        };
-        VectorHits::new(engine, snapshot, answer, asker.identity().expires_at())
-    }
-
-    fn asked(&self) -> Result<Asked> {
-        let Session { engine, asker, .. } = self.session;
         check_question(self.text)?;
         asker.identity().check_expiry(engine.clock().now())?;
         self.fusion.check()?;
-        let words = || Words::read(self.text, engine.language()?);
+        self.refine.check()?;
+        self.around.map_or(Ok(()), expand::check)?;
+        let asked = self.questions()?.iter().map(|text| self.asked(text)).collect::<Result<Vec<_>>>()?;
+        let (snapshot, visible) = self.session.seen(&self.filters)?;
+        let search = |k| match guard {
+            None => self.answers(&snapshot, &visible, &asked, k),
+            Some(guard) => guard.search_one(asker.identity(), &snapshot, &visible, k, |rows, k| {
+                self.answers(&snapshot, rows, &asked, k)
+            }),
+        };
+        let answer = self.refine.apply(&snapshot, self.text, self.k, search)?;
+        let hits = VectorHits::new(engine, snapshot, answer, asker.identity().expires_at())?;
+        let expanded = self.around.is_some() || self.merged;
+        Ok(if expanded { hits.expanded(visible, self.around) } else { hits })
+    }
+
+    /// What is asked: the question, or what a transform made of it.
+    fn questions(&self) -> Result<Vec<String>> {
+        let Some(transform) = self.transform else { return Ok(vec![self.text.to_owned()]) };
+        let questions = transform.questions(self.text)?;
+        if questions.is_empty() || questions.len() > MOST_QUESTIONS {
+            let message = format!("the transform made {} questions; 1 to {MOST_QUESTIONS} can be", questions.len());
+            return Err(Error::invalid("search", message));
+        }
+        questions.iter().try_for_each(|question| check_question(question))?;
+        Ok(questions)
+    }
+
+    fn asked(&self, text: &str) -> Result<Asked> {
+        let Session { engine, asker, .. } = self.session;
+        let words = || Words::read(text, engine.language()?);
         let vector = || match self.vector {
             Some(vector) => Ok(vector.to_vec()),
-            None => engine.embed_question(self.text, asker.identity()),
+            None => engine.embed_question(text, asker.identity()),
         };
         Ok(match self.mode {
             Mode::Hybrid => Asked::Both(words()?, vector()?),
             Mode::Vector => Asked::Near(vector()?),
             Mode::Lexical => Asked::Said(words()?),
         })
+    }
+
+    /// The answer to one question, or the best of the answers to several.
+    fn answers(&self, snapshot: &Snapshot, rows: &VisibleRows, asked: &[Asked], k: usize) -> Result<Answer> {
+        let [first, others @ ..] = asked else { return Err(Error::invalid("search", "nothing is asked")) };
+        let mut best = self.answer(snapshot, rows, first, k)?;
+        if others.is_empty() {
+            return Ok(best);
+        }
+        for other in others {
+            let other = self.answer(snapshot, rows, other, k)?;
+            best.hits = snapshot.either(best.hits, other.hits);
+            best.exact &= other.exact;
+            best.plan = best.plan.max(other.plan);
+        }
+        best.hits = snapshot.best(best.hits, k);
+        best.complete |= best.hits.len() == k;
+        best.recall = if best.exact { 1.0 } else { self.recall };
+        Ok(best)
     }
 
     fn answer(&self, snapshot: &Snapshot, rows: &VisibleRows, asked: &Asked, k: usize) -> Result<Answer> {

@@ -12,6 +12,7 @@ mod map;
 mod owners;
 mod processes;
 mod proof;
+mod refine;
 mod staged;
 mod twins;
 mod worlds;

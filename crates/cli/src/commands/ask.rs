@@ -1,8 +1,8 @@
 //! `safepassage search`, `visible` and `explain`
 
-use safepassage::{Engine, Result, Results, Visible};
+use safepassage::{Around, CrossEncoder, Engine, Result, Results, Visible};
 
-use crate::args::{Explain, Search, Who};
+use crate::args::{Explain, Refine, Search, Who};
 use crate::{identity, output};
 
 pub fn search(arguments: &Search, json: bool) -> Result<()> {
@@ -13,6 +13,22 @@ pub fn search(arguments: &Search, json: bool) -> Result<()> {
     if let Some(filter) = arguments.narrowed.filter()? {
         search = search.filter(filter);
     }
+    let Refine { rerank, candidates, diverse, distinct, around, section, merged } = &arguments.refine;
+    let reranker = rerank.as_deref().map(CrossEncoder::open).transpose()?;
+    if let Some(reranker) = &reranker {
+        search = search.rerank(reranker);
+    }
+    if let Some(candidates) = candidates {
+        search = search.candidates(*candidates);
+    }
+    if let Some(relevance) = diverse {
+        search = search.diverse(*relevance);
+    }
+    if let Some(around) = around.map(Around::Neighbours).or(section.map(Around::Section)) {
+        search = search.around(around);
+    }
+    let search = if *distinct { search.distinct() } else { search };
+    let search = if *merged { search.merged() } else { search };
     let results = search.run()?;
     show_results(&results, json)
 }

@@ -60,6 +60,14 @@ pub struct Hit {
     pub(super) key: u64,
 }
 
+impl Hit {
+    /// The same row with another score.
+    #[must_use]
+    pub fn scored(self, score: f32) -> Self {
+        Self { score, ..self }
+    }
+}
+
 /// What a search gives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {

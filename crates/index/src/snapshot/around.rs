@@ -89,6 +89,44 @@ impl Snapshot {
         Ok(chosen.into_iter().map(|i| hits[i]).collect())
     }
 
+    /// The hits of both lists, each row once with its better score; in no order.
+    #[must_use]
+    pub fn either(&self, mut a: Vec<Hit>, b: Vec<Hit>) -> Vec<Hit> {
+        for other in b {
+            match a.iter_mut().find(|own| (own.key, own.row) == (other.key, other.row)) {
+                Some(own) => own.score = own.score.max(other.score),
+                None => a.push(other),
+            }
+        }
+        a
+    }
+
+    /// Whether two lists of [`Snapshot::around`] have a passage in common, or passages of a document that follow each other.
+    #[must_use]
+    pub fn meet(&self, a: &[Option<Hit>], b: &[Option<Hit>]) -> bool {
+        let near = |a: &Hit, b: &Hit| {
+            let (Some((one, first)), Some((other, second))) = (self.place(a), self.place(b)) else { return false };
+            (one.key, first) == (other.key, second) && a.row.abs_diff(b.row) <= 1
+        };
+        a.iter().flatten().any(|a| b.iter().flatten().any(|b| near(a, b)))
+    }
+
+    /// Two lists that [`Snapshot::meet`] as one, in the order of the document.
+    #[must_use]
+    pub fn joined(&self, a: &[Option<Hit>], b: &[Option<Hit>]) -> Vec<Option<Hit>> {
+        let mut all: Vec<Hit> = a.iter().chain(b).flatten().copied().collect();
+        all.sort_by_key(|hit| hit.row);
+        all.dedup_by_key(|hit| hit.row);
+        let mut joined: Vec<Option<Hit>> = Vec::new();
+        for hit in all {
+            if joined.last().copied().flatten().is_some_and(|last| last.row + 1 < hit.row) {
+                joined.push(None);
+            }
+            joined.push(Some(hit));
+        }
+        joined
+    }
+
     /// Puts the best of `hits` first, ties as in every answer, and keeps `k`.
     #[must_use]
     pub fn best(&self, mut hits: Vec<Hit>, k: usize) -> Vec<Hit> {

@@ -1,0 +1,107 @@
+//! Here are hits: what stands around them, and which of them are one passage?
+//!
+//! Each passage around a hit is looked up among the visible ones by itself; where some between two are withheld, the text
+//! has [`GAP`]. Hits whose passages meet are one hit, at the place of the best.
+
+use safepassage_error::{Error, Result};
+use safepassage_index::{Around, ChunkRow, Hit, Snapshot, VisibleRows};
+
+/// Stands where text between two passages of a document is withheld.
+pub const GAP: &str = "\n[…]\n";
+
+/// The most passages around a hit that can be asked for.
+const MOST: u32 = 64;
+
+/// A hit with what stands around it, in the order of the document.
+pub(crate) struct Block {
+    /// Which hit it is around: the best, of several.
+    pub at: usize,
+    pub around: Vec<Option<Hit>>,
+}
+
+/// The same as one text.
+pub(crate) struct Joined {
+    pub text: String,
+    pub span: (u64, u64),
+    /// The places of its passages within the document.
+    pub chunks: Vec<u32>,
+}
+
+pub(crate) fn check(around: Around) -> Result<()> {
+    let (Around::Neighbours(n) | Around::Section(n)) = around;
+    if n > MOST {
+        return Err(Error::invalid("search", format!("{n} passages around a hit are too many; {MOST} can be")));
+    }
+    Ok(())
+}
+
+/// Each of `hits` with what stands around it; those that meet are one.
+pub(crate) fn blocks(
+    snapshot: &Snapshot,
+    visible: &VisibleRows,
+    hits: &[Hit],
+    around: Option<Around>,
+) -> Result<Vec<Block>> {
+    let mut blocks: Vec<Block> = Vec::with_capacity(hits.len());
+    for (at, hit) in hits.iter().enumerate() {
+        let around = snapshot.around(visible, hit, around.unwrap_or(Around::Neighbours(0)))?;
+        match blocks.iter_mut().find(|block| snapshot.meet(&block.around, &around)) {
+            Some(block) => block.around = snapshot.joined(&block.around, &around),
+            None => blocks.push(Block { at, around }),
+        }
+    }
+    Ok(blocks)
+}
+
+/// The passages of a block as one text; `None` stands for a gap.
+pub(crate) fn join(parts: &[Option<&ChunkRow>]) -> Joined {
+    let mut joined = Joined { text: String::new(), span: (u64::MAX, 0), chunks: Vec::new() };
+    let mut end = 0;
+    let mut gap = false;
+    for part in parts {
+        let Some(chunk) = part else {
+            gap = true;
+            continue;
+        };
+        let overlaps = !joined.chunks.is_empty() && chunk.span.0 < end;
+        let shared = if overlaps && !gap { shared(&joined.text, &chunk.text) } else { 0 };
+        if gap {
+            joined.text.push_str(GAP);
+        } else if shared == 0 && !joined.text.is_empty() {
+            joined.text.push('\n');
+        }
+        joined.text.push_str(&chunk.text[shared..]);
+        joined.span = (joined.span.0.min(chunk.span.0), joined.span.1.max(chunk.span.1));
+        joined.chunks.push(chunk.chunk);
+        (end, gap) = (chunk.span.1, false);
+    }
+    joined
+}
+
+/// How many bytes at the beginning of `next` are the end of `text`.
+fn shared(text: &str, next: &str) -> usize {
+    let ends = next.char_indices().map(|(at, _)| at).chain([next.len()]);
+    ends.filter(|&at| at > 0 && text.ends_with(&next[..at])).last().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(n: u32, span: (u64, u64), text: &str) -> ChunkRow {
+        let (document, heading) = ("d".to_owned(), String::new());
+        let text = text.to_owned();
+        ChunkRow { document, chunk: n, title: None, uri: None, heading, text, span, metadata: None, hash: 0 }
+    }
+
+    #[test]
+    fn what_overlaps_is_said_once_and_gaps_are_marked() {
+        let (a, b) = (chunk(0, (0, 12), "one two three"), chunk(1, (8, 20), "three four"));
+        let (c, d) = (chunk(2, (20, 24), "four"), chunk(5, (50, 60), "ten é"));
+        let joined = join(&[Some(&a), Some(&b), Some(&c), None, Some(&d)]);
+        assert_eq!(joined.text, "one two three four\nfour\n[…]\nten é");
+        assert_eq!((joined.span, joined.chunks), ((0, 60), vec![0, 1, 2, 5]));
+        assert_eq!((shared("aé", "éa"), shared("ab", "cd"), shared("aa", "aaa")), (2, 0, 2));
+        assert!(join(&[]).text.is_empty());
+    }
+}
