@@ -67,7 +67,10 @@ fn fill(index: &Index, documents: u64) -> Result<()> {
         let bind = |n: u64| {
             let number = DocumentNumber(n as u32);
             let groups = ["all", "tenth", "hundredth"].into_iter().zip([1, 10, 100]);
-            let acl = Acl::new(groups.filter(|(_, every)| n % every == 0).map(|(name, _)| Principal::group(name)), []);
+            let acl = Acl::new(
+                groups.filter(|(_, every)| n.is_multiple_of(*every)).map(|(name, _)| Principal::group(name)),
+                [],
+            );
             let binding = Binding::by_source(Version(1), acl, plane.labels().default_rank());
             let numbered = AccessEvent::Numbered { tenant: Tenant::default(), id: n.to_string().into(), number };
             [numbered, AccessEvent::Bound { number, binding }]

@@ -24,7 +24,7 @@ const NS_PER_LISTED: f64 = 2.5;
 /// To begin with the list of a value, or of values that follow each other.
 const NS_PER_RUN: f64 = 10.0;
 /// To ask for one document what a filter of one operator asks.
-const NS_PER_ASKED: f64 = 12.0;
+const NS_PER_ASKED: f64 = 20.0;
 
 /// A filter, with the places of what it looks for in one segment.
 #[derive(Debug)]
@@ -50,7 +50,8 @@ impl Matching {
     pub fn of(checked: &Checked, field: &mut dyn FnMut(&str) -> Result<Option<Arc<FieldPostings>>>) -> Result<Self> {
         Ok(match checked {
             Checked::All(members) => {
-                Self::All(members.iter().map(|member| Self::of(member, field)).collect::<Result<_>>()?)
+                let members = members.iter().map(|member| Self::of(member, field)).collect::<Result<_>>()?;
+                Self::All(joined(members))
             }
             Checked::Any(members) => {
                 Self::Any(members.iter().map(|member| Self::of(member, field)).collect::<Result<_>>()?)
@@ -111,18 +112,33 @@ impl Matching {
         }
     }
 
-    /// About what [`Matching::has`] takes for so many documents, in nanoseconds.
-    pub fn asking_costs(&self, documents: u64) -> f64 {
-        documents as f64 * NS_PER_ASKED * self.leaves() as f64
-    }
-
-    fn leaves(&self) -> usize {
+    /// About what [`Matching::has`] takes for one document, in nanoseconds.
+    pub fn asking_costs(&self) -> f64 {
         match self {
-            Self::All(members) | Self::Any(members) => members.iter().map(Self::leaves).sum(),
-            Self::Nothing => 0,
-            Self::Leaf(_) => 1,
+            Self::All(members) | Self::Any(members) => members.iter().map(Self::asking_costs).sum(),
+            Self::Nothing => 0.0,
+            Self::Leaf(leaf) => NS_PER_ASKED + leaf.halvings() * NS_PER_HALVING / 2.0,
         }
     }
+}
+
+/// Leaves that ask for one value of the same field, as the two ends of a range do, as one.
+fn joined(members: Vec<Matching>) -> Vec<Matching> {
+    let mut all: Vec<Matching> = Vec::with_capacity(members.len());
+    for member in members {
+        let same = |known: &&mut Matching| match (&**known, &member) {
+            (Matching::Leaf(a), Matching::Leaf(b)) => {
+                // A list may have one value here and another there.
+                Arc::ptr_eq(&a.field, &b.field) && a.field.places().is_some() && !a.negated && !b.negated
+            }
+            _ => false,
+        };
+        match (all.iter_mut().find(same), &member) {
+            (Some(Matching::Leaf(known)), Matching::Leaf(leaf)) => known.ranks = known.ranks.common(&leaf.ranks),
+            _ => all.push(member),
+        }
+    }
+    all
 }
 
 impl Leaf {
@@ -168,6 +184,11 @@ impl Leaf {
         }
     }
 
+    /// How often the intervals are halved to find a place among them.
+    fn halvings(&self) -> f64 {
+        (self.ranks.runs().len().max(1) as f64).log2()
+    }
+
     pub(super) fn listing_costs(&self) -> f64 {
         let runs = self.ranks.runs();
         let documents: usize = runs.iter().map(|run| self.field.documents_of(run).len()).sum();
@@ -175,7 +196,7 @@ impl Leaf {
     }
 
     pub(super) fn passing_costs(&self) -> f64 {
-        let halvings = (self.ranks.runs().len().max(1) as f64).log2();
+        let halvings = self.halvings();
         let list = if self.field.places().is_some() { 0.0 } else { NS_PER_LIST };
         f64::from(self.field.documents()) * (NS_PER_PASSED + halvings * NS_PER_HALVING + list)
     }

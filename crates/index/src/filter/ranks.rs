@@ -72,6 +72,22 @@ impl Ranks {
         Self(runs)
     }
 
+    /// The places that are in both.
+    pub fn common(&self, other: &Self) -> Self {
+        let (mut a, mut b, mut runs) = (self.0.iter().peekable(), other.0.iter().peekable(), Vec::new());
+        while let (Some(one), Some(two)) = (a.peek(), b.peek()) {
+            let both = one.start.max(two.start)..one.end.min(two.end);
+            let first_ends = one.end <= two.end;
+            runs.extend((!both.is_empty()).then_some(both));
+            if first_ends {
+                a.next()
+            } else {
+                b.next()
+            };
+        }
+        Self(runs)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

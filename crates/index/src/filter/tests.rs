@@ -263,6 +263,20 @@ fn every_operator_is_what_bedrock_says() {
 }
 
 #[test]
+fn a_number_that_was_written_is_the_number_that_is_asked_for() {
+    // A quick reader is a bit off here, the first or the second time.
+    for number in ["90071992599254740993", "9.007199259925476e+19", "0.1000000000000000055", "2.2250738585072011e-308"] {
+        let metadata: Map<String, Value> = serde_json::from_str(&format!(r#"{{"year": {number}}}"#)).unwrap();
+        // As a sync writes it.
+        let postings = open(&schema(), &[metadata]);
+        let filter: Filter = format!(r#"{{"equals": {{"key": "year", "value": {number}}}}}"#).parse().unwrap();
+        assert_eq!(filter.to_string().parse::<Filter>().unwrap(), filter);
+        let found = matching(&postings, &filter.check(&schema()).unwrap(), &schema()).documents(1);
+        assert_eq!(found.iter().collect::<Vec<_>>(), [0], "{number}");
+    }
+}
+
+#[test]
 fn what_does_not_fit_the_schema_is_named() {
     for (filter, message) in [
         (

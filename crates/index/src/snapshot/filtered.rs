@@ -124,7 +124,7 @@ impl Snapshot {
 
 /// Those of `visible` whose documents match, by the way that is less to do.
 fn matching_rows(live: &LiveSegment, visible: &Visible, matching: &Matching) -> Visible {
-    let documents = if matching.asking_costs(visible.len()) < matching.set_costs() {
+    let documents = if visible.len() as f64 * matching.asking_costs() < matching.set_costs() {
         let mut found = Documents::none(live.entry.documents);
         documents_of(live, visible).filter(|i| matching.has(*i)).for_each(|i| found.insert(i));
         found
