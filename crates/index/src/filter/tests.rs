@@ -265,7 +265,8 @@ fn every_operator_is_what_bedrock_says() {
 #[test]
 fn a_number_that_was_written_is_the_number_that_is_asked_for() {
     // A quick reader is a bit off here, the first or the second time.
-    for number in ["90071992599254740993", "9.007199259925476e+19", "0.1000000000000000055", "2.2250738585072011e-308"] {
+    for number in ["90071992599254740993", "9.007199259925476e+19", "0.1000000000000000055", "2.2250738585072011e-308"]
+    {
         let metadata: Map<String, Value> = serde_json::from_str(&format!(r#"{{"year": {number}}}"#)).unwrap();
         // As a sync writes it.
         let postings = open(&schema(), &[metadata]);

@@ -75,7 +75,8 @@ impl Snapshot {
         let mut chosen: Vec<usize> = Vec::new();
         while chosen.len() < k.min(hits.len()) {
             let worth = |i: usize| {
-                let like = if chosen.is_empty() { 0.0 } else { likeness[i] };
+                // What points the other way is no more of a change than what has nothing in common.
+                let like = likeness[i].max(0.0);
                 relevance * scaled(&hits[i]) - (1.0 - relevance) * like
             };
             let left = (0..hits.len()).filter(|i| !chosen.contains(i));
