@@ -80,8 +80,8 @@ pub(crate) fn join(parts: &[Option<&ChunkRow>]) -> Joined {
 
 /// How many bytes at the beginning of `next` are the end of `text`.
 fn shared(text: &str, next: &str) -> usize {
-    let ends = next.char_indices().map(|(at, _)| at).chain([next.len()]);
-    ends.filter(|&at| at > 0 && text.ends_with(&next[..at])).last().unwrap_or(0)
+    let mut ends = next.char_indices().map(|(at, _)| at).chain([next.len()]);
+    ends.rfind(|&at| at > 0 && text.ends_with(&next[..at])).unwrap_or(0)
 }
 
 #[cfg(test)]
