@@ -42,8 +42,8 @@ def test_a_search_gives_what_the_asker_may_read(texts: Index) -> None:
     [
         {"text": " "},
         {"text": "pay", "k": 0},
-        {"text": "pay", "mode": "lexical"},
-        {"text": "pay", "mode": "hybrid"},
+        {"text": "pay", "mode": "words"},
+        {"text": "pay", "fusion": "scores:2"},
         {"text": "pay", "filter": {}},
         {"text": "pay", "recall": -0.1},
     ],
@@ -52,6 +52,12 @@ def test_a_search_gives_what_the_asker_may_read(texts: Index) -> None:
 def test_bad_questions_are_refused(texts: Index, question: dict[str, object]) -> None:
     with pytest.raises(InvalidError):
         session_of(texts, "alice").search(**question)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "vector", "lexical"])
+def test_every_mode_finds_what_may_be_read(texts: Index, mode: str) -> None:
+    found = session_of(texts, "alice").search("pay", mode=mode, k=1)  # type: ignore[arg-type]
+    assert found.complete
 
 
 def test_an_index_of_vectors_has_no_text_search(filled: Index) -> None:
