@@ -681,7 +681,7 @@ class Results:
 
     @property
     def scores(self) -> npt.NDArray[np.float32]:
-        """Cosines, in the same order."""
+        """Scores, in the same order."""
 
     @property
     def hits(self) -> list[Hit]:

@@ -50,7 +50,7 @@ impl Results {
         self.found.ids().collect()
     }
 
-    /// Cosines in the same order, float32.
+    /// Scores in the same order, float32.
     #[getter]
     fn scores<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f32>> {
         PyArray1::from_iter(py, self.found.scores())

@@ -12,14 +12,10 @@ pub const GAP: &str = "\n[…]\n";
 /// The most passages around a hit that can be asked for.
 const MOST: u32 = 64;
 
-/// A hit with what stands around it, in the order of the document.
-pub(crate) struct Block {
-    /// Which hit it is around: the best, of several.
-    pub at: usize,
-    pub around: Vec<Option<Hit>>,
-}
+/// What stands around a hit, itself among it, in the order of the document; `None` where some is withheld.
+pub(crate) type Block = Vec<Option<Hit>>;
 
-/// The same as one text.
+/// A block as one text.
 pub(crate) struct Joined {
     pub text: String,
     pub span: (u64, u64),
@@ -35,19 +31,20 @@ pub(crate) fn check(around: Around) -> Result<()> {
     Ok(())
 }
 
-/// Each of `hits` with what stands around it; those that meet are one.
+/// Each of `hits` with what stands around it; those that meet are one, at the place of the best.
 pub(crate) fn blocks(
     snapshot: &Snapshot,
     visible: &VisibleRows,
     hits: &[Hit],
     around: Option<Around>,
-) -> Result<Vec<Block>> {
-    let mut blocks: Vec<Block> = Vec::with_capacity(hits.len());
-    for (at, hit) in hits.iter().enumerate() {
+) -> Result<Vec<(Hit, Block)>> {
+    let mut blocks: Vec<(Hit, Block)> = Vec::with_capacity(hits.len());
+    for hit in hits {
         let around = snapshot.around(visible, hit, around.unwrap_or(Around::Neighbours(0)))?;
-        match blocks.iter_mut().find(|block| snapshot.meet(&block.around, &around)) {
-            Some(block) => block.around = snapshot.joined(&block.around, &around),
-            None => blocks.push(Block { at, around }),
+        match blocks.iter_mut().find(|(_, block)| snapshot.meet(block, &around)) {
+            Some((_, block)) => *block = snapshot.joined(block, &around),
+            None if around.is_empty() => {}
+            None => blocks.push((*hit, around)),
         }
     }
     Ok(blocks)

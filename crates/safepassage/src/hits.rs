@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use safepassage_error::system::Timestamp;
 use safepassage_error::{Error, Kind, Result};
-use safepassage_index::{Answer, Around, ChunkRow, HitLabels, Plan, Snapshot, VisibleRows};
+use safepassage_index::{Answer, ChunkRow, HitLabels, Plan, Snapshot};
 use serde::Serialize;
 
 use crate::engine::Engine;
-use crate::expand;
+use crate::expand::{self, Block};
 
 /// A passage that the asker may read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -66,8 +66,8 @@ pub struct VectorHits {
     labels: HitLabels,
     /// When whoever asked is nobody any more.
     ends: Timestamp,
-    /// What stands around each hit is given too, as far as it is among these.
-    expanded: Option<(Arc<VisibleRows>, Option<Around>)>,
+    /// What stands around each hit, if that was asked for.
+    expanded: Option<Vec<Block>>,
 }
 
 impl VectorHits {
@@ -143,7 +143,7 @@ impl VectorHits {
         }
         let hits = match &self.expanded {
             None => self.single()?,
-            Some((visible, around)) => self.blocks(visible, *around)?,
+            Some(blocks) => self.whole(blocks)?,
         };
         let Answer { complete, exact, plan, acl_epoch, generation, .. } = self.answer;
         Ok(Results { hits, complete, exact, plan, acl_epoch, generation })
@@ -156,27 +156,23 @@ impl VectorHits {
         hits.map(|(((passage, hit), label), rank)| hit_of(rank, hit.score, passage, label)).collect()
     }
 
-    /// Each hit with what stands around it.
-    fn blocks(&self, visible: &VisibleRows, around: Option<Around>) -> Result<Vec<Hit>> {
-        let labels: Vec<&str> = self.labels.names().collect();
-        let mut hits = Vec::new();
-        for (block, rank) in expand::blocks(&self.snapshot, visible, &self.answer.hits, around)?.into_iter().zip(1..) {
-            let rows: Vec<_> = block.around.iter().flatten().copied().collect();
+    /// Each hit as one text with what stands around it.
+    fn whole(&self, blocks: &[Block]) -> Result<Vec<Hit>> {
+        let mut hits = self.single()?;
+        for (hit, block) in hits.iter_mut().zip(blocks) {
+            let rows: Vec<_> = block.iter().flatten().copied().collect();
             let passages = self.snapshot.passages(&rows)?;
             let mut rest = passages.iter();
-            let parts: Vec<_> = block.around.iter().map(|row| row.and_then(|_| rest.next())).collect();
+            let parts: Vec<_> = block.iter().map(|row| row.and_then(|_| rest.next())).collect();
             let joined = expand::join(&parts);
-            let own = self.answer.hits[block.at];
-            let Some(passage) = self.snapshot.passages(&[own])?.pop() else { continue };
-            let hit = hit_of(rank, own.score, passage, labels.get(block.at).copied().unwrap_or_default())?;
-            hits.push(Hit { text: joined.text, span: joined.span, chunks: joined.chunks, ..hit });
+            (hit.text, hit.span, hit.chunks) = (joined.text, joined.span, joined.chunks);
         }
         Ok(hits)
     }
 
-    /// The same, each with what stands around it among `visible`.
-    pub(crate) fn expanded(self, visible: Arc<VisibleRows>, around: Option<Around>) -> Self {
-        Self { expanded: Some((visible, around)), ..self }
+    /// The same, each hit as the block that belongs to it.
+    pub(crate) fn expanded(self, blocks: Vec<Block>) -> Self {
+        Self { expanded: Some(blocks), ..self }
     }
 
     /// The engine that was asked.

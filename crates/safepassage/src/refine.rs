@@ -83,7 +83,8 @@ impl Refine<'_> {
         // Of candidates that were cut off nobody knows what a reranker would have said of them.
         answer.exact &= all || (self.reranker.is_none() && self.relevance.is_none());
         answer.recall = if answer.exact { 1.0 } else { answer.recall };
-        answer.complete = answer.hits.len() == k || all;
+        // An answer that was cut off by a limit of its own stays what it said of itself.
+        answer.complete = answer.hits.len() == k || (all && answer.complete);
         Ok(answer)
     }
 }

@@ -239,15 +239,22 @@ impl<'a> Search<'a> {
                 self.answers(&snapshot, rows, &asked, k)
             }),
         };
-        let answer = self.refine.apply(&snapshot, self.text, self.k, search)?;
-        let hits = VectorHits::new(engine, snapshot, answer, asker.identity().expires_at())?;
-        let expanded = self.around.is_some() || self.merged;
-        Ok(if expanded { hits.expanded(visible, self.around) } else { hits })
+        let mut answer = self.refine.apply(&snapshot, self.text, self.k, search)?;
+        let ends = asker.identity().expires_at();
+        if self.around.is_none() && !self.merged {
+            return VectorHits::new(engine, snapshot, answer, ends);
+        }
+        let (hits, blocks) = expand::blocks(&snapshot, &visible, &answer.hits, self.around)?.into_iter().unzip();
+        answer.hits = hits;
+        Ok(VectorHits::new(engine, snapshot, answer, ends)?.expanded(blocks))
     }
 
     /// What is asked: the question, or what a transform made of it.
     fn questions(&self) -> Result<Vec<String>> {
         let Some(transform) = self.transform else { return Ok(vec![self.text.to_owned()]) };
+        if self.vector.is_some() {
+            return Err(Error::invalid("search", "a vector is of one question; it cannot be given with a transform"));
+        }
         let questions = transform.questions(self.text)?;
         if questions.is_empty() || questions.len() > MOST_QUESTIONS {
             let message = format!("the transform made {} questions; 1 to {MOST_QUESTIONS} can be", questions.len());
@@ -280,6 +287,7 @@ impl<'a> Search<'a> {
         }
         for other in others {
             let other = self.answer(snapshot, rows, other, k)?;
+            best.complete &= other.complete;
             best.hits = snapshot.either(best.hits, other.hits);
             best.exact &= other.exact;
             best.plan = best.plan.max(other.plan);

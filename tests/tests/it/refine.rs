@@ -85,6 +85,8 @@ fn hits_that_meet_are_one_and_what_says_the_same_is_left_out() {
     let ann = session(&engine, &[]);
     let merged = ann.search("alpha five six four").mode(Mode::Lexical).k(3).merged().run().unwrap();
     assert_eq!((merged.hits.len(), &merged.hits[0].chunks[..]), (1, &[3, 4, 5][..]));
+    let ids = ann.search("alpha five six four").mode(Mode::Lexical).k(3).merged().find().unwrap();
+    assert_eq!(ids.ids().collect::<Vec<_>>(), ["d"]);
     let all = ann.search("one").mode(Mode::Lexical).k(9).run().unwrap();
     assert_eq!(all.hits.len(), 2);
     let distinct = ann.search("one").mode(Mode::Lexical).k(9).distinct().run().unwrap();
@@ -156,4 +158,7 @@ fn what_a_transform_asks_is_asked_as_the_same_asker() {
     let none = |_: &str| Ok(Vec::new());
     let error = session(&engine, &[]).search("x").transform(&none).run().unwrap_err();
     assert!(error.to_string().contains("made 0 questions"), "{error}");
+    let vector = vec![1.0; 384];
+    let error = session(&engine, &[]).search("x").vector(&vector).transform(&parts).run().unwrap_err();
+    assert!(error.to_string().contains("one question"), "{error}");
 }

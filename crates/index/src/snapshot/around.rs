@@ -3,6 +3,8 @@
 //! Whatever is given is looked up in [`VisibleRows`] row by row: that a passage of a document may be read says nothing
 //! about the next, which may belong to a narrower section.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use safepassage_error::Result;
@@ -73,16 +75,18 @@ impl Snapshot {
         let scaled = |hit: &Hit| if range > 0.0 { (hit.score - least) / range } else { 1.0 };
         let mut likeness = vec![f32::NEG_INFINITY; hits.len()];
         let mut chosen: Vec<usize> = Vec::new();
+        let mut taken = vec![false; hits.len()];
         while chosen.len() < k.min(hits.len()) {
             let worth = |i: usize| {
                 // What points the other way is no more of a change than what has nothing in common.
                 let like = likeness[i].max(0.0);
                 relevance * scaled(&hits[i]) - (1.0 - relevance) * like
             };
-            let left = (0..hits.len()).filter(|i| !chosen.contains(i));
+            let left = (0..hits.len()).filter(|i| !taken[*i]);
             // Of equals the first, which is the better hit.
             let Some(next) = left.reduce(|best, i| if worth(i) > worth(best) { i } else { best }) else { break };
             chosen.push(next);
+            taken[next] = true;
             for (like, vector) in likeness.iter_mut().zip(&vectors) {
                 *like = like.max(score(crate::Metric::Cosine, vector, &vectors[next]));
             }
@@ -93,10 +97,14 @@ impl Snapshot {
     /// The hits of both lists, each row once with its better score; in no order.
     #[must_use]
     pub fn either(&self, mut a: Vec<Hit>, b: Vec<Hit>) -> Vec<Hit> {
+        let mut place: HashMap<(u64, u32), usize> = a.iter().map(|hit| (hit.key, hit.row)).zip(0..).collect();
         for other in b {
-            match a.iter_mut().find(|own| (own.key, own.row) == (other.key, other.row)) {
-                Some(own) => own.score = own.score.max(other.score),
-                None => a.push(other),
+            match place.entry((other.key, other.row)) {
+                Entry::Occupied(at) => a[*at.get()].score = a[*at.get()].score.max(other.score),
+                Entry::Vacant(free) => {
+                    free.insert(a.len());
+                    a.push(other);
+                }
             }
         }
         a
