@@ -39,17 +39,9 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// As [`Guard::search`] for one question.
-    pub fn search_one(
-        &self,
-        identity: &Identity,
-        snapshot: &Snapshot,
-        visible: &VisibleRows,
-        k: usize,
-        search: impl Fn(&VisibleRows, usize) -> Result<Answer> + Sync,
-    ) -> Result<Answer> {
-        let answers = self.search(identity, snapshot, visible, &[()], k, |rows, (), k| search(rows, k))?;
-        answers.into_iter().next().ok_or_else(|| Error::new(Kind::Internal, OPERATION, "no answer to the question"))
+    /// One call's questions to the authorizer; the limits hold for all of them together.
+    pub fn asking<'a>(&'a self, identity: &'a Identity) -> Asking<'a> {
+        Asking { guard: self, identity, since: Stopwatch::start(), decided: HashMap::new() }
     }
 
     /// The `k` best passages for each question among those of `visible` that the authorizer permits too; `search` finds
@@ -63,32 +55,28 @@ impl Guard {
         k: usize,
         search: impl Fn(&VisibleRows, &Q, usize) -> Result<Answer> + Sync,
     ) -> Result<Vec<Answer>> {
-        let mut asking = Asking::new(self, identity);
-        let all = |visible: &VisibleRows, k| {
-            questions.par_iter().map(|question| search(visible, question, k)).collect::<Result<Vec<Answer>>>()
-        };
-        if let Some(listed) = asking.listed()? {
-            return all(&snapshot.only(visible, listed.iter().map(String::as_str)), k);
+        let mut asking = self.asking(identity);
+        match asking.listed_rows(snapshot, visible)? {
+            Some(rows) => questions.par_iter().map(|question| search(&rows, question, k)).collect(),
+            None => asking.search(snapshot, visible, questions, k, search),
         }
-        // What it refuses is not known before it is asked, so no word may be counted over these rows.
-        let mut visible = visible.uncounted();
-        let mut fetch = k.saturating_mul(2);
-        loop {
-            let found = all(&visible, fetch)?;
-            let limit_reached = !asking.decide(snapshot, &found, k)?;
-            let more = |answer: &Answer| answer.hits.len() == fetch && asking.kept(snapshot, answer, k).len() < k;
-            if limit_reached || !found.iter().any(more) {
-                let finish = |answer| asking.finish(snapshot, answer, k, limit_reached);
-                return Ok(found.into_iter().map(finish).collect());
-            }
-            visible = snapshot.without(&visible, asking.refused());
-            fetch = fetch.saturating_mul(2);
-        }
+    }
+
+    /// As [`Guard::search`] for one question.
+    pub fn search_one(
+        &self,
+        identity: &Identity,
+        snapshot: &Snapshot,
+        visible: &VisibleRows,
+        k: usize,
+        search: impl Fn(&VisibleRows, usize) -> Result<Answer> + Sync,
+    ) -> Result<Answer> {
+        only(self.search(identity, snapshot, visible, &[()], k, |rows, (), k| search(rows, k))?)
     }
 
     /// Those of `documents` that the authorizer permits too.
     pub fn documents(&self, identity: &Identity, mut documents: Vec<String>) -> Result<Vec<String>> {
-        let mut asking = Asking::new(self, identity);
+        let mut asking = self.asking(identity);
         if let Some(listed) = asking.listed()? {
             documents.retain(|id| listed.contains(id));
             return Ok(documents);
@@ -104,23 +92,62 @@ impl Guard {
 
     /// Whether the authorizer permits `document` too.
     pub fn permits(&self, identity: &Identity, document: &str) -> Result<bool> {
-        let mut asking = Asking::new(self, identity);
+        let mut asking = self.asking(identity);
         asking.ask(&[document])?;
         Ok(asking.decided.get(document) == Some(&true))
     }
 }
 
 /// What was asked and answered within one call.
-struct Asking<'a> {
+pub(crate) struct Asking<'a> {
     guard: &'a Guard,
     identity: &'a Identity,
     since: Stopwatch,
     decided: HashMap<String, bool>,
 }
 
-impl<'a> Asking<'a> {
-    fn new(guard: &'a Guard, identity: &'a Identity) -> Self {
-        Self { guard, identity, since: Stopwatch::start(), decided: HashMap::new() }
+impl Asking<'_> {
+    /// Those of `visible` that the authorizer permits, if it can name all documents that it does.
+    pub fn listed_rows(&self, snapshot: &Snapshot, visible: &VisibleRows) -> Result<Option<VisibleRows>> {
+        let listed = self.listed()?;
+        Ok(listed.map(|listed| snapshot.only(visible, listed.iter().map(String::as_str))))
+    }
+
+    /// As [`Guard::search`], of an authorizer that has to be asked about each document.
+    pub fn search<Q: Sync>(
+        &mut self,
+        snapshot: &Snapshot,
+        visible: &VisibleRows,
+        questions: &[Q],
+        k: usize,
+        search: impl Fn(&VisibleRows, &Q, usize) -> Result<Answer> + Sync,
+    ) -> Result<Vec<Answer>> {
+        // What it refuses is not known before it is asked, so no word may be counted over these rows.
+        let mut visible = snapshot.without(&visible.uncounted(), self.refused());
+        let mut fetch = k.saturating_mul(2);
+        loop {
+            let found: Vec<Answer> =
+                questions.par_iter().map(|question| search(&visible, question, fetch)).collect::<Result<_>>()?;
+            let limit_reached = !self.decide(snapshot, &found, k)?;
+            let more = |answer: &Answer| answer.hits.len() == fetch && self.kept(snapshot, answer, k).len() < k;
+            if limit_reached || !found.iter().any(more) {
+                let finish = |answer| self.finish(snapshot, answer, k, limit_reached);
+                return Ok(found.into_iter().map(finish).collect());
+            }
+            visible = snapshot.without(&visible, self.refused());
+            fetch = fetch.saturating_mul(2);
+        }
+    }
+
+    /// As [`Asking::search`] for one question.
+    pub fn search_one(
+        &mut self,
+        snapshot: &Snapshot,
+        visible: &VisibleRows,
+        k: usize,
+        search: impl Fn(&VisibleRows, usize) -> Result<Answer> + Sync,
+    ) -> Result<Answer> {
+        only(self.search(snapshot, visible, &[()], k, |rows, (), k| search(rows, k))?)
     }
 
     fn check_deadline(&self) -> Result<()> {
@@ -205,4 +232,8 @@ impl<'a> Asking<'a> {
         let complete = hits.len() == k || (answer.complete && whole);
         Answer { hits, complete, exact: answer.exact && whole, ..answer }
     }
+}
+
+fn only(answers: Vec<Answer>) -> Result<Answer> {
+    answers.into_iter().next().ok_or_else(|| Error::new(Kind::Internal, OPERATION, "no answer to the question"))
 }

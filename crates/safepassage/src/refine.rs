@@ -54,7 +54,7 @@ impl Refine<'_> {
         snapshot: &Snapshot,
         question: &str,
         k: usize,
-        search: impl Fn(usize) -> Result<Answer>,
+        mut search: impl FnMut(usize) -> Result<Answer>,
     ) -> Result<Answer> {
         if self.is_nothing() || k == 0 {
             return search(k);

@@ -6,6 +6,7 @@ use safepassage_index::{Answer, Around, Filter, Fusion, Snapshot, VisibleRows, W
 use safepassage_models::{Purpose, Reranker};
 use serde::{Deserialize, Serialize};
 
+use crate::authorized::Asking;
 use crate::decision::Question;
 use crate::engine::Engine;
 use crate::expand;
@@ -233,13 +234,17 @@ impl<'a> Search<'a> {
         self.around.map_or(Ok(()), expand::check)?;
         let asked = self.questions()?.iter().map(|text| self.asked(text)).collect::<Result<Vec<_>>>()?;
         let (snapshot, visible) = self.session.seen(&self.filters)?;
-        let search = |k| match guard {
-            None => self.answers(&snapshot, &visible, &asked, k),
-            Some(guard) => guard.search_one(asker.identity(), &snapshot, &visible, k, |rows, k| {
-                self.answers(&snapshot, rows, &asked, k)
-            }),
-        };
-        let mut answer = self.refine.apply(&snapshot, self.text, self.k, search)?;
+        let mut asking = guard.as_ref().map(|guard| guard.asking(asker.identity()));
+        let listed = asking.as_ref().map(|asking| asking.listed_rows(&snapshot, &visible)).transpose()?.flatten();
+        let mut answer = self.refine.apply(&snapshot, self.text, self.k, |k| match (&mut asking, &listed) {
+            (Some(asking), None) => {
+                self.best(&snapshot, &asked, k, |asked| self.checked(asking, &snapshot, &visible, asked, k))
+            }
+            (_, rows) => {
+                let rows = rows.as_ref().unwrap_or(&visible);
+                self.best(&snapshot, &asked, k, |asked| self.answer(&snapshot, rows, asked, k))
+            }
+        })?;
         let ends = asker.identity().expires_at();
         if self.around.is_none() && !self.merged {
             return VectorHits::new(engine, snapshot, answer, ends);
@@ -279,14 +284,20 @@ impl<'a> Search<'a> {
     }
 
     /// The answer to one question, or the best of the answers to several.
-    fn answers(&self, snapshot: &Snapshot, rows: &VisibleRows, asked: &[Asked], k: usize) -> Result<Answer> {
+    fn best(
+        &self,
+        snapshot: &Snapshot,
+        asked: &[Asked],
+        k: usize,
+        mut answer: impl FnMut(&Asked) -> Result<Answer>,
+    ) -> Result<Answer> {
         let [first, others @ ..] = asked else { return Err(Error::invalid("search", "nothing is asked")) };
-        let mut best = self.answer(snapshot, rows, first, k)?;
+        let mut best = answer(first)?;
         if others.is_empty() {
             return Ok(best);
         }
         for other in others {
-            let other = self.answer(snapshot, rows, other, k)?;
+            let other = answer(other)?;
             best.complete &= other.complete;
             best.hits = snapshot.either(best.hits, other.hits);
             best.exact &= other.exact;
@@ -296,6 +307,29 @@ impl<'a> Search<'a> {
         best.complete |= best.hits.len() == k;
         best.recall = if best.exact { 1.0 } else { self.recall };
         Ok(best)
+    }
+
+    /// The answer of an authorizer that is asked about each document. It is asked about both ways before they are brought
+    /// together: scores are scaled among candidates, and what it refuses must be none.
+    fn checked(
+        &self,
+        asking: &mut Asking<'_>,
+        snapshot: &Snapshot,
+        visible: &VisibleRows,
+        asked: &Asked,
+        k: usize,
+    ) -> Result<Answer> {
+        match asked {
+            Asked::Both(words, vector) if k > 0 && !words.is_empty() => {
+                let depth = Snapshot::fusion_depth(k);
+                let near = asking
+                    .search_one(snapshot, visible, depth, |rows, k| snapshot.search(rows, vector, k, self.recall))?;
+                let said =
+                    asking.search_one(snapshot, visible, depth, |rows, k| snapshot.search_words(rows, words, k))?;
+                snapshot.fuse(&visible.uncounted(), (words, vector), (near, said), k, self.fusion)
+            }
+            _ => asking.search_one(snapshot, visible, k, |rows, k| self.answer(snapshot, rows, asked, k)),
+        }
     }
 
     fn answer(&self, snapshot: &Snapshot, rows: &VisibleRows, asked: &Asked, k: usize) -> Result<Answer> {

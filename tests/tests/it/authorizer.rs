@@ -12,6 +12,8 @@ use safepassage::{
 use safepassage_index::storage::MemoryStorage;
 use safepassage_tests::{Numbers, cosine};
 
+mod words;
+
 const DIM: usize = 8;
 
 /// An authorizer that permits `permitted`, and fails or answers wrongly at the call `fails_at`.

@@ -58,22 +58,65 @@ impl Snapshot {
         if k == 0 || words.is_empty() {
             return self.search(visible, &query, k, recall);
         }
-        let depth = k.saturating_mul(DEPTH.0).max(DEPTH.1);
+        let depth = Self::fusion_depth(k);
         let near = self.nearest(visible, &query, depth, recall)?;
         let (said, said_of_near) = self.best_by_words(visible, words, depth, &near.hits)?;
-        let place = |hit: &Hit| (hit.segment, hit.row);
-        let mut known: Vec<(usize, u32)> = near.hits.iter().map(place).collect();
-        known.sort_unstable();
-        let only_said = said.iter().filter(|hit| known.binary_search(&place(hit)).is_err());
-        let nearness = only_said.clone().map(|hit| self.nearness(hit, &query)).collect::<Result<Vec<_>>>()?;
-        let near_scores = near.hits.iter().map(|hit| hit.score).chain(nearness);
-        let said_scores = said_of_near.into_iter().chain(only_said.clone().map(|hit| hit.score));
-        let scores = fusion.fuse(&near_scores.collect::<Vec<_>>(), &said_scores.collect::<Vec<_>>());
-        let candidates = near.hits.iter().chain(only_said);
-        let mut hits: Vec<Hit> = candidates.zip(scores).map(|(hit, score)| Hit { score, ..*hit }).collect();
-        self.rank(&mut hits, k);
+        let hits = self.fused((&near.hits, said_of_near), &said, &query, k, fusion)?;
         let complete = hits.len() as u64 == visible.len().min(k as u64);
         Ok(self.answer(visible, Found { hits, ..near }, complete, recall))
+    }
+
+    /// Of how many passages by each way a fusion of `k` is made.
+    #[must_use]
+    pub fn fusion_depth(k: usize) -> usize {
+        k.saturating_mul(DEPTH.0).max(DEPTH.1)
+    }
+
+    /// As [`Snapshot::search_both`], of answers by nearness and by words that were found apart among rows of which somebody
+    /// outside withholds some: nothing but what is in them counts.
+    ///
+    /// # Errors
+    /// As [`Snapshot::search`]; `Invalid` for answers of another generation.
+    pub fn fuse(
+        &self,
+        visible: &VisibleRows,
+        (words, query): (&Words, &[f32]),
+        (near, said): (Answer, Answer),
+        k: usize,
+        fusion: Fusion,
+    ) -> Result<Answer> {
+        let query = self.prepared(query, near.recall)?;
+        self.check_generation(visible)?;
+        if near.hits.iter().chain(&said.hits).any(|hit| self.place(hit).is_none()) {
+            return Err(super::other_generation());
+        }
+        let (_, said_of_near) = self.best_by_words(visible, words, 0, &near.hits)?;
+        let hits = self.fused((&near.hits, said_of_near), &said.hits, &query, k, fusion)?;
+        let complete = hits.len() == k || (near.complete && said.complete);
+        Ok(Answer { hits, complete, exact: near.exact && said.exact, ..near })
+    }
+
+    /// The best `k` of both lists; the first comes with what its passages say.
+    fn fused(
+        &self,
+        (near, said_of_near): (&[Hit], Vec<f32>),
+        said: &[Hit],
+        query: &[f32],
+        k: usize,
+        fusion: Fusion,
+    ) -> Result<Vec<Hit>> {
+        let place = |hit: &Hit| (hit.segment, hit.row);
+        let mut known: Vec<(usize, u32)> = near.iter().map(place).collect();
+        known.sort_unstable();
+        let only_said = said.iter().filter(|hit| known.binary_search(&place(hit)).is_err());
+        let nearness = only_said.clone().map(|hit| self.nearness(hit, query)).collect::<Result<Vec<_>>>()?;
+        let near_scores = near.iter().map(|hit| hit.score).chain(nearness);
+        let said_scores = said_of_near.into_iter().chain(only_said.clone().map(|hit| hit.score));
+        let scores = fusion.fuse(&near_scores.collect::<Vec<_>>(), &said_scores.collect::<Vec<_>>());
+        let candidates = near.iter().chain(only_said);
+        let mut hits: Vec<Hit> = candidates.zip(scores).map(|(hit, score)| Hit { score, ..*hit }).collect();
+        self.rank(&mut hits, k);
+        Ok(hits)
     }
 
     fn nearness(&self, hit: &Hit, query: &[f32]) -> Result<f32> {
@@ -89,7 +132,7 @@ impl Snapshot {
         k: usize,
         others: &[Hit],
     ) -> Result<(Vec<Hit>, Vec<f32>)> {
-        if k == 0 || words.is_empty() {
+        if words.is_empty() || (k == 0 && others.is_empty()) {
             return Ok((Vec::new(), vec![0.0; others.len()]));
         }
         let lengths = |s: usize, rows: &safepassage_access::Visible| {
