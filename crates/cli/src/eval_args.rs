@@ -20,6 +20,8 @@ pub struct Eval {
 pub enum EvalCommand {
     /// Compare the embeddings of two generations, or of two indexes
     Drift(Drift),
+    /// Find by judged questions how much words should count beside meaning
+    Learn(Learn),
 }
 
 #[derive(Debug, Args)]
@@ -74,6 +76,23 @@ pub struct Measure {
     /// Put the questions themselves into the report, with what was found
     #[arg(long)]
     pub show_questions: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Learn {
+    /// BEIR folder, or a file or folder with `questions.jsonl`
+    #[arg(value_name = "QUESTIONS")]
+    pub questions: PathBuf,
+    #[command(flatten)]
+    pub operate: Operate,
+    #[command(flatten)]
+    pub who: Askers,
+    /// How many documents count
+    #[arg(short, default_value_t = 10, value_name = "N")]
+    pub k: usize,
+    /// Which judgements of a BEIR folder [default: test]
+    #[arg(long, value_name = "SPLIT")]
+    pub split: Option<String>,
 }
 
 #[derive(Debug, Args)]

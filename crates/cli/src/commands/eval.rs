@@ -7,10 +7,10 @@ use safepassage::system::Clock;
 use safepassage::{Engine, Error, Identity, Kind, Result};
 use safepassage_eval::drift::{self, DriftSettings};
 use safepassage_eval::{
-    Collection, Gate, OtherSide, Persona, Run, Wishes, assess, drift_table, page, read_personas, table,
+    Collection, Gate, Learnt, OtherSide, Persona, Run, Wishes, assess, drift_table, learn, page, read_personas, table,
 };
 
-use crate::eval_args::{Askers, Drift, Eval, EvalCommand, Measure};
+use crate::eval_args::{Askers, Drift, Eval, EvalCommand, Learn, Measure};
 use crate::progress::Bar;
 use crate::{identity, output};
 
@@ -20,6 +20,7 @@ pub const GATE_FAILED: u8 = 7;
 pub fn run(arguments: &Eval, json: bool) -> Result<ExitCode> {
     match (&arguments.command, &arguments.measure) {
         (Some(EvalCommand::Drift(drift)), _) => compare_embeddings(drift, json).map(|()| ExitCode::SUCCESS),
+        (Some(EvalCommand::Learn(arguments)), _) => learn_fusion(arguments, json).map(|()| ExitCode::SUCCESS),
         (None, Measure { questions: Some(questions), index: Some(index), .. }) => {
             measure(&arguments.measure, questions, index, json)
         }
@@ -29,15 +30,7 @@ pub fn run(arguments: &Eval, json: bool) -> Result<ExitCode> {
 
 fn measure(arguments: &Measure, questions: &Path, index: &Path, json: bool) -> Result<ExitCode> {
     let engine = Engine::open(index)?;
-    let mut collection = Collection::read(questions, arguments.split.as_deref())?;
-    if let Some(personas) = askers(&arguments.who, engine.clock())? {
-        collection.personas = personas;
-    }
-    if collection.personas.is_empty() {
-        let message =
-            "nobody asks: give --personas FILE, --user U or --public, or put `personas.jsonl` beside the questions";
-        return Err(Error::invalid("evaluate", message));
-    }
+    let collection = asked(&engine, questions, arguments.split.as_deref(), &arguments.who)?;
     let run = Run {
         k: arguments.k.clone(),
         recall: arguments.recall,
@@ -64,6 +57,38 @@ fn measure(arguments: &Measure, questions: &Path, index: &Path, json: bool) -> R
         eprintln!("safepassage: gate: {}", output::printable(&line.text()));
     }
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::from(GATE_FAILED) })
+}
+
+/// The questions, and who asks them.
+fn asked(engine: &Engine, questions: &Path, split: Option<&str>, who: &Askers) -> Result<Collection> {
+    let mut collection = Collection::read(questions, split)?;
+    if let Some(personas) = askers(who, engine.clock())? {
+        collection.personas = personas;
+    }
+    if collection.personas.is_empty() {
+        let message =
+            "nobody asks: give --personas FILE, --user U or --public, or put `personas.jsonl` beside the questions";
+        return Err(Error::invalid("evaluate", message));
+    }
+    Ok(collection)
+}
+
+fn learn_fusion(arguments: &Learn, json: bool) -> Result<()> {
+    let engine = Engine::open(&arguments.operate.index)?;
+    let collection = asked(&engine, &arguments.questions, arguments.split.as_deref(), &arguments.who)?;
+    let run = Run { k: vec![arguments.k], ..Run::default() };
+    let learnt = learn(&engine, &collection, &run, &Bar::new())?;
+    if json {
+        return output::json(&learnt);
+    }
+    for weighed in &learnt.weights {
+        output::line(&format!("words {:.2}  {} {:.4}", weighed.words, learnt.measure, weighed.mean))?;
+    }
+    let Learnt { questions, measure, held_out, default, argument, .. } = &learnt;
+    output::line(&format!(
+        "{questions} questions; {measure} {held_out:.4} with weights chosen on other questions, {default:.4} by default"
+    ))?;
+    output::line(&format!("use --fusion {argument}"))
 }
 
 /// Another index, or the same one asked in another way.

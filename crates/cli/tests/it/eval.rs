@@ -176,6 +176,24 @@ fn drift_of_generations() {
 }
 
 #[test]
+fn a_weight_of_words_is_learnt_from_enough_questions() {
+    let scratch = company();
+    let line = |n: usize| {
+        format!("{{\"question\": \"How do we welcome number {n}?\", \"expected\": [\"handbook/welcome.md\"]}}\n")
+    };
+    scratch.write("many/questions.jsonl", (0..24).map(line).collect::<String>());
+    scratch.write("few/questions.jsonl", (0..3).map(line).collect::<String>());
+    let learn = |folder| ["eval", "learn", folder, "--index", "index", "--user", "ann", "--no-groups"];
+    let learnt = scratch.ok(&learn("many"));
+    assert_eq!(keys(&learnt).join(" "), "argument default fusion held_out measure questions weights");
+    assert_eq!((learnt["questions"].as_u64(), learnt["weights"].as_array().unwrap().len()), (Some(24), 21));
+    let argument = learnt["argument"].as_str().unwrap();
+    scratch.ok(&["search", "welcome", "--index", "index", "--user", "ann", "--no-groups", "--fusion", argument]);
+    let (kind, message) = scratch.run(&learn("few")).error();
+    assert!(kind == "Invalid" && message.contains("3 questions"), "{message}");
+}
+
+#[test]
 fn what_cannot_be_evaluated_is_said() {
     let scratch = company();
     scratch.write("q/questions.jsonl", "{\"question\": \"One?\", \"expected\": [\"a\"]}\n{\"question\": 2}\n");
