@@ -2,6 +2,7 @@
 
 use safepassage_error::{Error, Kind, Result};
 
+use crate::catalogue::Cleared;
 use crate::stamp::ModelStamp;
 use crate::tokenizer::Tokenizer;
 
@@ -71,6 +72,11 @@ pub trait Embedder: Send + Sync {
     /// # Errors
     /// `Invalid` if the tokenizer refuses a text; `Corrupted` if a vector is not finite.
     fn embed(&self, texts: &[&str], purpose: Purpose) -> Result<Embeddings>;
+
+    /// What it may be sent, if texts leave the process for it; `None` for a model that computes here.
+    fn cleared(&self) -> Option<&Cleared> {
+        None
+    }
 
     /// As [`Embedder::embed`], and `keep` gets each vector with its text's place as soon as it is there, in any order: what
     /// was paid for is not lost with what fails later. A text that the model refuses fails no other.
