@@ -103,6 +103,22 @@ pub trait Embedder: Send + Sync {
         Ok(kept)
     }
 
+    /// Which of `texts` would have to be embedded now, ascending: all but those whose outcome is remembered.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupted` if the memory cannot be read.
+    fn unpaid(&self, texts: &[&str]) -> Result<Vec<usize>> {
+        Ok((0..texts.len()).collect())
+    }
+
+    /// Lets texts that the model refused be tried again. Returns how many are remembered as refused.
+    ///
+    /// # Errors
+    /// As [`Embedder::unpaid`].
+    fn retry_refused(&self) -> Result<usize> {
+        Ok(0)
+    }
+
     /// How this model cuts text into tokens.
     fn tokenizer(&self) -> &Tokenizer;
 }

@@ -12,8 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 use crate::catalogue::{Catalogue, Cleared};
 use crate::embedder::{Embedder, Embeddings};
+use crate::remote::tests::words;
 use crate::remote::{BreakerLimits, CallLimits, RemoteEmbedder};
-use crate::tokenizer::Tokenizer;
 
 const DIM: usize = 4;
 
@@ -169,16 +169,6 @@ fn cleared(model: &str) -> Cleared {
     let text =
         format!("[[model]]\nname = \"n\"\nprovider = \"openai\"\nmodel = \"{model}\"\nhighest_label = \"internal\"");
     Catalogue::parse(&text).unwrap().model("n").unwrap().cleared().unwrap()
-}
-
-/// Every word is a token; 8 are read.
-fn words() -> Tokenizer {
-    let tokenizer = json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
-        "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
-        "model": {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"},
-    });
-    Tokenizer::from_json(tokenizer.to_string().as_bytes(), 8).unwrap()
 }
 
 fn check_rows(embeddings: &Embeddings, texts: &[String]) {
