@@ -42,11 +42,6 @@ impl<'a> Embedding<'a> {
         self.embedder
     }
 
-    /// Whether nothing more is to be embedded in this sync.
-    pub fn stopped(report: &Report) -> bool {
-        report.stopped.is_some()
-    }
-
     /// Counts what embedding `texts` would take, without doing it.
     pub fn count(&self, texts: &[&str], report: &mut Report) -> Result<()> {
         let unpaid = self.embedder.unpaid(texts)?;

@@ -163,7 +163,7 @@ impl Embedder for CachedEmbedder {
         let mut refused = Vec::new();
         // Each unknown text once, with its places.
         let (mut asked, mut places) = (Vec::new(), Vec::<Vec<usize>>::new());
-        let mut numbers = HashMap::new();
+        let mut numbers = HashMap::<&str, usize>::new();
         for (at, text) in texts.iter().copied().enumerate() {
             if let Some(&n) = numbers.get(text) {
                 places[n].push(at);
