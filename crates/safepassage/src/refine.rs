@@ -9,6 +9,8 @@ use safepassage_error::{Error, Result};
 use safepassage_index::{Answer, Hit, Snapshot};
 use safepassage_models::Reranker;
 
+use crate::engine::Engine;
+
 /// What is done with candidates.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Refine<'a> {
@@ -51,6 +53,7 @@ impl Refine<'_> {
     /// The best `k` of what `search` finds; it is asked for so many, and for more while too many say the same.
     pub fn apply(
         &self,
+        engine: &Engine,
         snapshot: &Snapshot,
         question: &str,
         k: usize,
@@ -74,7 +77,7 @@ impl Refine<'_> {
         };
         answer.hits.truncate(wanted);
         if let Some(reranker) = self.reranker {
-            answer.hits = reranked(snapshot, reranker, question, answer.hits)?;
+            answer.hits = reranked(engine, snapshot, reranker, question, answer.hits)?;
         }
         if let Some(relevance) = self.relevance {
             answer.hits = snapshot.diverse(&answer.hits, k, relevance)?;
@@ -98,11 +101,34 @@ fn distinct(snapshot: &Snapshot, hits: Vec<Hit>) -> Result<Vec<Hit>> {
     Ok(hits.into_iter().zip(new).filter(|(_, new)| *new).map(|(hit, _)| hit).collect())
 }
 
-fn reranked(snapshot: &Snapshot, reranker: &dyn Reranker, question: &str, hits: Vec<Hit>) -> Result<Vec<Hit>> {
-    let passages = snapshot.passages(&hits)?;
+/// `hits` in the order of `reranker`. Passages with a label above what it is cleared for are not sent to it: they come
+/// after those it has read, in the order they had, with the score of the last of those.
+fn reranked(
+    engine: &Engine,
+    snapshot: &Snapshot,
+    reranker: &dyn Reranker,
+    question: &str,
+    hits: Vec<Hit>,
+) -> Result<Vec<Hit>> {
+    let Some(cleared) = reranker.cleared() else { return read(snapshot, reranker, question, &hits) };
+    engine.check_question(cleared)?;
+    let labels = engine.index().with_known_plane(|plane| snapshot.labels_of(plane, &hits));
+    let may = labels.up_to(cleared.highest_label())?;
+    let (sent, kept): (Vec<_>, Vec<_>) = hits.into_iter().zip(may).partition(|(_, may)| *may);
+    let sent: Vec<Hit> = sent.into_iter().map(|(hit, _)| hit).collect();
+    let mut all = read(snapshot, reranker, question, &sent)?;
+    let least = all.last().map_or(0.0, |hit| hit.score);
+    all.extend(kept.into_iter().map(|(hit, _)| hit.scored(least)));
+    Ok(all)
+}
+
+fn read(snapshot: &Snapshot, reranker: &dyn Reranker, question: &str, hits: &[Hit]) -> Result<Vec<Hit>> {
+    if hits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let passages = snapshot.passages(hits)?;
     let texts: Vec<&str> = passages.iter().map(|passage| passage.text.as_str()).collect();
     let scores = reranker.checked_scores(question, &texts)?;
-    let all = hits.len();
-    let scored = hits.into_iter().zip(scores).map(|(hit, score)| hit.scored(score));
-    Ok(snapshot.best(scored.collect(), all))
+    let scored = hits.iter().zip(scores).map(|(hit, score)| hit.scored(score));
+    Ok(snapshot.best(scored.collect(), hits.len()))
 }

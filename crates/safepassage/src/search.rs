@@ -1,9 +1,9 @@
 //! Here is a question in words: by which ways is it answered?
 
 use safepassage_access::Identity;
-use safepassage_error::{Error, Result};
+use safepassage_error::{Error, Kind, Result};
 use safepassage_index::{Answer, Around, Filter, Fusion, Snapshot, VisibleRows, Words};
-use safepassage_models::{Purpose, Reranker};
+use safepassage_models::{Cleared, Purpose, Reranker};
 use serde::{Deserialize, Serialize};
 
 use crate::authorized::Asking;
@@ -156,6 +156,7 @@ impl<'a> Search<'a> {
     }
 
     /// `reranker` reads the best candidates with the question and puts them in its order; its scores are those of the hits.
+    /// One elsewhere reads what its catalogue clears it for: passages with a higher label come last.
     #[must_use]
     pub fn rerank(mut self, reranker: &'a dyn Reranker) -> Self {
         self.refine.reranker = Some(reranker);
@@ -236,7 +237,7 @@ impl<'a> Search<'a> {
         let (snapshot, visible) = self.session.seen(&self.filters)?;
         let mut asking = guard.as_ref().map(|guard| guard.asking(asker.identity()));
         let listed = asking.as_ref().map(|asking| asking.listed_rows(&snapshot, &visible)).transpose()?.flatten();
-        let mut answer = self.refine.apply(&snapshot, self.text, self.k, |k| match (&mut asking, &listed) {
+        let mut answer = self.refine.apply(engine, &snapshot, self.text, self.k, |k| match (&mut asking, &listed) {
             (Some(asking), None) => {
                 self.best(&snapshot, &asked, k, |asked| self.checked(asking, &snapshot, &visible, asked, k))
             }
@@ -349,10 +350,24 @@ fn check_question(text: &str) -> Result<()> {
 }
 
 impl Engine {
+    /// Whether questions may be sent to a model elsewhere. A question counts as a text without a label.
+    pub(crate) fn check_question(&self, cleared: &Cleared) -> Result<()> {
+        self.index().with_plane(|plane| {
+            let labels = plane.labels();
+            if labels.rank(cleared.highest_label())? >= labels.default_rank() {
+                return Ok(());
+            }
+            let message =
+                format!("the model `{}` is not cleared for texts without a label, as questions are", cleared.name());
+            Err(Error::new(Kind::Denied, "search", message))
+        })
+    }
+
     /// The vector of a question that `identity` asks.
     pub(crate) fn embed_question(&self, text: &str, identity: &Identity) -> Result<Vec<f32>> {
         check_question(text)?;
         identity.check_expiry(self.clock().now())?;
+        self.embedder()?.cleared().map_or(Ok(()), |cleared| self.check_question(cleared))?;
         Ok(self.embedder()?.embed(&[text], Purpose::Query)?.values)
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use safepassage::models::Catalogue;
 use safepassage::system::{Clock, Timestamp};
 use safepassage::{
-    Acl, Around, BatchDocument, Create, EmbedderChoice, Engine, Identity, Kind, Mode, Principal, RerankWith, Section,
-    Session,
+    Acl, Around, BatchDocument, Cleared, Create, EmbedderChoice, Engine, Identity, Kind, Labels, Mode, Principal,
+    RerankWith, Reranker, Result, Section, Session,
 };
 use safepassage_index::storage::MemoryStorage;
 
@@ -161,4 +162,73 @@ fn what_a_transform_asks_is_asked_as_the_same_asker() {
     let vector = vec![1.0; 384];
     let error = session(&engine, &[]).search("x").vector(&vector).transform(&parts).run().unwrap_err();
     assert!(error.to_string().contains("one question"), "{error}");
+}
+
+/// Reads what it is cleared for, and remembers what it read.
+struct Elsewhere {
+    cleared: Cleared,
+    read: Mutex<Vec<String>>,
+}
+
+impl Reranker for Elsewhere {
+    fn name(&self) -> &str {
+        "elsewhere"
+    }
+
+    fn cleared(&self) -> Option<&Cleared> {
+        Some(&self.cleared)
+    }
+
+    fn scores(&self, _: &str, passages: &[&str]) -> Result<Vec<f32>> {
+        self.read.lock().unwrap().extend(passages.iter().map(ToString::to_string));
+        Ok((0..passages.len()).map(|n| n as f32).collect())
+    }
+}
+
+#[test]
+fn a_reranker_elsewhere_reads_nothing_above_its_label() {
+    let create = Create { embedder: EmbedderChoice::Vectors(4), ..Create::default() };
+    let engine = Engine::create_in(Arc::new(MemoryStorage::default()), create, Clock::fixed(Timestamp(1))).unwrap();
+    let document = |(n, label): (usize, &str)| BatchDocument {
+        id: format!("{label}-{n}"),
+        text: Some(format!("alpha {label} number {n}")),
+        vector: Some(vec![1.0, n as f32, 0.0, 0.0].into()),
+        label: Some(label.to_owned()),
+        acl: Some(Acl::new([Principal::Everyone], [])),
+        ..BatchDocument::default()
+    };
+    let labels = ["public", "confidential", "internal", "restricted"];
+    engine.add((0..12).map(|n| document((n, labels[n % 4]))).collect()).unwrap();
+    engine.commit().unwrap();
+    let elsewhere = |highest: &str| {
+        let text = format!("[[model]]\nname = \"n\"\nprovider = \"p\"\nmodel = \"m\"\nhighest_label = \"{highest}\"");
+        let cleared = Catalogue::parse(&text).unwrap().model("n").unwrap().cleared().unwrap();
+        Elsewhere { cleared, read: Mutex::default() }
+    };
+    let ann = Identity::asserted("ann").clearance("restricted").issue(engine.clock()).unwrap();
+    let ann = engine.session(ann).unwrap();
+    let ask = |reranker: &Elsewhere| ann.search("alpha").mode(Mode::Lexical).k(12).rerank(reranker).run();
+    let reranker = elsewhere("internal");
+    let hits = ask(&reranker).unwrap().hits;
+    let read = reranker.read.lock().unwrap();
+    assert_eq!(read.len(), 6);
+    assert!(read.iter().all(|text| text.contains("public") || text.contains("internal")), "{read:?}");
+    let labels: Vec<bool> = hits.iter().map(|hit| ["public", "internal"].contains(&hit.label.as_str())).collect();
+    assert_eq!(labels, [vec![true; 6], vec![false; 6]].concat(), "what was not read comes last");
+    assert!(hits.windows(2).all(|pair| pair[0].score >= pair[1].score));
+    assert_eq!(ask(&elsewhere("restricted")).unwrap().hits.len(), 12);
+    assert_eq!(ask(&elsewhere("top secret")).unwrap_err().kind(), Kind::Invalid);
+    // A question counts as a text without a label: where that is high, it is not sent either.
+    let create = Create {
+        labels: Labels::default().with_default("restricted").unwrap(),
+        embedder: EmbedderChoice::Vectors(4),
+        ..Create::default()
+    };
+    let high = Engine::create_in(Arc::new(MemoryStorage::default()), create, Clock::fixed(Timestamp(1))).unwrap();
+    high.add(vec![document((0, "public"))]).unwrap();
+    high.commit().unwrap();
+    let ann = high.session(Identity::asserted("ann").issue(high.clock()).unwrap()).unwrap();
+    let reranker = elsewhere("internal");
+    let refused = ann.search("alpha").mode(Mode::Lexical).rerank(&reranker).run().unwrap_err();
+    assert_eq!((refused.kind(), reranker.read.lock().unwrap().len()), (Kind::Denied, 0));
 }

@@ -23,8 +23,8 @@ fn every_command_has_the_keys_of_the_contract() {
     for key in ["added", "changed", "permission_only", "deleted", "without_acl", "chunks", "embedded", "generation"] {
         assert!(report[key].is_u64(), "{key}");
     }
-    let wanted = "acl_epoch acl_objects added changed chunks deleted dry_run embedded generation permission_only skipped truncated \
-                  unchanged warnings without_acl without_acl_documents";
+    let wanted = "acl_epoch acl_objects added changed chunks cost currency deleted dry_run embedded generation left permission_only \
+                  priced skipped stopped tokens truncated unchanged warnings without_acl without_acl_documents";
     assert_eq!(keys(&report).join(" "), wanted);
     let results = scratch.ok(&[&["search", "holidays"], WHO].concat());
     assert_eq!(keys(&results).join(" "), "acl_epoch complete exact generation hits plan");
