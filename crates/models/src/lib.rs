@@ -3,7 +3,8 @@
 //! In go texts and their [`Purpose`], out come unit vectors ([`Embeddings`]) under a [`ModelStamp`] that says which model
 //! made them. [`Embedder`] is the trait; [`Transformer`] runs any BERT-family folder on the processor; `builtin` (feature
 //! of the same name) is all-MiniLM-L6-v2 in int8 inside the program. Where a text is cut is the chunker's business: it
-//! gets a [`Tokenizer`] for that. A [`Reranker`] reads question and passage together and says how well they fit;
+//! gets a [`Tokenizer`] for that. [`StaticTokens`] is a table of tokens (model2vec), for corpora where a transformer is too
+//! slow; [`open_folder`] takes either. A [`Reranker`] reads question and passage together and says how well they fit;
 //! [`CrossEncoder`] is one on the processor.
 
 #![forbid(unsafe_code)]
@@ -13,10 +14,12 @@ mod builtin;
 mod catalogue;
 mod closure;
 mod embedder;
+mod files;
 #[cfg(feature = "remote")]
 pub mod remote;
 mod reranker;
 mod stamp;
+mod static_tokens;
 mod tokenizer;
 mod transformer;
 
@@ -31,5 +34,17 @@ pub use closure::EmbedWith;
 pub use embedder::{Embedder, Embeddings, Kept, Purpose, Refused};
 pub use reranker::{RerankWith, Reranker};
 pub use stamp::ModelStamp;
+pub use static_tokens::StaticTokens;
 pub use tokenizer::Tokenizer;
 pub use transformer::{Arithmetic, CrossEncoder, Transformer};
+
+/// The model in `folder`: a BERT-family transformer, or a static table of model2vec.
+///
+/// # Errors
+/// As [`Transformer::open`] and [`StaticTokens::open`].
+pub fn open_folder(folder: &std::path::Path) -> safepassage_error::Result<std::sync::Arc<dyn Embedder>> {
+    if StaticTokens::is_in(folder) {
+        return Ok(std::sync::Arc::new(StaticTokens::open(folder)?));
+    }
+    Ok(std::sync::Arc::new(Transformer::open(folder)?))
+}

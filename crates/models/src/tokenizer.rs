@@ -17,6 +17,8 @@ pub struct Tokenizer {
     /// Special tokens before and after the text, such as `[CLS]` and `[SEP]`.
     before: Vec<u32>,
     after: Vec<u32>,
+    /// What stands for words that it does not know.
+    unknown: Option<u32>,
     max_tokens: usize,
     /// No token spans a blank, so a text may be cut there.
     cuts_at_blanks: bool,
@@ -53,7 +55,8 @@ impl Tokenizer {
                 .with("max_length", max_length));
         }
         let cuts_at_blanks = cuts_at_blanks(&inner);
-        Ok(Self { inner, before, after, max_tokens, cuts_at_blanks })
+        let unknown = unknown(json, &inner);
+        Ok(Self { inner, unknown, before, after, max_tokens, cuts_at_blanks })
     }
 
     /// Tokens of text that the model reads at once, special tokens not counted (254 for the built-in model).
@@ -97,6 +100,20 @@ impl Tokenizer {
         Ok(Encoded { ids, truncated })
     }
 
+    /// One more than the highest id of a token.
+    pub(crate) fn vocabulary(&self) -> usize {
+        self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
+    }
+
+    /// Ids of the tokens of `text` that it knows, without special tokens, cut at `max_tokens`.
+    pub(crate) fn known(&self, text: &str) -> Result<Encoded> {
+        let mut encoded = self.encode(text)?;
+        encoded.ids.truncate(encoded.ids.len() - self.after.len());
+        encoded.ids.drain(..self.before.len());
+        encoded.ids.retain(|id| Some(*id) != self.unknown);
+        Ok(encoded)
+    }
+
     /// Parts of `text` with their starts; one part unless it is long and may be cut at blanks.
     fn parts<'t>(&self, text: &'t str) -> impl Iterator<Item = (usize, &'t str)> {
         let part_bytes = if self.cuts_at_blanks { PART_BYTES } else { usize::MAX };
@@ -112,6 +129,14 @@ impl Tokenizer {
             Some((start, head))
         })
     }
+}
+
+/// The token for what is not known, as the file of the tokenizer names it.
+fn unknown(json: &[u8], inner: &tokenizers::Tokenizer) -> Option<u32> {
+    let file: serde_json::Value = serde_json::from_slice(json).ok()?;
+    let model = &file["model"];
+    let named = model["unk_token"].as_str().and_then(|token| inner.token_to_id(token));
+    named.or_else(|| u32::try_from(model["unk_id"].as_u64()?).ok())
 }
 
 /// Whether cutting a text before a blank or a line feed changes no token.

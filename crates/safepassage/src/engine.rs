@@ -10,7 +10,7 @@ use safepassage_error::{Error, Kind, Result};
 use safepassage_index::storage::{LocalStorage, Storage};
 use safepassage_index::{Fields, Index, Language, Manifest, MergeState, Metric, Precision, Settings, Stats, Verified};
 use safepassage_ingest::{Batch, BatchDocument, ChunkSettings, Progress, Report, SourceSpec, SyncOptions, check_model};
-use safepassage_models::{Embedder, Transformer};
+use safepassage_models::{Embedder, open_folder};
 
 use crate::audit;
 use crate::decision;
@@ -28,7 +28,7 @@ pub enum EmbedderChoice {
     /// all-MiniLM-L6-v2 inside the program (feature `builtin`).
     #[default]
     Builtin,
-    /// A BERT-family folder.
+    /// A folder of the BERT family, or of static tokens (model2vec).
     Folder(std::path::PathBuf),
     /// A model of a catalogue: the file, and its name there (feature `remote`). The index remembers both, and keeps a
     /// cache of what was embedded beside its files.
@@ -126,7 +126,7 @@ impl Engine {
             EmbedderChoice::Builtin => (Some(builtin()?), Some("builtin".to_owned())),
             EmbedderChoice::Folder(path) => {
                 let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-                (Some(Arc::new(Transformer::open(path)?)), Some(absolute.display().to_string()))
+                (Some(open_folder(path)?), Some(absolute.display().to_string()))
             }
             #[cfg(feature = "remote")]
             EmbedderChoice::Catalogued(path, name) => {
@@ -204,7 +204,7 @@ impl Engine {
         let embedder: Arc<dyn Embedder> = match settings.embedder.as_deref() {
             Some("builtin") => builtin()?,
             Some(hint) if hint.starts_with(CATALOGUE) => self.catalogued(&hint[CATALOGUE.len()..])?,
-            Some(folder) => Arc::new(Transformer::open(Path::new(folder))?),
+            Some(folder) => open_folder(Path::new(folder))?,
             None if settings.model.is_null() => {
                 return Err(Error::invalid(
                     "embed",

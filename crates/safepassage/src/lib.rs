@@ -90,7 +90,7 @@ pub use safepassage_ingest::{
 };
 pub use safepassage_models::{
     Cleared, CrossEncoder, EmbedWith, Embedder, Embeddings, Kept, ModelStamp, Price, Purpose, Refused, RerankWith,
-    Reranker, Tokenizer, Transformer,
+    Reranker, StaticTokens, Tokenizer, Transformer, open_folder,
 };
 
 /// The model is somewhere else: which ones may be asked, and how?

@@ -81,7 +81,7 @@ fn open_or_create(arguments: &Sync) -> Result<Engine> {
         None => Ok(engine),
         Some("builtin") if stats.model["provider"] == "builtin" => Ok(engine),
         Some("builtin") => differs("the model", &stats.model["model"]),
-        Some(folder) => Engine::open_with(index, Arc::new(safepassage::Transformer::open(folder.as_ref())?)),
+        Some(folder) => Engine::open_with(index, safepassage::open_folder(folder.as_ref())?),
     }
 }
 

@@ -18,16 +18,18 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use rayon::prelude::*;
-use safepassage_error::{Error, Kind, Result};
+use safepassage_error::{Error, Result};
 use sha2::{Digest, Sha256};
 
 use crate::embedder::{Embedder, Embeddings, Purpose};
+use crate::files::{optional, required};
 use crate::stamp::ModelStamp;
 use crate::tokenizer::{Encoded, Tokenizer};
 use config::{Config, ConfigFiles, Pooling};
 pub use cross::CrossEncoder;
 use encoder::{Encoder, Text, Workspace};
 pub use linear::Arithmetic;
+pub(crate) use weights::floats;
 
 /// Tokens that one core computes at once: enough rows to keep the kernels busy, few enough to stay in its cache.
 const BATCH_TOKENS: usize = 256;
@@ -222,24 +224,6 @@ fn digest(files: &ModelFiles<'_>, config: &Config) -> String {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
-}
-
-fn required(folder: &Path, name: &str) -> Result<Vec<u8>> {
-    optional(folder, name)?.ok_or_else(|| {
-        Error::new(Kind::NotFound, "load model", format!("the folder has no `{name}`")).with("folder", folder.display())
-    })
-}
-
-fn optional(folder: &Path, name: &str) -> Result<Option<Vec<u8>>> {
-    match std::fs::read(folder.join(name)) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-            Ok(None)
-        }
-        Err(error) => Err(Error::new(Kind::Unavailable, "load model", format!("`{name}` cannot be read"))
-            .with("folder", folder.display())
-            .because(error)),
-    }
 }
 
 impl fmt::Debug for Transformer {

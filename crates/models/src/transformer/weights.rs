@@ -146,7 +146,8 @@ impl Matrix {
     }
 }
 
-fn floats(name: &str, tensor: &TensorView<'_>) -> Result<Vec<f32>> {
+/// The tensor as f32.
+pub(crate) fn floats(name: &str, tensor: &TensorView<'_>) -> Result<Vec<f32>> {
     let bytes = tensor.data();
     let values: Vec<f32> = match tensor.dtype() {
         Dtype::F32 => bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect(),

@@ -2,4 +2,5 @@
 
 mod cross;
 mod embed;
+mod static_tokens;
 mod tiny;
