@@ -43,15 +43,7 @@ fn main() -> ExitCode {
     match commands::run(&arguments) {
         Ok(code) => code,
         Err(error) => {
-            if arguments.json {
-                output::error_json(&error);
-            }
-            eprintln!("safepassage: {}", output::printable(&error.to_string()));
-            let mut cause = std::error::Error::source(&error);
-            while let Some(error) = cause {
-                eprintln!("  because: {}", output::printable(&error.to_string()));
-                cause = error.source();
-            }
+            output::failed(&error, arguments.json);
             ExitCode::from(error.kind().exit_code())
         }
     }

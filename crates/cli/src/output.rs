@@ -33,6 +33,19 @@ pub fn error_json(error: &Error) {
     let _ = line(&value.to_string());
 }
 
+/// Says that something failed, and why: on stderr, and with `as_json` on stdout too.
+pub fn failed(error: &Error, as_json: bool) {
+    if as_json {
+        error_json(error);
+    }
+    eprintln!("safepassage: {}", printable(&error.to_string()));
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        eprintln!("  because: {}", printable(&error.to_string()));
+        cause = error.source();
+    }
+}
+
 /// `text` without what would steer a terminal.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()

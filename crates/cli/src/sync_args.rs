@@ -54,6 +54,9 @@ pub struct Sync {
     /// Embed no more after so many minutes
     #[arg(long, value_name = "MINUTES")]
     pub max_minutes: Option<f64>,
+    /// Go on: look again every so many seconds (30 if none are given) and bring the index up to date, until stopped
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "30", conflicts_with = "dry_run")]
+    pub watch: Option<u64>,
     /// Try documents again that the model refused in an earlier run
     #[arg(long)]
     pub retry_dead_letters: bool,

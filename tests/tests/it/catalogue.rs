@@ -15,18 +15,18 @@ use serde_json::{Value, json};
 
 /// What a server of embeddings was sent.
 #[derive(Default)]
-struct Heard {
+pub struct Heard {
     /// How often each text was embedded.
-    paid: BTreeMap<String, u64>,
+    pub paid: BTreeMap<String, u64>,
     /// It answers so many requests more, and then 503.
     answers: Option<u64>,
     requests: u64,
 }
 
-type Server = Arc<Mutex<Heard>>;
+pub type Server = Arc<Mutex<Heard>>;
 
 /// A server that speaks OpenAI's interface, of vectors that depend on the text alone. Refuses what says `REFUSE`.
-fn serve() -> (String, Server) {
+pub fn serve() -> (String, Server) {
     let (listener, server) = (TcpListener::bind("127.0.0.1:0").unwrap(), Server::default());
     let (url, heard) = (format!("http://{}/v1", listener.local_addr().unwrap()), Arc::clone(&server));
     std::thread::spawn(move || {

@@ -9,6 +9,7 @@ mod catalogue;
 mod company;
 mod expiry;
 mod filters;
+mod killed;
 mod map;
 mod owners;
 mod processes;

@@ -27,14 +27,39 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
         max_time: arguments.max_minutes.map(minutes).transpose()?,
         retry_refused: arguments.retry_dead_letters,
     };
+    let Some(seconds) = arguments.watch else { return shown(&once(&engine, arguments, &options)?, &watch, json) };
+    loop {
+        let watch = Stopwatch::start();
+        match once(&engine, arguments, &options) {
+            // What was put aside was named the first time; it is named again when anything else happens.
+            Ok(report) if is_quiet(&report) => {}
+            Ok(report) => shown(&report, &watch, json)?,
+            Err(error) if matches!(error.kind(), Kind::Corrupted | Kind::Internal | Kind::Denied) => return Err(error),
+            // A file that is being written, a provider that is down: the next round may find it mended.
+            Err(error) => output::failed(&error, json),
+        }
+        std::thread::sleep(Duration::from_secs(seconds.max(1)));
+    }
+}
+
+fn once(engine: &Engine, arguments: &Sync, options: &SyncOptions) -> Result<Report> {
     let bar = Bar::new();
-    let mut report = engine.sync(&arguments.sources, &options, &bar)?;
+    let mut report = engine.sync(&arguments.sources, options, &bar)?;
     // What is merged half would be lost with the process.
     bar.begin("merging", 0);
     let merges = engine.wait_for_merges();
     bar.end();
     report.warnings.extend(merges.error.map(|error| format!("segments could not be merged: {error}")));
-    if json { output::json(&report) } else { show(&report, watch.seconds()) }
+    Ok(report)
+}
+
+fn is_quiet(report: &Report) -> bool {
+    let Report { added, changed, permission_only, deleted, acl_objects, .. } = report;
+    [added, changed, permission_only, deleted, acl_objects].into_iter().all(|count| *count == 0)
+}
+
+fn shown(report: &Report, watch: &Stopwatch, json: bool) -> Result<()> {
+    if json { output::json(report) } else { show(report, watch.seconds()) }
 }
 
 fn minutes(minutes: f64) -> Result<Duration> {

@@ -17,3 +17,4 @@ mod permissions;
 mod program;
 mod sync;
 mod tokens;
+mod watch;
