@@ -9,6 +9,7 @@ mod company;
 mod expiry;
 mod filters;
 mod map;
+mod office;
 mod owners;
 mod processes;
 mod proof;

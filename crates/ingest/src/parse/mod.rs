@@ -7,6 +7,8 @@
 mod decode;
 mod delimited;
 mod draft;
+#[cfg(test)]
+mod hostile;
 mod html;
 mod isolated;
 mod json;
@@ -23,6 +25,9 @@ use std::ops::Range;
 use safepassage_error::{Error, Result};
 
 use crate::source::Format;
+
+/// The operation that every refusal of a parser names.
+pub(crate) const PARSE: &str = "parse";
 
 /// A parsed document.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -86,7 +91,7 @@ pub fn parse(content: &[u8], format: Format) -> Result<Parsed> {
     if !format.is_text() {
         return isolated::run(content, move |content| extract(content, format));
     }
-    let text = || std::str::from_utf8(content).map_err(|_| Error::invalid("parse", "it is not UTF-8"));
+    let text = || std::str::from_utf8(content).map_err(|_| Error::invalid(PARSE, "it is not UTF-8"));
     match format {
         Format::Markdown => text().map(markdown::parse),
         Format::Html => text().map(html::parse),

@@ -55,7 +55,9 @@ impl Format {
         Self::Pdf,
     ];
 
-    pub(crate) fn of(path: &Path) -> Option<Self> {
+    /// By the end of the name; `None` for what no parser is for.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         if NAMED.contains(&name.as_str()) {
             return Some(Self::Code);
@@ -94,6 +96,16 @@ impl Format {
         matches!(self, Self::Plain | Self::Markdown | Self::Html | Self::Code)
     }
 
+    /// What a document at `path` that gives itself no title is called: of formats whose texts rarely do.
+    pub(crate) fn title(self, path: &str) -> Option<String> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        match self {
+            Self::Plain | Self::Markdown | Self::Html => None,
+            Self::Code => Some(name.to_owned()),
+            _ => Some(name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned()),
+        }
+    }
+
     /// Whether `content` can be of this format at all.
     ///
     /// # Errors
@@ -118,6 +130,8 @@ mod tests {
         assert_eq!(of("src/Dockerfile"), Some(Format::Code));
         assert_eq!(of("CMakeLists.txt"), Some(Format::Code));
         assert_eq!([of("a.png"), of("Makefilet"), of("docx"), of("a.jsonl")], [None; 4]);
+        assert_eq!(Format::Xlsx.title("a/pay.2026.xlsx").as_deref(), Some("pay.2026"));
+        assert_eq!(Format::Code.title("a/b.rs").as_deref(), Some("b.rs"));
         assert!(Format::ALL.iter().enumerate().all(|(n, format)| n == *format as usize));
     }
 }

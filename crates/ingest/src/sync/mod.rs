@@ -78,6 +78,11 @@ fn run(
     objects::check(index, &objects)?;
     let rules = plan::IndexRules::of(index, &objects)?;
     let plan = plan::make(sources, options.acl.as_deref(), &snapshot, &rules, &mut report, progress)?;
+    if options.strict {
+        for (document, reason) in content::unreadable(&snapshot, &plan) {
+            report.skip(document, reason);
+        }
+    }
     if options.strict && !(report.skipped.is_empty() && report.warnings.is_empty()) {
         return Err(refused(&report));
     }
