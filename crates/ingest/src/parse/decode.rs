@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, WINDOWS_1252};
 use safepassage_error::{Error, Result};
 
+use super::PARSE;
+
 /// By the mark in front, else UTF-8, else windows-1252, which has a letter for nearly every byte.
 ///
 /// # Errors
@@ -19,7 +21,7 @@ pub(super) fn decode(content: &[u8]) -> Result<Cow<'_, str>> {
     };
     // Nobody writes these into a text; every picture and every program has them.
     if text.contains('\0') {
-        return Err(Error::invalid("parse", "it is no text: it has zero bytes"));
+        return Err(Error::invalid(PARSE, "it is no text: it has zero bytes"));
     }
     Ok(text)
 }

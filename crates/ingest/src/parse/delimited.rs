@@ -3,10 +3,10 @@
 use csv::ReaderBuilder;
 use safepassage_error::{Error, Result};
 
-use super::Parsed;
 use super::decode::decode;
 use super::draft::Draft;
 use super::table::Table;
+use super::{PARSE, Parsed};
 
 pub(super) fn parse(content: &[u8], tabs: bool) -> Result<Parsed> {
     let text = decode(content)?;
@@ -17,7 +17,7 @@ pub(super) fn parse(content: &[u8], tabs: bool) -> Result<Parsed> {
     for record in reader.records() {
         let record = record.map_err(|e| {
             let line = e.position().map_or(0, csv::Position::line);
-            Error::invalid("parse", format!("its rows cannot be told apart at line {line}"))
+            Error::invalid(PARSE, format!("its rows cannot be told apart at line {line}"))
         })?;
         let cells: Vec<String> = record.iter().map(str::to_owned).collect();
         table.row(&cells, &mut draft)?;

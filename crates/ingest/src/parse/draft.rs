@@ -5,7 +5,7 @@
 
 use safepassage_error::{Error, Result};
 
-use super::{Block, Parsed};
+use super::{Block, PARSE, Parsed};
 
 /// The longest text that is taken out of one file.
 pub(super) const MOST_BYTES: usize = 32 << 20;
@@ -91,7 +91,7 @@ impl Draft {
 }
 
 pub(super) fn too_long() -> Error {
-    Error::invalid("parse", format!("its text is longer than {} MiB", MOST_BYTES >> 20))
+    Error::invalid(PARSE, format!("its text is longer than {} MiB", MOST_BYTES >> 20))
 }
 
 /// Without ends of lines and with single blanks.

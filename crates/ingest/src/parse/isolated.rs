@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use safepassage_error::{Error, Kind, Result};
 
-use super::Parsed;
+use super::{PARSE, Parsed};
 
 const STACK_BYTES: usize = 64 << 20;
 /// Far longer than any file that was tried takes.
@@ -27,27 +27,30 @@ thread_local! {
     static PARSES: Cell<bool> = const { Cell::new(false) };
 }
 
+/// What a parser unwinds with that has to stop where nothing can be returned: the reason, for a person.
+pub(super) struct Stop(pub &'static str);
+
 enum State {
     Running,
-    /// `None` if the parser panicked.
-    Done(Option<Result<Parsed>>),
+    Done(Result<Parsed>),
     /// Nobody waits any more.
     Left,
 }
 
 /// What `parse` makes of `content`, as on any other thread.
 pub(super) fn run(content: &[u8], parse: impl FnOnce(&[u8]) -> Result<Parsed> + Send + 'static) -> Result<Parsed> {
-    run_within(DEADLINE, content, parse)
+    run_within(DEADLINE, &STUCK, content, parse)
 }
 
 fn run_within(
     deadline: Duration,
+    stuck: &'static AtomicUsize,
     content: &[u8],
     parse: impl FnOnce(&[u8]) -> Result<Parsed> + Send + 'static,
 ) -> Result<Parsed> {
-    if STUCK.load(Ordering::Relaxed) >= MOST_STUCK {
+    if stuck.load(Ordering::Relaxed) >= MOST_STUCK {
         let message = format!("{MOST_STUCK} files are still being parsed and do not end; begin again without them");
-        return Err(Error::new(Kind::Unavailable, "parse", message));
+        return Err(Error::new(Kind::Unavailable, PARSE, message));
     }
     say_nothing_of_panics();
     let shared = Arc::new((Mutex::new(State::Running), Condvar::new()));
@@ -55,28 +58,28 @@ fn run_within(
     let thread = std::thread::Builder::new().name("parse".into()).stack_size(STACK_BYTES);
     let started = thread.spawn(move || {
         PARSES.set(true);
-        let parsed = catch_unwind(AssertUnwindSafe(|| parse(&content))).ok();
+        let parsed = catch_unwind(AssertUnwindSafe(|| parse(&content))).unwrap_or_else(|panic| {
+            let fell = "the parser fell over it: the file is damaged, or the parser has a fault";
+            Err(Error::invalid(PARSE, panic.downcast_ref::<Stop>().map_or(fell, |stop| stop.0)))
+        });
         let (state, ended) = &*theirs;
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*state, State::Left) {
-            STUCK.fetch_sub(1, Ordering::Relaxed);
+            stuck.fetch_sub(1, Ordering::Relaxed);
         }
         *state = State::Done(parsed);
         ended.notify_one();
     });
-    started.map_err(|e| Error::new(Kind::Unavailable, "parse", "no thread could be started").because(e))?;
+    started.map_err(|e| Error::new(Kind::Unavailable, PARSE, "no thread could be started").because(e))?;
     let (state, ended) = &*shared;
     let state = state.lock().unwrap_or_else(PoisonError::into_inner);
     let waited = ended.wait_timeout_while(state, deadline, |state| matches!(state, State::Running));
     let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
     match std::mem::replace(&mut *state, State::Left) {
-        State::Done(Some(parsed)) => parsed,
-        State::Done(None) => {
-            Err(Error::invalid("parse", "the parser fell over it: the file is damaged, or the parser has a fault"))
-        }
+        State::Done(parsed) => parsed,
         State::Running | State::Left => {
-            STUCK.fetch_add(1, Ordering::Relaxed);
-            Err(Error::invalid("parse", format!("it was not parsed within {} seconds", deadline.as_secs())))
+            stuck.fetch_add(1, Ordering::Relaxed);
+            Err(Error::invalid(PARSE, format!("it was not parsed within {} seconds", deadline.as_secs())))
         }
     }
 }
@@ -101,6 +104,8 @@ mod tests {
 
     use super::*;
 
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+
     #[test]
     fn a_parser_that_panics_or_stays_is_a_file_that_cannot_be_read() {
         let parsed = run(b"abc", |content| Ok(Parsed { text: format!("{}", content.len()), ..Parsed::default() }));
@@ -109,23 +114,27 @@ mod tests {
         assert_eq!(fell.kind(), Kind::Invalid);
         assert!(fell.message().contains("fell over"), "{fell}");
 
+        let stopped = run(b"", |_| std::panic::resume_unwind(Box::new(Stop("it has no end")))).unwrap_err();
+        assert_eq!(stopped.message(), "it has no end");
+
         // Some that stay until they are let go.
         let mut held = Vec::new();
         for _ in 0..MOST_STUCK {
             let (go, wait) = channel::<()>();
             held.push(go);
-            let stayed = run_within(Duration::ZERO, b"", move |_| {
-                drop(wait.recv());
+            let stayed = run_within(Duration::ZERO, &COUNT, b"", move |_| {
+                wait.recv().unwrap_err();
                 Ok(Parsed::default())
             });
             assert!(stayed.unwrap_err().message().contains("not parsed within"));
         }
-        assert_eq!(run(b"", |_| Ok(Parsed::default())).unwrap_err().kind(), Kind::Unavailable);
+        let next = || run_within(DEADLINE, &COUNT, b"", |_| Ok(Parsed::default()));
+        assert_eq!(next().unwrap_err().kind(), Kind::Unavailable);
         drop(held);
-        while STUCK.load(Ordering::Relaxed) > 0 {
+        while COUNT.load(Ordering::Relaxed) > 0 {
             std::thread::yield_now();
         }
-        assert!(run(b"", |_| Ok(Parsed::default())).is_ok());
+        assert!(next().is_ok());
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::fmt;
 use safepassage_error::{Error, Result};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::Parsed;
 use super::decode::decode;
 use super::draft::{Draft, MOST_BYTES, too_long};
+use super::{PARSE, Parsed};
 use crate::source::describe;
 
 pub(super) fn parse(content: &[u8]) -> Result<Parsed> {
@@ -21,7 +21,7 @@ pub(super) fn parse(content: &[u8]) -> Result<Parsed> {
     if lines.too_long {
         return Err(too_long());
     }
-    whole.map_err(|e| Error::invalid("parse", format!("it is not JSON: line {}, {}", e.line(), describe(&e))))?;
+    whole.map_err(|e| Error::invalid(PARSE, format!("it is not JSON: line {}, {}", e.line(), describe(&e))))?;
     lines.end_block()?;
     Ok(lines.draft.finish())
 }

@@ -3,11 +3,12 @@
 use mail_parser::{Address, MessageParser, MimeHeaders, PartType};
 use safepassage_error::{Error, Result};
 
+use super::PARSE;
 use super::draft::{Draft, one_line};
 use super::{Parsed, html, plain};
 
 pub(super) fn parse(content: &[u8]) -> Result<Parsed> {
-    let no_mail = || Error::invalid("parse", "it is not mail: it has neither a sender, a subject nor a date");
+    let no_mail = || Error::invalid(PARSE, "it is not mail: it has neither a sender, a subject nor a date");
     let message = MessageParser::default().parse(content).ok_or_else(no_mail)?;
     if message.from().is_none() && message.subject().is_none() && message.date().is_none() {
         return Err(no_mail());

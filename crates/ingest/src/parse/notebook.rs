@@ -3,10 +3,10 @@
 use safepassage_error::{Error, Result};
 use serde::Deserialize;
 
-use super::Parsed;
 use super::decode::decode;
 use super::draft::Draft;
 use super::markdown;
+use super::{PARSE, Parsed};
 use crate::source::describe;
 
 /// What a cell printed is kept up to here; the rest is rarely read by anybody.
@@ -66,7 +66,7 @@ impl Lines {
 pub(super) fn parse(content: &[u8]) -> Result<Parsed> {
     let text = decode(content)?;
     let notebook: Notebook = serde_json::from_str(&text)
-        .map_err(|e| Error::invalid("parse", format!("it is not a notebook: line {}, {}", e.line(), describe(&e))))?;
+        .map_err(|e| Error::invalid(PARSE, format!("it is not a notebook: line {}, {}", e.line(), describe(&e))))?;
     let mut draft = Draft::default();
     for cell in notebook.cells {
         let source = cell.source.text();

@@ -1,5 +1,6 @@
 //! Office files: parcels of XML.
 
+mod dates;
 pub(super) mod docx;
 mod package;
 pub(super) mod pptx;
@@ -7,3 +8,6 @@ mod properties;
 mod styles;
 pub(super) mod xlsx;
 mod xml;
+
+#[cfg(test)]
+pub(super) use package::tests::zipped;

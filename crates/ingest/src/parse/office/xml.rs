@@ -9,6 +9,8 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 use safepassage_error::{Error, Result};
 
+use crate::parse::PARSE;
+
 /// Deeper than any document is.
 const MOST_DEPTH: usize = 256;
 
@@ -36,7 +38,7 @@ impl Attributes<'_> {
 }
 
 pub(super) fn walk(xml: &[u8], each: &mut dyn FnMut(Xml<'_>) -> Result<()>) -> Result<()> {
-    let damaged = || Error::invalid("parse", "one of its parts is not XML");
+    let damaged = || Error::invalid(PARSE, "one of its parts is not XML");
     let text = std::str::from_utf8(xml).map_err(|_| damaged())?;
     let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}'));
     let mut depth = 0usize;
@@ -45,7 +47,7 @@ pub(super) fn walk(xml: &[u8], each: &mut dyn FnMut(Xml<'_>) -> Result<()>) -> R
             Event::Start(start) => {
                 depth += 1;
                 if depth > MOST_DEPTH {
-                    return Err(Error::invalid("parse", "one of its parts is nested without an end"));
+                    return Err(Error::invalid(PARSE, "one of its parts is nested without an end"));
                 }
                 each(Xml::Open(start.local_name().as_ref(), Attributes(&start)))?;
             }
@@ -70,10 +72,7 @@ pub(super) fn walk(xml: &[u8], each: &mut dyn FnMut(Xml<'_>) -> Result<()>) -> R
                 }
             }
             Event::DocType(_) => {
-                return Err(Error::invalid(
-                    "parse",
-                    "one of its parts has a document type, which could make more of it",
-                ));
+                return Err(Error::invalid(PARSE, "one of its parts has a document type, which could make more of it"));
             }
             Event::Eof if depth > 0 => return Err(damaged()),
             Event::Eof => return Ok(()),

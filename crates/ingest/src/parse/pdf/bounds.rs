@@ -11,6 +11,8 @@ use flate2::read::ZlibDecoder;
 use regex::bytes::Regex;
 use safepassage_error::{Error, Result};
 
+use crate::parse::PARSE;
+
 /// What one stream, and all of them, may have.
 const MOST_STREAM: usize = 128 << 20;
 const MOST_ALL: usize = 1 << 30;
@@ -32,7 +34,7 @@ static FILTERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 fn endless() -> Error {
-    Error::invalid("parse", "it is packed far smaller than any document is: a stream has no end")
+    Error::invalid(PARSE, "it is packed far smaller than any document is: a stream has no end")
 }
 
 /// Whether every stream has an end.

@@ -20,8 +20,9 @@ use hayro_interpret::{
 };
 use safepassage_error::{Error, Result};
 
-use super::Parsed;
 use super::draft::one_line;
+use super::isolated::Stop;
+use super::{PARSE, Parsed};
 use layout::{Layout, Placed};
 
 /// Things drawn, in one file.
@@ -31,7 +32,7 @@ const MOST_PAGES: usize = 20_000;
 const NOT_NAMED: [&str; 3] = ["untitled", "microsoft word - ", "powerpoint presentation"];
 
 pub(super) fn parse(content: &[u8]) -> Result<Parsed> {
-    let refused = |what: &str| Error::invalid("parse", what);
+    let refused = |what: &str| Error::invalid(PARSE, what);
     bounds::check(content)?;
     let pdf = Pdf::new(content.to_vec()).map_err(|e| match e {
         LoadPdfError::Decryption(_) => refused("it has a password, or is locked in a way that is not known"),
@@ -85,7 +86,7 @@ impl Letters<'_> {
     fn count(&mut self, things: usize) {
         *self.drawn += things as u64;
         if *self.drawn > MOST_DRAWN {
-            resume_unwind(Box::new("it draws without an end"));
+            resume_unwind(Box::new(Stop("it draws more than any document does: it has no end")));
         }
     }
 }
