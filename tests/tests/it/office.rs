@@ -69,10 +69,7 @@ fn a_hit_names_its_page_and_can_be_given_with_all_of_it() {
         (hit.document.clone(), hit.page, hit.heading.clone(), hit.text.clone())
     };
     let (document, page, heading, _) = found(&["legal"], "What interest does the loan bear?");
-    assert_eq!(
-        (document.as_str(), page, heading.as_str()),
-        ("legal/contract.pdf", Some(2), "Interest")
-    );
+    assert_eq!((document.as_str(), page, heading.as_str()), ("legal/contract.pdf", Some(2), "Interest"));
     let (document, page, _, _) = found(&["leads"], "Which branch closes in June?");
     assert_eq!((document.as_str(), page), ("people/town-hall.pptx", Some(2)));
     let (document, page, heading, text) = found(&["finance"], "What does Ines Okafor earn?");

@@ -142,6 +142,20 @@ fn bombs() -> Vec<(Format, Vec<u8>)> {
                 &stream("/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources <</Font <</A 6 0 R>>>>", &twice),
             ),
         ),
+        (
+            Format::Pdf,
+            pdf(&[b"<</Type /Catalog /Pages 2 0 R /W [0 4294967295 500]>>", b"<</Type /Pages /Kids [] /Count 0>>"]),
+        ),
+        (
+            Format::Pdf,
+            page(
+                &stream(
+                    "/Filter /FlateDecode /DecodeParms <</Predictor 12 /Columns 99999999999>>",
+                    &deflated(b"BT ET"),
+                ),
+                b"null",
+            ),
+        ),
         (Format::Json, format!("{{\"{long}\": [{}1]}}", "1,".repeat(100)).into_bytes()),
         (Format::Json, b"[".repeat(8 << 20)),
         (Format::Notebook, [&b"{\"cells\": "[..], &b"[".repeat(1 << 20)].concat()),

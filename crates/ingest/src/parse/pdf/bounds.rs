@@ -1,8 +1,10 @@
-//! Here is a PDF: how large are its streams once they are inflated?
+//! Here is a PDF: how large are its streams once they are inflated, and which numbers does it claim?
 //!
-//! The reader inflates a stream whole, and a small file can name one that fills the memory. So every stream is inflated
-//! here first, a little at a time and counted, by the filters that stand before it. A stream whose filters are said
-//! elsewhere in the file is taken for the common one.
+//! The reader inflates a stream whole, and makes room for as many letters and columns as a file says it has: a small file
+//! can fill the memory. So every stream is inflated here first, a little at a time and counted, by the filters that stand
+//! before it, and what comes out is searched for numbers that no document has. A stream whose filters are said elsewhere
+//! in the file is taken for the common one. Who takes pains can hide both from this; only a process of its own is safe
+//! from such a file.
 
 use std::io::Read;
 use std::sync::LazyLock;
@@ -16,6 +18,8 @@ use crate::parse::PARSE;
 /// What one stream, and all of them, may have.
 const MOST_STREAM: usize = 128 << 20;
 const MOST_ALL: usize = 1 << 30;
+/// Of one stream, searched for numbers.
+const MOST_SEARCHED: usize = 16 << 20;
 /// How far before a stream its filters stand, at most.
 const DICTIONARY: usize = 4 << 10;
 
@@ -33,6 +37,25 @@ static FILTERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?-u)/(ASCIIHexDecode|AHx|ASCII85Decode|A85|LZWDecode|LZW|FlateDecode|Fl|RunLengthDecode|RL)\b").ok()
 });
 
+/// Tables of letters and pictures that claim to be larger than any is; and lists of numbers in which the second of three
+/// is where a run of letters ends.
+static CLAIMS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?-u)/(?:FirstChar|LastChar|Columns|Rows|Colors|BitsPerComponent)\s+\+?0*[1-9][0-9]{5,}|\[[0-9\s.\[\]+-]*\b[0-9]+\s+\+?0*[1-9][0-9]{6,}\s+[0-9.]",
+    )
+    .ok()
+});
+/// Filters of pictures, which are never undone here.
+static PICTURE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?-u)/(CCITTFaxDecode|CCF|JBIG2Decode|DCTDecode|DCT|JPXDecode)\b").ok());
+
+fn claims(bytes: &[u8]) -> Result<()> {
+    if CLAIMS.as_ref().is_some_and(|claims| claims.is_match(bytes)) {
+        return Err(Error::invalid(PARSE, "it claims to have more letters or columns than any document has"));
+    }
+    Ok(())
+}
+
 fn endless() -> Error {
     Error::invalid(PARSE, "it is packed far smaller than any document is: a stream has no end")
 }
@@ -40,12 +63,24 @@ fn endless() -> Error {
 /// Whether every stream has an end.
 pub(super) fn check(content: &[u8]) -> Result<()> {
     let Some(streams) = STREAM.as_ref() else { return Ok(()) };
+    claims(content)?;
     let mut all = 0;
     for found in streams.find_iter(content) {
         if content[..found.start()].ends_with(b"end") {
             continue;
         }
-        all += inflated(&content[found.end()..], &filters(&content[..found.start()]))?;
+        let dictionary = dictionary(&content[..found.start()]);
+        let is_picture = dictionary.windows(6).any(|six| six == b"/Image");
+        if !is_picture && PICTURE.as_ref().is_some_and(|filter| filter.is_match(dictionary)) {
+            return Err(Error::invalid(PARSE, "a stream that is no picture is packed as one"));
+        }
+        let mut inflated = Vec::new();
+        all += inflate(&content[found.end()..], &filters(dictionary), &mut |some| {
+            if !is_picture && inflated.len() < MOST_SEARCHED {
+                inflated.extend_from_slice(some);
+            }
+        })?;
+        claims(&inflated)?;
         if all > MOST_ALL {
             return Err(endless());
         }
@@ -53,14 +88,18 @@ pub(super) fn check(content: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The filters that the dictionary at the end of `before` names, in the order in which they are undone.
-fn filters(before: &[u8]) -> Vec<Filter> {
+/// What stands before a stream, behind the last object that ended.
+fn dictionary(before: &[u8]) -> &[u8] {
     let window = &before[before.len().saturating_sub(DICTIONARY)..];
-    // Behind the last object that ended: what stands before belongs to another stream.
     let start = window.windows(6).rposition(|six| six == b"endobj").map_or(0, |at| at + 6);
+    &window[start..]
+}
+
+/// The filters that a dictionary names, in the order in which they are undone.
+fn filters(dictionary: &[u8]) -> Vec<Filter> {
     let Some(names) = FILTERS.as_ref() else { return Vec::new() };
     names
-        .captures_iter(&window[start..])
+        .captures_iter(dictionary)
         .filter_map(|found| match found.get(1)?.as_bytes() {
             b"ASCIIHexDecode" | b"AHx" => Some(Filter::Hex),
             b"ASCII85Decode" | b"A85" => Some(Filter::Base85),
@@ -71,9 +110,9 @@ fn filters(before: &[u8]) -> Vec<Filter> {
         .collect()
 }
 
-/// How many bytes the stream at the start of `content` has in the end.
-fn inflated(content: &[u8], filters: &[Filter]) -> Result<usize> {
-    let Some((last, firsts)) = filters.split_last() else { return flate(content, &mut |_| ()) };
+/// Gives `out` what the stream at the start of `content` is in the end; how many bytes that is.
+fn inflate(content: &[u8], filters: &[Filter], out: &mut dyn FnMut(&[u8])) -> Result<usize> {
+    let Some((last, firsts)) = filters.split_last() else { return flate(content, out) };
     let mut held = Vec::new();
     for filter in firsts {
         let from = if held.is_empty() { content } else { &held[..] };
@@ -81,7 +120,7 @@ fn inflated(content: &[u8], filters: &[Filter]) -> Result<usize> {
         undo(*filter, from, &mut |some| next.extend_from_slice(some))?;
         held = next;
     }
-    undo(*last, if firsts.is_empty() { content } else { &held }, &mut |_| ())
+    undo(*last, if firsts.is_empty() { content } else { &held }, out)
 }
 
 /// Undoes `filter` as far as it goes: what follows the stream is garbage to it and ends it.
@@ -246,6 +285,23 @@ mod tests {
         assert!(check(&file("/Filter /RunLengthDecode", &[129, 0].repeat(MOST_STREAM / 128 + 1))).is_err());
         assert!(check(&file("/Filter /FlateDecode", &deflated(&zeros[..1 << 20]))).is_ok());
         assert!(check(b"no pdf").is_ok());
+    }
+
+    #[test]
+    fn numbers_that_no_document_has_are_refused_wherever_they_stand() {
+        for bad in [
+            "/W [0 4294967295 500]",
+            "/W [1 [500 600] 7 +99999999 1.5]",
+            "/FirstChar 999999999",
+            "/Columns 00123456789",
+        ] {
+            assert!(check(format!("1 0 obj <<{bad}>> endobj").as_bytes()).is_err(), "{bad}");
+            assert!(check(&file("/Type /ObjStm /Filter /FlateDecode", &deflated(bad.as_bytes()))).is_err(), "{bad}");
+        }
+        let well = "xref\n10 1\n0001234567 00000 n\n/W [0 65535 500] /FirstChar 32 /L 12345678 /Columns 4 [1 2345678]";
+        assert!(check(well.as_bytes()).is_ok());
+        assert!(check(&file("/Filter /CCITTFaxDecode", b"")).is_err());
+        assert!(check(&file("/Subtype /Image /Filter /DCTDecode", b"")).is_ok());
     }
 
     #[test]
