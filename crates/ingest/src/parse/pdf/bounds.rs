@@ -70,7 +70,8 @@ pub(super) fn check(content: &[u8]) -> Result<()> {
             continue;
         }
         let dictionary = dictionary(&content[..found.start()]);
-        let is_picture = dictionary.windows(6).any(|six| six == b"/Image");
+        // Small pictures of pages have a width and no kind.
+        let is_picture = dictionary.windows(6).any(|six| matches!(six, b"/Image" | b"/Width"));
         if !is_picture && PICTURE.as_ref().is_some_and(|filter| filter.is_match(dictionary)) {
             return Err(Error::invalid(PARSE, "a stream that is no picture is packed as one"));
         }

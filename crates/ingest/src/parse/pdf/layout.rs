@@ -17,6 +17,8 @@ const BLANK: f64 = 0.15;
 const CELL: f64 = 2.5;
 /// The way down to the next line of the same paragraph, at most.
 const LINE: f64 = 1.75;
+/// The way in or out at its beginning, at most.
+const INDENT: f64 = 4.0;
 /// How much larger than most of the text a heading is set.
 const LARGER: f64 = 1.12;
 const MOST_HEADING: usize = 160;
@@ -172,7 +174,7 @@ fn step(last: &Last, placed: &Placed) -> Step {
     let other_size = tenths(last.size) != tenths(placed.size) && (last.size / placed.size - 1.0).abs() > 0.05;
     let down = placed.from - last.line;
     let (indent, down) = (down.dot(along).abs(), along.cross(down));
-    let goes_on = down > 0.0 && across < size * LINE && indent < size * 12.0;
+    let goes_on = down > 0.0 && across < size * LINE && indent < size * INDENT;
     if goes_on && !other_size { Step::Line } else { Step::Paragraph }
 }
 
