@@ -55,6 +55,11 @@ pub struct Block {
 }
 
 impl Parsed {
+    /// Whether a page begins at byte `at` of the text.
+    pub(crate) fn begins_page(&self, at: usize) -> bool {
+        self.pages.binary_search(&at).is_ok()
+    }
+
     /// The page that byte `at` of the text is on, from 1; `None` if there are no pages.
     #[must_use]
     pub fn page(&self, at: usize) -> Option<u32> {
