@@ -546,6 +546,7 @@ class Session:
         distinct: bool = False,
         around: int | None = None,
         section: int | None = None,
+        page: int | None = None,
         merged: bool = False,
         transform: Callable[[str], Sequence[str]] | None = None,
     ) -> Results:
@@ -555,8 +556,8 @@ class Session:
         together by `fusion` (`"scores:W"` with the weight of words, or `"ranks:K"`). `vector` is that of the question,
         if the model is not to be asked. A passage without any of the words is not found by words alone.
         `rerank` puts the best `candidates` in its order; `diverse`, from 1 to 0, spreads what is given; `distinct` leaves out
-        what says the same. `around` or `section` give each hit with what stands around it, as far as the asker may see
-        it; `merged` joins hits that follow each other. `transform` says what to ask instead of the question.
+        what says the same. `around`, `section` or `page` give each hit with what stands around it, under its heading or
+        on its page, as far as the asker may see it; `merged` joins hits that follow each other. `transform` says what to ask instead of the question.
         """
 
     async def search_async(
@@ -575,6 +576,7 @@ class Session:
         distinct: bool = False,
         around: int | None = None,
         section: int | None = None,
+        page: int | None = None,
         merged: bool = False,
         transform: Callable[[str], Sequence[str]] | None = None,
     ) -> Results:
@@ -667,6 +669,10 @@ class Hit:
     @property
     def text(self) -> str:
         """The passage."""
+
+    @property
+    def page(self) -> int | None:
+        """The page it begins on, from 1; None where the document has no pages."""
 
     @property
     def span(self) -> tuple[int, int]:

@@ -22,8 +22,10 @@ pub struct Hit {
     uri: Option<String>,
     /// The passage.
     text: String,
-    /// Bytes of the source text, half open.
+    /// Bytes of the source text, half open; where the text was taken out of a file, of what was taken out.
     span: (u64, u64),
+    /// The page it begins on, from 1, or None.
+    page: Option<u32>,
     /// Headings above it, outermost first, joined by ` > `.
     heading: String,
     /// Its label.
@@ -34,13 +36,13 @@ pub struct Hit {
 
 impl Hit {
     /// The columns of a table of hits, in order.
-    pub const FIELDS: [&'static str; 11] =
-        ["rank", "score", "document", "chunk", "title", "uri", "text", "span", "heading", "label", "metadata"];
+    pub const FIELDS: [&'static str; 12] =
+        ["rank", "score", "document", "chunk", "title", "uri", "text", "span", "page", "heading", "label", "metadata"];
 
     pub fn new(py: Python<'_>, hit: safepassage::Hit) -> PyResult<Self> {
         let metadata = value_to_python(py, &hit.metadata)?.unbind();
-        let safepassage::Hit { rank, score, document, chunk, title, uri, text, span, heading, label, .. } = hit;
-        Ok(Self { rank, score, document, chunk, title, uri, text, span, heading, label, metadata })
+        let safepassage::Hit { rank, score, document, chunk, title, uri, text, span, page, heading, label, .. } = hit;
+        Ok(Self { rank, score, document, chunk, title, uri, text, span, page, heading, label, metadata })
     }
 }
 

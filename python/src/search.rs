@@ -25,11 +25,11 @@ impl Session {
     /// `filter`, a dict or a str of JSON in the filter language of Amazon Bedrock, says what documents must have in
     /// declared fields. `rerank` puts the best `candidates` in its order: a callable `(question, passages) -> scores`, or the
     /// folder of a cross-encoder. `diverse` spreads what is given, from 1 (the best as they are) to 0; `distinct` leaves out
-    /// what says the same as a better one. `around` or `section` give each hit with so many passages before and after it,
-    /// of the same heading for `section`; `merged` makes one hit of hits that follow each other. `transform`, a callable
-    /// `question -> questions`, says what to ask instead. Raises `InvalidError` for an empty question, for a filter that does not fit the declared fields, or
+    /// what says the same as a better one. `around`, `section` or `page` give each hit with so many passages before and
+    /// after it, of the same heading for `section`, of the same page for `page`; `merged` makes one hit of hits that follow
+    /// each other. `transform`, a callable `question -> questions`, says what to ask instead. Raises `InvalidError` for an empty question, for a filter that does not fit the declared fields, or
     /// for an index without a model if it would be needed.
-    #[pyo3(signature = (text, k = 10, filter = None, mode = "hybrid", recall = 0.95, *, fusion = None, vector = None, rerank = None, candidates = None, diverse = None, distinct = false, around = None, section = None, merged = false, transform = None))]
+    #[pyo3(signature = (text, k = 10, filter = None, mode = "hybrid", recall = 0.95, *, fusion = None, vector = None, rerank = None, candidates = None, diverse = None, distinct = false, around = None, section = None, page = None, merged = false, transform = None))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn search(
         &self,
@@ -47,6 +47,7 @@ impl Session {
         distinct: bool,
         around: Option<u32>,
         section: Option<u32>,
+        page: Option<u32>,
         merged: bool,
         transform: Option<Py<PyAny>>,
     ) -> PyResult<Results> {
@@ -73,7 +74,9 @@ impl Session {
             if let Some(relevance) = diverse {
                 search = search.diverse(relevance);
             }
-            if let Some(around) = around.map(Around::Neighbours).or(section.map(Around::Section)) {
+            if let Some(around) =
+                around.map(Around::Neighbours).or(section.map(Around::Section)).or(page.map(Around::Page))
+            {
                 search = search.around(around);
             }
             let search = if distinct { search.distinct() } else { search };
@@ -84,7 +87,7 @@ impl Session {
     }
 
     /// As `search`, awaited.
-    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, text, k=10, filter=None, mode='hybrid', recall=0.95, *, fusion=None, vector=None, rerank=None, candidates=None, diverse=None, distinct=False, around=None, section=None, merged=False, transform=None)")]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, text, k=10, filter=None, mode='hybrid', recall=0.95, *, fusion=None, vector=None, rerank=None, candidates=None, diverse=None, distinct=False, around=None, section=None, page=None, merged=False, transform=None)")]
     fn search_async<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,

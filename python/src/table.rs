@@ -36,7 +36,7 @@ impl Results {
         for name in Hit::FIELDS {
             let class = match name {
                 "rank" => arrow.call_method0("uint64")?,
-                "chunk" => arrow.call_method0("uint32")?,
+                "chunk" | "page" => arrow.call_method0("uint32")?,
                 "score" => arrow.call_method0("float32")?,
                 "span" => arrow.call_method1("list_", (arrow.call_method0("uint64")?, 2))?,
                 _ => arrow.call_method0("string")?,

@@ -11,7 +11,7 @@ from safepassage import Index, Results
 
 from .conftest import EVERYONE, session_of
 
-COLUMNS = ["rank", "score", "document", "chunk", "title", "uri", "text", "span", "heading", "label", "metadata"]
+COLUMNS = ["rank", "score", "document", "chunk", "title", "uri", "text", "span", "page", "heading", "label", "metadata"]
 
 
 @pytest.fixture

@@ -87,6 +87,22 @@ def test_around_gives_what_stands_beside_a_hit(alice: Session) -> None:
     assert len(merged) <= 20 and len({(hit.document, hit.chunk) for hit in merged}) == len(merged)
 
 
+def test_a_hit_has_its_page_and_can_be_given_with_all_of_it(tmp_path: Path) -> None:
+    index = Index.create(tmp_path / "index", chunk_tokens=32)
+    report = index.sync(ROOT / "fixtures" / "office")
+    assert [skipped["document"] for skipped in report["skipped"]] == ["legal/scan.pdf"]
+    lawyer = session_of(index, "ann", "legal")
+    [hit] = lawyer.search("66,875", mode="lexical", k=1).hits
+    assert (hit.document, hit.page) == ("legal/contract.pdf", 2)
+    results = lawyer.search("66,875", mode="lexical", k=1, page=64)
+    assert hit.text in results.hits[0].text and results.hits[0].text.startswith("Interest")
+    pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    assert list(results.to_pandas()["page"]) == results.to_arrow()["page"].to_pylist() == [2]
+    assert session_of(index, "ann").search("66,875", mode="lexical").hits == []
+    assert session_of(index, "ann").search("leave", k=1).hits[0].page is None
+
+
 def test_a_transform_asks_other_questions_as_the_same_asker(alice: Session, bruno: Session) -> None:
     def parts(question: str) -> list[str]:
         return [question, "who approves the pay memo?"]

@@ -201,11 +201,14 @@ pub struct Refine {
     #[arg(long)]
     pub distinct: bool,
     /// Give each hit with so many passages before and after it
-    #[arg(long, value_name = "N", conflicts_with = "section")]
+    #[arg(long, value_name = "N", conflicts_with_all = ["section", "page"])]
     pub around: Option<u32>,
     /// Give each hit with the passages under the same heading, so many before and after it at most
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "page")]
     pub section: Option<u32>,
+    /// Give each hit with the passages on the same page, so many before and after it at most
+    #[arg(long, value_name = "N")]
+    pub page: Option<u32>,
     /// Make one hit of hits that follow each other in a document
     #[arg(long)]
     pub merged: bool,

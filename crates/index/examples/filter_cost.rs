@@ -84,8 +84,15 @@ fn fill(index: &Index, documents: u64) -> Result<()> {
         let tags = [team % 10, 10 + year % 10].map(|tag| format!("tag {tag}"));
         let metadata =
             json!({"year": year, "team": format!("team {team}"), "tags": tags, "name": format!("report {n}")});
-        let chunk =
-            NewChunk { ordinal: 0, text: String::new(), span: (0, 0), heading: String::new(), hash: 1, section: 0 };
+        let chunk = NewChunk {
+            ordinal: 0,
+            text: String::new(),
+            span: (0, 0),
+            heading: String::new(),
+            hash: 1,
+            section: 0,
+            page: None,
+        };
         let document = NewDocument {
             number: DocumentNumber(n as u32),
             version: Version(1),

@@ -24,7 +24,7 @@ pub(crate) struct Joined {
 }
 
 pub(crate) fn check(around: Around) -> Result<()> {
-    let (Around::Neighbours(n) | Around::Section(n)) = around;
+    let (Around::Neighbours(n) | Around::Section(n) | Around::Page(n)) = around;
     if n > MOST {
         return Err(Error::invalid("search", format!("{n} passages around a hit are too many; {MOST} can be")));
     }
@@ -88,7 +88,18 @@ mod tests {
     fn chunk(n: u32, span: (u64, u64), text: &str) -> ChunkRow {
         let (document, heading) = ("d".to_owned(), String::new());
         let text = text.to_owned();
-        ChunkRow { document, chunk: n, title: None, uri: None, heading, text, span, metadata: None, hash: 0 }
+        ChunkRow {
+            document,
+            chunk: n,
+            title: None,
+            uri: None,
+            heading,
+            text,
+            span,
+            metadata: None,
+            hash: 0,
+            page: None,
+        }
     }
 
     #[test]

@@ -30,8 +30,10 @@ pub struct Hit {
     pub uri: Option<String>,
     /// The passage.
     pub text: String,
-    /// Bytes of the source text, half open.
+    /// Bytes of the source text, half open; where the text was taken out of a file, of what was taken out.
     pub span: (u64, u64),
+    /// The page it begins on, from 1; `None` where the document has no pages.
+    pub page: Option<u32>,
     /// Headings above it, outermost first, joined by ` > `.
     pub heading: String,
     /// Its label.
@@ -166,6 +168,7 @@ impl VectorHits {
             let parts: Vec<_> = block.iter().map(|row| row.and_then(|_| rest.next())).collect();
             let joined = expand::join(&parts);
             (hit.text, hit.span, hit.chunks) = (joined.text, joined.span, joined.chunks);
+            hit.page = passages.iter().find_map(|passage| passage.page);
         }
         Ok(hits)
     }
@@ -195,6 +198,7 @@ fn hit_of(rank: usize, score: f32, passage: ChunkRow, label: &str) -> Result<Hit
         uri: passage.uri,
         text: passage.text,
         span: passage.span,
+        page: passage.page,
         heading: passage.heading,
         label: label.to_owned(),
         metadata: metadata.map_err(|e| Error::corrupted("read passages", "metadata is no JSON").because(e))?,

@@ -11,6 +11,7 @@ mod expiry;
 mod filters;
 mod killed;
 mod map;
+mod office;
 mod owners;
 mod processes;
 mod proof;

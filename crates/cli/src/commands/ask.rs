@@ -1,6 +1,6 @@
 //! `safepassage search`, `visible` and `explain`
 
-use safepassage::{Around, CrossEncoder, Engine, Result, Results, Visible};
+use safepassage::{Around, CrossEncoder, Engine, Hit, Result, Results, Visible};
 
 use crate::args::{Explain, Refine, Search, Who};
 use crate::{identity, output};
@@ -13,7 +13,7 @@ pub fn search(arguments: &Search, json: bool) -> Result<()> {
     if let Some(filter) = arguments.narrowed.filter()? {
         search = search.filter(filter);
     }
-    let Refine { rerank, candidates, diverse, distinct, around, section, merged } = &arguments.refine;
+    let Refine { rerank, candidates, diverse, distinct, around, section, page, merged } = &arguments.refine;
     let reranker = rerank.as_deref().map(CrossEncoder::open).transpose()?;
     if let Some(reranker) = &reranker {
         search = search.rerank(reranker);
@@ -24,7 +24,7 @@ pub fn search(arguments: &Search, json: bool) -> Result<()> {
     if let Some(relevance) = diverse {
         search = search.diverse(*relevance);
     }
-    if let Some(around) = around.map(Around::Neighbours).or(section.map(Around::Section)) {
+    if let Some(around) = around.map(Around::Neighbours).or(section.map(Around::Section)).or(page.map(Around::Page)) {
         search = search.around(around);
     }
     let search = if *distinct { search.distinct() } else { search };
@@ -39,7 +39,9 @@ pub fn show_results(results: &Results, json: bool) -> Result<()> {
     }
     for hit in &results.hits {
         let place = if hit.heading.is_empty() { hit.title.clone().unwrap_or_default() } else { hit.heading.clone() };
-        output::line(&output::printable(&format!("{:>2}  {:.3}  {}  {}", hit.rank, hit.score, hit.document, place)))?;
+        let page = hit.page.map_or_else(String::new, |page| format!("  p. {page}"));
+        let Hit { rank, score, document, .. } = hit;
+        output::line(&output::printable(&format!("{rank:>2}  {score:.3}  {document}{page}  {place}")))?;
         output::line(&format!("           {}", output::shortened(&hit.text, 240)))?;
     }
     let found = results.hits.len();

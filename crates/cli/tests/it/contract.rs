@@ -29,7 +29,7 @@ fn every_command_has_the_keys_of_the_contract() {
     let results = scratch.ok(&[&["search", "holidays"], WHO].concat());
     assert_eq!(keys(&results).join(" "), "acl_epoch complete exact generation hits plan");
     let hit = &results["hits"][0];
-    assert_eq!(keys(hit).join(" "), "chunk document heading label metadata rank score span text title uri");
+    assert_eq!(keys(hit).join(" "), "chunk document heading label metadata page rank score span text title uri");
     assert_eq!((&hit["rank"], hit["span"].as_array().unwrap().len()), (&1.into(), 2));
     let scores: Vec<f64> =
         results["hits"].as_array().unwrap().iter().map(|hit| hit["score"].as_f64().unwrap()).collect();

@@ -147,9 +147,9 @@ fn a_dry_run_and_a_strict_refusal_write_nothing() {
     scratch.write("docs/acl.jsonl", r#"{"_id": "./", "acl": {"allow": ["group:hr"]}}"#);
     let names = ["added", "changed", "permission_only", "deleted"];
     assert_eq!(counts(&scratch.sync(&["docs", "--dry-run"]), &names), [1, 1, 1, 1]);
-    scratch.write("docs/odd.pdf", "no parser");
+    scratch.write("docs/odd.png", "no parser");
     let (kind, message) = scratch.try_sync(&["docs", "--strict"]).error();
-    assert!(kind == "Invalid" && message.contains("odd.pdf: no parser"), "{message}");
+    assert!(kind == "Invalid" && message.contains("odd.png: no parser"), "{message}");
     assert_eq!(scratch.files("index"), files);
     assert_eq!(counts(&scratch.sync(&["docs"]), &names), [1, 1, 1, 1]);
 }

@@ -49,11 +49,14 @@ pub struct ChunkRow {
     pub metadata: Option<String>,
     /// Digest of what was embedded.
     pub hash: u128,
+    /// The page it begins on, from 1, where the document has pages.
+    pub page: Option<u32>,
 }
 
-fn schema() -> Arc<Schema> {
+/// The columns; the last only where some document has pages, so that files without are what they always were.
+fn schema(pages: bool) -> Arc<Schema> {
     let text = |name, nullable| Field::new(name, DataType::Utf8, nullable);
-    Arc::new(Schema::new(vec![
+    let mut fields = vec![
         text("document", false),
         Field::new("chunk", DataType::UInt32, false),
         text("title", true),
@@ -64,7 +67,9 @@ fn schema() -> Arc<Schema> {
         Field::new("end", DataType::UInt64, false),
         text("metadata", true),
         Field::new("hash", DataType::FixedSizeBinary(16), false),
-    ]))
+    ];
+    fields.extend(pages.then(|| Field::new("page", DataType::UInt32, true)));
+    Arc::new(Schema::new(fields))
 }
 
 /// Gives the Parquet bytes of the documents' chunks, in order, to `out`, part by part.
@@ -76,7 +81,9 @@ pub(super) fn encode(documents: &[&NewDocument], out: &mut dyn FnMut(&[u8]) -> i
         .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
         .set_created_by("safepassage".into())
         .build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema(), Some(properties))?;
+    let pages = documents.iter().flat_map(|document| &document.chunks).any(|chunk| chunk.page.is_some());
+    let schema = schema(pages);
+    let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties))?;
     let mut all = documents.iter().flat_map(|&d| d.chunks.iter().map(move |c| (d, c)));
     loop {
         let part: Vec<_> = all.by_ref().take(ROWS_PER_BATCH).collect();
@@ -86,7 +93,7 @@ pub(super) fn encode(documents: &[&NewDocument], out: &mut dyn FnMut(&[u8]) -> i
         let text = |get: &dyn Fn(&(&NewDocument, &super::NewChunk)) -> Option<String>| -> ArrayRef {
             Arc::new(part.iter().map(get).collect::<StringArray>())
         };
-        let columns: Vec<ArrayRef> = vec![
+        let mut columns: Vec<ArrayRef> = vec![
             text(&|(d, _)| Some(d.id.clone())),
             Arc::new(part.iter().map(|(_, c)| c.ordinal).collect::<UInt32Array>()),
             text(&|(d, _)| d.title.clone()),
@@ -101,7 +108,10 @@ pub(super) fn encode(documents: &[&NewDocument], out: &mut dyn FnMut(&[u8]) -> i
                     .map_err(io::Error::other)?,
             ),
         ];
-        writer.write(&RecordBatch::try_new(schema(), columns).map_err(io::Error::other)?)?;
+        if pages {
+            columns.push(Arc::new(part.iter().map(|(_, c)| c.page).collect::<UInt32Array>()));
+        }
+        writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns).map_err(io::Error::other)?)?;
         // What is finished of the file goes; the writer counts by itself how long it is.
         let finished = writer.inner_mut();
         out(finished)?;
@@ -165,7 +175,7 @@ impl Chunks {
         }
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
         let loaded = ArrowReaderMetadata::load(&self.bytes, options).map_err(corrupted)?;
-        if loaded.schema().fields() != schema().fields() {
+        if [false, true].iter().all(|pages| loaded.schema().fields() != schema(*pages).fields()) {
             return Err(Error::corrupted("read chunks", "the columns are not those of this format"));
         }
         Ok(self.metadata.get_or_init(|| loaded))
@@ -264,5 +274,40 @@ fn row_of(batch: &RecordBatch, i: usize) -> ChunkRow {
         span: (number(6), number(7)),
         metadata: optional(8),
         hash: u128::from_be_bytes(hash),
+        page: batch.columns().get(10).and_then(|pages| {
+            let pages = pages.as_primitive::<UInt32Type>();
+            pages.is_valid(i).then(|| pages.value(i))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use safepassage_access::{DocumentNumber, Version};
+
+    use super::*;
+    use crate::segment::NewChunk;
+
+    fn document(pages: [Option<u32>; 3]) -> NewDocument {
+        let chunk = |(page, ordinal)| {
+            let (text, heading) = (format!("text {ordinal}"), String::new());
+            NewChunk { ordinal, text, span: (0, 6), heading, hash: 7, section: 0, page }
+        };
+        let chunks = pages.into_iter().zip(0..).map(chunk).collect();
+        let (number, version, id) = (DocumentNumber(0), Version(1), "d".to_owned());
+        let (source, vectors) = ("test".into(), vec![0.0; 3].into());
+        NewDocument { number, version, id, source, title: None, uri: None, metadata: None, chunks, vectors }
+    }
+
+    #[test]
+    fn pages_come_back_and_a_file_without_them_has_no_column() {
+        let columns = |chunks: &Chunks| chunks.metadata().unwrap().schema().fields().len();
+        let without = Chunks::of(&[&document([None; 3])]);
+        assert_eq!(columns(&without), 10);
+        assert!(without.fetch(&[2]).unwrap()[0].page.is_none());
+        let with = Chunks::of(&[&document([None; 3]), &document([Some(1), None, Some(u32::MAX)])]);
+        assert_eq!(columns(&with), 11);
+        let pages: Vec<Option<u32>> = with.fetch(&[0, 3, 4, 5]).unwrap().iter().map(|row| row.page).collect();
+        assert_eq!(pages, [None, Some(1), None, Some(u32::MAX)]);
     }
 }

@@ -105,6 +105,8 @@ pub struct NewChunk {
     pub hash: u128,
     /// The narrower section of the document that it belongs to, as the access plane counts them; 0 for none.
     pub section: u16,
+    /// The page it begins on, from 1, where the document has pages.
+    pub page: Option<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use safepassage_error::Result;
 
 use super::{Hit, Snapshot, VisibleRows};
 use crate::graph::Rows;
-use crate::segment::{ChunkRow, score};
+use crate::segment::score;
 
 /// How much of a document to give around a hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub enum Around {
     Neighbours(u32),
     /// The passages under the same heading, so many before and after it at most.
     Section(u32),
+    /// The passages that begin on the same page, so many before and after it at most; of a document without pages the hit
+    /// alone.
+    Page(u32),
 }
 
 impl Snapshot {
@@ -36,11 +39,16 @@ impl Snapshot {
         let all = live.segment.access.column().rows_of(document);
         let wanted = match around {
             Around::Neighbours(n) => within(&all, hit.row, n),
-            Around::Section(n) => {
+            Around::Section(n) | Around::Page(n) => {
                 let near = within(&all, hit.row, n);
-                // Headings of what is withheld are not read.
+                // Headings and pages of what is withheld are not read.
                 let rows: Vec<u32> = near.clone().filter(|row| part.contains(*row)).collect();
-                section(&rows, &live.segment.chunks.fetch(&rows)?, hit.row)
+                let chunks = live.segment.chunks.fetch(&rows)?;
+                if matches!(around, Around::Page(_)) {
+                    run(&rows, hit.row, |a, b| a == b || (chunks[a].page.is_some() && chunks[a].page == chunks[b].page))
+                } else {
+                    run(&rows, hit.row, |a, b| chunks[a].heading == chunks[b].heading)
+                }
             }
         };
         if !part.contains(hit.row) {
@@ -149,10 +157,10 @@ fn within(all: &Range<u32>, row: u32, n: u32) -> Range<u32> {
     all.start.max(row.saturating_sub(n))..all.end.min(row.saturating_add(n).saturating_add(1))
 }
 
-/// The run of `rows` around `row` whose chunks have the same heading.
-fn section(rows: &[u32], chunks: &[ChunkRow], row: u32) -> Range<u32> {
+/// The run of `rows` around `row` that are, by their places, `alike`.
+fn run(rows: &[u32], row: u32, alike: impl Fn(usize, usize) -> bool) -> Range<u32> {
     let Some(at) = rows.iter().position(|own| *own == row) else { return row..row };
-    let same = |i: &usize| chunks[*i].heading == chunks[at].heading;
+    let same = |i: &usize| alike(*i, at);
     let first = (0..at).rev().take_while(same).last().unwrap_or(at);
     let last = (at..rows.len()).take_while(same).last().unwrap_or(at);
     rows[first]..rows[last] + 1

@@ -29,8 +29,9 @@ impl Snapshot {
             let document = &mut all[at];
             if !live.dead.contains(at as u32) {
                 (document.title, document.uri, document.metadata) = (chunk.title, chunk.uri, chunk.metadata);
-                let ChunkRow { chunk: ordinal, text, span, heading, hash, .. } = chunk;
-                document.chunks.push(NewChunk { ordinal, text, span, heading, hash, section: column.section_of(row) });
+                let ChunkRow { chunk: ordinal, text, span, heading, hash, page, .. } = chunk;
+                let section = column.section_of(row);
+                document.chunks.push(NewChunk { ordinal, text, span, heading, hash, section, page });
             }
             row += 1;
             Ok(())
@@ -64,6 +65,7 @@ mod tests {
             heading: String::new(),
             hash: 0,
             section: 0,
+            page: None,
         };
         NewDocument {
             number: DocumentNumber(n),

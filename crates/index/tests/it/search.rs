@@ -58,8 +58,15 @@ fn corpus(metric: Metric, precision: Precision, from_rows: u32) -> Corpus {
     index.commit_access(&mut |_| Ok(events.clone())).unwrap();
     let mut writer = index.writer().unwrap();
     for (i, row) in rows.iter().enumerate() {
-        let chunk =
-            NewChunk { ordinal: 0, text: id(i), span: (0, 1), heading: String::new(), hash: i as u128, section: 0 };
+        let chunk = NewChunk {
+            ordinal: 0,
+            text: id(i),
+            span: (0, 1),
+            heading: String::new(),
+            hash: i as u128,
+            section: 0,
+            page: None,
+        };
         let document = NewDocument {
             number: DocumentNumber(i as u32),
             version: Version(1),

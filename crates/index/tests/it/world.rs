@@ -77,6 +77,7 @@ pub fn bound(
         heading: String::new(),
         hash: u128::from(ordinal) + version,
         section: 0,
+        page: None,
     };
     Ok(NewDocument {
         number: given,

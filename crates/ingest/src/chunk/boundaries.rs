@@ -15,6 +15,8 @@ pub(super) enum Strength {
     Block,
     /// Before a heading.
     Section,
+    /// Before a page that begins with a heading: a slide, a chapter. What is found there is cited by its page.
+    Page,
 }
 
 /// Byte positions at which something begins, ascending.
@@ -30,8 +32,13 @@ impl<'a> Boundaries<'a> {
         for block in &parsed.blocks {
             let heading = block.heading.is_some();
             // Between a heading and what stands under it nothing is cut, nor between two headings.
-            if !after_heading {
-                places.push((block.range.start, if heading { Strength::Section } else { Strength::Block }));
+            let strength = match heading {
+                true if parsed.begins_page(block.range.start) => Strength::Page,
+                true => Strength::Section,
+                false => Strength::Block,
+            };
+            if !after_heading || strength == Strength::Page {
+                places.push((block.range.start, strength));
             }
             after_heading = heading;
             let sentences = parsed.text[block.range.clone()].split_sentence_bound_indices().skip(1);
@@ -42,7 +49,7 @@ impl<'a> Boundaries<'a> {
 
     /// Where a chunk that starts at token `start` ends (a token index, exclusive), at most `budget` tokens on.
     ///
-    /// The first section that begins after a quarter of the budget; else the best and then latest place in its second
+    /// The first page that begins with a heading; else the first section that begins after a quarter of the budget; else the best and then latest place in its second
     /// half.
     pub fn cut(&self, tokens: &[(usize, usize)], start: usize, budget: usize) -> (usize, Strength) {
         let last = (start + budget).min(tokens.len());
@@ -52,7 +59,9 @@ impl<'a> Boundaries<'a> {
         let token_at = |at: usize| start + tokens[start..last].partition_point(|(token, _)| *token < at);
         for (at, strength) in within() {
             let token = token_at(*at);
-            if *strength == Strength::Section && token >= start + budget / 4 && token < tokens.len() {
+            let page = *strength == Strength::Page && token > start;
+            let section = *strength >= Strength::Section && token >= start + budget / 4;
+            if (page || section) && token < tokens.len() {
                 return (token, Strength::Section);
             }
         }

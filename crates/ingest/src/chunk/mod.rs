@@ -11,7 +11,7 @@ use safepassage_error::{Error, Result};
 use safepassage_models::Tokenizer;
 use serde::{Deserialize, Serialize};
 
-use crate::parse::Parsed;
+use crate::parse::{Block, Parsed};
 use boundaries::{Boundaries, Strength};
 
 /// The most that title and headings may take of a passage's tokens.
@@ -82,9 +82,10 @@ impl<'a> Chunker<'a> {
         let first = parsed.blocks.first().map_or(parsed.text.len(), |block| block.range.start);
         let mut start = tokens.partition_point(|(from, _)| *from < first);
         let boundaries = Boundaries::new(parsed);
+        let headings: Vec<&Block> = parsed.blocks.iter().filter(|block| block.heading.is_some()).collect();
         let (mut chunks, mut reached) = (Vec::new(), 0);
         while start < tokens.len() {
-            let (headings, prefix) = self.context(parsed, tokens[start].0, title);
+            let (headings, prefix) = context(&headings, tokens[start].0, title);
             let prefix_tokens =
                 if prefix.is_empty() { 0 } else { self.tokenizer.offsets(&prefix)?.len().min(MOST_PREFIX_TOKENS) };
             let budget = self.settings.chunk_tokens.saturating_sub(prefix_tokens).max(self.settings.chunk_tokens / 2);
@@ -112,28 +113,25 @@ impl<'a> Chunker<'a> {
         }
         Ok(chunks)
     }
+}
 
-    /// The headings above byte `at`, and the line that is embedded before a chunk that starts there.
-    fn context(&self, parsed: &Parsed, at: usize, title: Option<&str>) -> (Vec<String>, String) {
-        let mut open: Vec<(u8, &str)> = Vec::new();
-        let mut starts_with_heading = false;
-        for block in parsed.blocks.iter().take_while(|block| block.range.start <= at) {
-            if let Some((level, text)) = &block.heading {
-                open.retain(|(above, _)| above < level);
-                open.push((*level, text));
-                starts_with_heading = block.range.contains(&at);
-            } else {
-                starts_with_heading &= !block.range.contains(&at);
-            }
-        }
-        let headings: Vec<String> = open.iter().map(|(_, text)| (*text).to_owned()).collect();
-        let shown = &headings[..headings.len() - usize::from(starts_with_heading && !headings.is_empty())];
-        let mut line: Vec<&str> = shown.iter().map(String::as_str).collect();
-        if let Some(title) = title.filter(|title| headings.first().is_none_or(|first| first != title)) {
-            line.insert(0, title);
-        }
-        (headings.clone(), line.join(" > "))
+/// The headings above byte `at`, of all these, and the line that is embedded before a chunk that starts there.
+fn context(all: &[&Block], at: usize, title: Option<&str>) -> (Vec<String>, String) {
+    let mut open: Vec<(u8, &str)> = Vec::new();
+    let mut starts_with_heading = false;
+    for block in all.iter().take_while(|block| block.range.start <= at) {
+        let Some((level, text)) = &block.heading else { continue };
+        open.retain(|(above, _)| above < level);
+        open.push((*level, text));
+        starts_with_heading = block.range.contains(&at);
     }
+    let headings: Vec<String> = open.iter().map(|(_, text)| (*text).to_owned()).collect();
+    let shown = &headings[..headings.len() - usize::from(starts_with_heading && !headings.is_empty())];
+    let mut line: Vec<&str> = shown.iter().map(String::as_str).collect();
+    if let Some(title) = title.filter(|title| headings.first().is_none_or(|first| first != title)) {
+        line.insert(0, title);
+    }
+    (headings.clone(), line.join(" > "))
 }
 
 #[cfg(test)]

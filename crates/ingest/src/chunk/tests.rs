@@ -109,3 +109,14 @@ fn settings_that_make_no_sense_are_refused() {
     assert!(chunks("", Format::Markdown, 40, 5).1.is_empty());
     assert!(chunks(" \n\n ", Format::Plain, 40, 5).1.is_empty());
 }
+
+#[test]
+fn a_slide_shares_no_chunk_with_another() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/office/people/town-hall.pptx");
+    let parsed = parse(&std::fs::read(path).unwrap(), Format::Pptx).unwrap();
+    let settings = ChunkSettings { chunk_tokens: 254, overlap_tokens: 31 };
+    let chunks = Chunker::new(model().tokenizer(), settings).chunk(&parsed, None).unwrap();
+    let pages: Vec<Option<u32>> = chunks.iter().map(|chunk| parsed.page(chunk.range.start)).collect();
+    assert_eq!(pages, [Some(1), Some(2), Some(3)]);
+    assert_eq!(chunks[1].headings, ["Branch closures"]);
+}

@@ -1,4 +1,5 @@
-//! HTML: the text of the page without markup, scripts, navigation and footers.
+//! HTML: the text of the page without markup, scripts, navigation and footers; where it says what its main part is, of
+//! that alone.
 //!
 //! Tokens and their places come from html5gum; tags it does not know are text containers like any other, so broken
 //! pages give their words rather than nothing.
@@ -74,6 +75,10 @@ impl Page {
         self.parsed.text.push_str(space);
     }
 
+    fn next_cell(&mut self) {
+        self.separate(if self.parsed.text.ends_with(' ') { "| " } else { " | " });
+    }
+
     fn write(&mut self, words: &str, source: Range<usize>) {
         if self.preformatted || words.len() != source.len() {
             // Characters were written as entities: the whole run is traced to its source.
@@ -128,12 +133,20 @@ fn collapse(words: &str) -> String {
     }
 }
 
+/// A main part with less text than this was put there by a program that has not filled it.
+const LEAST_MAIN: usize = 200;
+
 pub(super) fn parse(source: &str) -> Parsed {
+    let main = source.contains("<main").then(|| read(source, true));
+    main.filter(|main| main.text.len() >= LEAST_MAIN).unwrap_or_else(|| read(source, false))
+}
+
+fn read(source: &str, only_main: bool) -> Parsed {
     let mut emitter = DefaultEmitter::<usize>::new_with_span();
     emitter.naively_switch_states(true);
     let mut page = Page::default();
     let (mut skipping, mut title): (Vec<Vec<u8>>, Option<String>) = (Vec::new(), None);
-    let mut in_title = false;
+    let (mut in_title, mut outside) = (false, only_main);
     for token in Tokenizer::new_with_emitter(source, emitter).flatten() {
         match token {
             Token::StartTag(tag) => {
@@ -145,13 +158,14 @@ pub(super) fn parse(source: &str) -> Parsed {
                     // A page that forgot to close its head still has a body.
                     skipping.clear();
                 }
-                if skipping.is_empty() {
+                outside &= name != b"main";
+                if skipping.is_empty() && !outside {
                     if BLOCKS.contains(&name) {
                         page.end_block();
                     } else if LINES.contains(&name) {
                         page.separate("\n");
                     } else if matches!(name, b"td" | b"th") {
-                        page.separate(" ");
+                        page.next_cell();
                     }
                     if let [b'h', level @ b'1'..=b'6'] = name {
                         page.heading = Some(level - b'0');
@@ -167,13 +181,14 @@ pub(super) fn parse(source: &str) -> Parsed {
                 } else if skipping.is_empty() && BLOCKS.contains(&name) {
                     page.end_block();
                     page.preformatted &= name != b"pre";
+                    outside |= only_main && name == b"main";
                 }
             }
             Token::String(words) => {
                 let text = String::from_utf8_lossy(&words.value);
                 if in_title {
                     title.get_or_insert_default().push_str(&text);
-                } else if skipping.is_empty() {
+                } else if skipping.is_empty() && !outside {
                     page.write(&text, words.span.start..words.span.end);
                 }
             }
@@ -200,9 +215,23 @@ mod tests {
     fn the_words_without_the_markup() {
         let parsed = parse(PAGE);
         assert_eq!(parsed.title.as_deref(), Some("Leave & pay"));
-        assert_eq!(parsed.text.trim_end(), "Leave\n\nYou have 25 days, plus five.\n\nA 1\nB \u{20ac}2");
+        assert_eq!(parsed.text.trim_end(), "Leave\n\nYou have 25 days, plus five.\n\nA | 1\nB | \u{20ac}2");
         assert_eq!(parsed.blocks[0].heading, Some((1, "Leave".into())));
         assert_eq!(parsed.blocks.len(), 3);
+    }
+
+    #[test]
+    fn of_a_page_that_names_its_main_part_only_that() {
+        let long = "Everybody has leave. ".repeat(12);
+        let page = format!("<title>T</title><div>Shop</div><main><h1>Leave</h1><p>{long}</p></main><div>Imprint</div>");
+        let parsed = parse(&page);
+        assert!(parsed.text.starts_with("Leave") && !parsed.text.contains("Imprint"), "{}", parsed.text);
+        assert_eq!(parsed.title.as_deref(), Some("T"));
+        assert_eq!(&page[parsed.source_span(0..5)], "Leave");
+        let parsed = parse("<div>All of it</div><main></main>");
+        assert_eq!(parsed.text.trim(), "All of it");
+        let spaced = parse("<table><tr> <td>A</td> <td>1</td> </tr></table>");
+        assert_eq!(spaced.text.trim_end(), "A | 1");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::embedding::{Embedded, Embedding};
 use super::plan::{self, Plan, Planned, Stated};
 use super::{Progress, Report};
 use crate::chunk::{ChunkSettings, Chunker};
-use crate::parse::parse;
+use crate::parse::{PARSE, parse};
 use crate::source::{Format, Section, metadata_text, section};
 
 /// Source bytes parsed at once.
@@ -43,27 +43,43 @@ pub(super) fn cut(
     content: &[u8],
     format: Format,
     title: Option<String>,
+    path: Option<&str>,
     sections: &[Section],
 ) -> Result<Cut> {
     let parts = section::parts(sections, content.len()).into_iter();
     let parsed = parts.map(|(range, number)| Ok((parse(&content[range.clone()], format)?, range, number)));
     let parsed = parsed.collect::<Result<Vec<_>>>()?;
     let own_titles = parsed.iter().filter(|(_, _, section)| *section == 0).map(|(parsed, ..)| &parsed.title);
-    let title = title.or_else(|| own_titles.flatten().next().cloned());
+    let title = title.or_else(|| own_titles.flatten().next().cloned()).or_else(|| format.title(path?));
     let (mut chunks, mut inputs) = (Vec::new(), Vec::new());
     for (parsed, within, section) in parsed {
         for chunk in chunker.chunk(&parsed, title.as_deref())? {
             let text = parsed.text[chunk.range.clone()].to_owned();
             let input = if chunk.prefix.is_empty() { text.clone() } else { format!("{}\n{text}", chunk.prefix) };
+            let page = parsed.page(chunk.range.start);
             let source = parsed.source_span(chunk.range);
             let span = ((within.start + source.start) as u64, (within.start + source.end) as u64);
             let (ordinal, heading) = (chunks.len() as u32, chunk.headings.join(" > "));
             let hash = plan::first_16(&Sha256::digest(input.as_bytes()));
-            chunks.push(NewChunk { ordinal, text, span, heading, hash, section });
+            chunks.push(NewChunk { ordinal, text, span, heading, hash, section, page });
             inputs.push(input);
         }
     }
     Ok((title, chunks, inputs))
+}
+
+/// What of the work ahead cannot be parsed: by id, with the reason. Of textual formats everything can.
+pub(super) fn unreadable(snapshot: &Snapshot, plan: &Plan) -> Vec<(String, String)> {
+    let unreadable = |planned: &Planned| {
+        let Stated::Whole { version, .. } = planned.stated else { return None };
+        if snapshot.find(&planned.tenant, &planned.id).is_some_and(|live| live.version == version) {
+            return None;
+        }
+        let read = plan.sources[planned.source].read(&planned.entry).ok()?;
+        let refused = (!read.format.is_text()).then(|| parse(&read.content, read.format).err())??;
+        Some((planned.id.clone(), refused.message().to_owned()))
+    };
+    plan.documents.par_iter().filter_map(unreadable).collect()
 }
 
 struct Job<'a> {
@@ -203,8 +219,14 @@ impl<'a> Job<'a> {
                     report.chunks += prepared.document.chunks.len() as u64;
                     whole.push(prepared);
                 }
-                Err(error) if error.kind() == Kind::Invalid => {
+                // A parser that cannot take more files now is no reason to leave the others.
+                Err(error) if error.kind() == Kind::Invalid || error.operation() == PARSE => {
                     report.skip(planned.id.clone(), error.message());
+                    // It was counted before anybody could know.
+                    match self.snapshot.find(&planned.tenant, &planned.id) {
+                        Some(_) => report.changed -= 1,
+                        None => report.added -= 1,
+                    }
                     self.progress.advance(planned.entry.bytes + 1);
                 }
                 Err(error) => return Err(error.with("document", &planned.id)),
@@ -220,7 +242,8 @@ impl<'a> Job<'a> {
         if !matches!(planned.stated, Stated::Whole { version: planned, .. } if planned == version) {
             return Err(changed());
         }
-        let (title, chunks, inputs) = cut(&self.chunker, &read.content, read.format, read.title, &read.sections)?;
+        let (title, chunks, inputs) =
+            cut(&self.chunker, &read.content, read.format, read.title, Some(&planned.entry.id), &read.sections)?;
         let known: HashMap<u128, Vec<f32>> = match self.snapshot.find(&planned.tenant, &planned.id) {
             Some(live) => self.snapshot.embedded(live)?.into_iter().collect(),
             None => HashMap::new(),

@@ -88,6 +88,11 @@ fn run(
     let rules = plan::IndexRules::of(index, &objects, embedder.cleared())?;
     let embedding = embedding::Embedding::new(embedder, options, progress)?;
     let plan = plan::make(sources, options.acl.as_deref(), &snapshot, &rules, &mut report, progress)?;
+    if options.strict {
+        for (document, reason) in content::unreadable(&snapshot, &plan) {
+            report.skip(document, reason);
+        }
+    }
     if options.strict && !(report.skipped.is_empty() && report.warnings.is_empty()) {
         return Err(refused(&report));
     }

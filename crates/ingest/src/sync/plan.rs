@@ -327,3 +327,30 @@ pub(super) fn version(document: &SourceDocument) -> Version {
 pub(super) fn first_16(digest: &[u8]) -> u128 {
     digest.iter().take(16).fold(0, |all, &byte| all << 8 | u128::from(byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{Format, Section};
+
+    #[test]
+    fn sections_of_what_is_no_text_hide_the_document() {
+        let rules =
+            IndexRules { labels: Labels::default(), policy_attributes: Vec::new(), objects: HashSet::default() };
+        let entry = Entry { tenant: String::new(), id: "a".into(), place: "a".into(), bytes: 3, at: At::Nowhere };
+        let of = |format| SourceDocument {
+            title: None,
+            uri: None,
+            content: b"abc".to_vec(),
+            format,
+            acl: Some(Acl::default()),
+            label: None,
+            sections: vec![Section { span: (0, 1), acl: Acl::default() }],
+            derived_from: Vec::new(),
+            metadata: None,
+        };
+        assert!(matches!(digest(&entry, Ok(of(Format::Markdown)), &rules), Ok((Stated::Whole { .. }, true))));
+        let Err((Stated::Hidden, reason)) = digest(&entry, Ok(of(Format::Pdf)), &rules) else { panic!("not hidden") };
+        assert!(reason.contains("sections are bytes of a text"), "{reason}");
+    }
+}

@@ -126,7 +126,8 @@ impl Staged {
         if !vectors.is_empty() {
             let text = text.take().unwrap_or_default();
             let span = (0, text.len() as u64);
-            chunks = vec![NewChunk { ordinal: 0, text, span, heading: String::new(), hash: version.0, section: 0 }];
+            let (ordinal, heading, section, page) = (0, String::new(), 0, None);
+            chunks = vec![NewChunk { ordinal, text, span, heading, hash: version.0, section, page }];
         }
         let (number, source) = (DocumentNumber(u32::MAX), CALLER.into());
         let (id, title) = (document.id, document.title);
@@ -143,7 +144,7 @@ impl Staged {
     pub fn cut(&mut self, chunker: &Chunker<'_>) -> Result<Vec<String>> {
         let Some(text) = &self.text else { return Ok(Vec::new()) };
         let title = self.document.title.clone();
-        let (title, chunks, inputs) = cut(chunker, text.as_bytes(), Format::Markdown, title, &self.sections)?;
+        let (title, chunks, inputs) = cut(chunker, text.as_bytes(), Format::Markdown, title, None, &self.sections)?;
         let document = self.document_mut();
         (document.title, document.chunks) = (title, chunks);
         Ok(inputs)
