@@ -20,7 +20,7 @@ pub struct Heard {
     pub paid: BTreeMap<String, u64>,
     /// It answers so many requests more, and then 503.
     answers: Option<u64>,
-    requests: u64,
+    pub requests: u64,
 }
 
 pub type Server = Arc<Mutex<Heard>>;
