@@ -1,0 +1,3 @@
+//! Here is an account at Amazon: which vectors and documents does it give?
+
+#![forbid(unsafe_code)]
