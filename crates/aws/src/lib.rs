@@ -1,3 +1,11 @@
 //! Here is an account at Amazon: which vectors and documents does it give?
+//!
+//! [`bedrock`] has embedding models and rerankers. TLS is rustls with ring: nothing of C beside it, no cmake.
 
 #![forbid(unsafe_code)]
+
+mod account;
+pub mod bedrock;
+mod fault;
+
+pub use account::{AccessKeys, Account, Role, Timeouts};

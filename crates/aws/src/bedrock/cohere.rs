@@ -9,7 +9,7 @@ use super::wire::Vectors;
 
 #[derive(Serialize)]
 struct Request<'a> {
-    texts: &'a [&'a str],
+    texts: &'a [String],
     input_type: &'static str,
     truncate: &'static str,
     embedding_types: [&'static str; 1],
@@ -30,14 +30,14 @@ enum Embeddings {
     Floats(Vec<Vec<f32>>),
 }
 
-pub(super) const fn input_type(purpose: Purpose) -> &'static str {
+const fn input_type(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Document => "search_document",
         Purpose::Query => "search_query",
     }
 }
 
-pub(super) fn request(texts: &[&str], dim: Option<usize>, purpose: Purpose) -> serde_json::Result<Vec<u8>> {
+pub(super) fn request(texts: &[String], dim: Option<usize>, purpose: Purpose) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&Request {
         texts,
         input_type: input_type(purpose),

@@ -22,7 +22,7 @@ pub enum Family {
     NovaMultimodal,
 }
 
-/// What one call of a model takes.
+/// What one call of a model takes of texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// Texts of one call.

@@ -41,7 +41,7 @@ struct Embedding {
     truncated_char_length: Option<u64>,
 }
 
-pub(super) const fn embedding_purpose(purpose: Purpose) -> &'static str {
+const fn embedding_purpose(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Document => "GENERIC_INDEX",
         Purpose::Query => "TEXT_RETRIEVAL",

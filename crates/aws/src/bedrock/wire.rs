@@ -17,8 +17,8 @@ pub(super) struct Vectors {
 
 impl Family {
     /// The body of a call for `texts`, of which the model takes as many as its limits say.
-    pub(super) fn request(self, texts: &[&str], dim: usize, purpose: Purpose) -> serde_json::Result<Vec<u8>> {
-        let one = texts.first().copied().unwrap_or_default();
+    pub(super) fn request(self, texts: &[String], dim: usize, purpose: Purpose) -> serde_json::Result<Vec<u8>> {
+        let one = texts.first().map_or("", String::as_str);
         match self {
             Self::TitanTextV2 => titan::request(one, dim),
             Self::CohereEnglishV3 | Self::CohereMultilingualV3 => cohere::request(texts, None, purpose),
@@ -34,15 +34,6 @@ impl Family {
             Self::NovaMultimodal => nova::answer(body),
         }
     }
-
-    /// What a request says of texts of `purpose`; part of the stamp, because other words give other vectors.
-    pub(super) const fn says(self, purpose: Purpose) -> &'static str {
-        match self {
-            Self::TitanTextV2 => "",
-            Self::CohereEnglishV3 | Self::CohereMultilingualV3 | Self::CohereV4 => cohere::input_type(purpose),
-            Self::NovaMultimodal => nova::embedding_purpose(purpose),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -52,7 +43,8 @@ mod tests {
     use super::*;
 
     fn sent(family: Family, texts: &[&str], dim: usize, purpose: Purpose) -> Value {
-        serde_json::from_slice(&family.request(texts, dim, purpose).unwrap()).unwrap()
+        let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
+        serde_json::from_slice(&family.request(&texts, dim, purpose).unwrap()).unwrap()
     }
 
     #[test]
