@@ -2,6 +2,7 @@
 
 use safepassage_error::Result;
 
+use crate::tokenizer::Tokenizer;
 use crate::transformer::{Arithmetic, ModelFiles, Transformer};
 
 /// all-MiniLM-L6-v2 in int8: 384 dimensions, English, 254 tokens of text; no download, no account.
@@ -27,4 +28,13 @@ pub fn builtin_with(arithmetic: Arithmetic) -> Result<Transformer> {
         ..ModelFiles::default()
     };
     Transformer::load("builtin", "all-MiniLM-L6-v2", &files, arithmetic)
+}
+
+/// The built-in model's way of cutting text, for a model elsewhere that reads `max_length` tokens and tells nobody how it
+/// cuts. Other models make up to a third more tokens of the same English text, and more of other languages: leave a margin.
+///
+/// # Errors
+/// `Invalid` if `max_length` leaves no room for text.
+pub fn builtin_tokenizer(max_length: usize) -> Result<Tokenizer> {
+    Tokenizer::from_json(safepassage_minilm_3::TOKENIZER, max_length)
 }

@@ -1,6 +1,6 @@
 //! What does every embedding model offer?
 
-use safepassage_error::Result;
+use safepassage_error::{Error, Kind, Result};
 
 use crate::stamp::ModelStamp;
 use crate::tokenizer::Tokenizer;
@@ -34,6 +34,29 @@ impl Embeddings {
     }
 }
 
+/// What is left to say after vectors were given one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Kept {
+    /// Tokens that the model read; those that were paid, where somebody charges them.
+    pub tokens: u64,
+    /// Which texts were longer than the model reads and were cut, ascending.
+    pub truncated: Vec<usize>,
+    /// Which texts the model would not read, ascending.
+    pub refused: Vec<Refused>,
+}
+
+/// A text that the model would not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its place among the texts.
+    pub text: usize,
+    /// Why, in the model's words.
+    pub reason: String,
+}
+
+/// Texts given at once to a model that computes here.
+const AT_ONCE: usize = 256;
+
 /// A model that turns texts into unit vectors whose dot product is their similarity.
 ///
 /// Synchronous: it computes on the calling thread and on rayon's pool. A text's vector depends on that text and its
@@ -48,6 +71,31 @@ pub trait Embedder: Send + Sync {
     /// # Errors
     /// `Invalid` if the tokenizer refuses a text; `Corrupted` if a vector is not finite.
     fn embed(&self, texts: &[&str], purpose: Purpose) -> Result<Embeddings>;
+
+    /// As [`Embedder::embed`], and `keep` gets each vector with its text's place as soon as it is there, in any order: what
+    /// was paid for is not lost with what fails later. A text that the model refuses fails no other.
+    ///
+    /// # Errors
+    /// As [`Embedder::embed`]; what `keep` fails with.
+    fn embed_each(
+        &self,
+        texts: &[&str],
+        purpose: Purpose,
+        keep: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
+    ) -> Result<Kept> {
+        let mut kept = Kept::default();
+        for (part, start) in texts.chunks(AT_ONCE).zip((0..).step_by(AT_ONCE)) {
+            let embeddings = self.embed(part, purpose)?;
+            if embeddings.rows().len() != part.len() {
+                let message = "the model gave another number of vectors than texts";
+                return Err(Error::new(Kind::Unavailable, "embed", message));
+            }
+            kept.tokens += embeddings.tokens;
+            kept.truncated.extend(embeddings.truncated.iter().map(|at| start + at));
+            embeddings.rows().zip(start..).try_for_each(|(row, at)| keep(at, row))?;
+        }
+        Ok(kept)
+    }
 
     /// How this model cuts text into tokens.
     fn tokenizer(&self) -> &Tokenizer;

@@ -11,6 +11,8 @@
 #[cfg(feature = "builtin")]
 mod builtin;
 mod embedder;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod reranker;
 mod stamp;
 mod tokenizer;
@@ -21,8 +23,8 @@ mod transformer;
 struct Readme;
 
 #[cfg(feature = "builtin")]
-pub use builtin::{builtin, builtin_with};
-pub use embedder::{Embedder, Embeddings, Purpose};
+pub use builtin::{builtin, builtin_tokenizer, builtin_with};
+pub use embedder::{Embedder, Embeddings, Kept, Purpose, Refused};
 pub use reranker::{RerankWith, Reranker};
 pub use stamp::ModelStamp;
 pub use tokenizer::Tokenizer;

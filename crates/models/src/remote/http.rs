@@ -1,0 +1,202 @@
+//! Here is a model behind HTTP: what does it answer to one request?
+//!
+//! JSON by POST, over https alone unless the server is on this machine or it is said otherwise. Redirects are not followed.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, StatusCode, Url};
+use rustls_platform_verifier::BuilderVerifierExt;
+use safepassage_error::system::Clock;
+use safepassage_error::{Error, Kind, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::call::CallError;
+
+/// No answer may be longer: a few thousand vectors.
+const MOST_BYTES: usize = 64 << 20;
+/// So much of a refusal's text is told.
+const MOST_TOLD: usize = 300;
+
+/// Asks one server.
+#[derive(Clone)]
+pub(super) struct Http {
+    client: Client,
+    base: Url,
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").field("base", &self.base.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Http {
+    /// The server at `url`, which knows the caller by `key`.
+    pub fn new(url: &str, key: Option<&str>, allow_http: bool) -> Result<Self> {
+        let base = checked(url, allow_http)?;
+        let mut headers = HeaderMap::new();
+        if let Some(key) = key {
+            let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
+                .map_err(|_| invalid("the key cannot stand in a header"))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(BuilderVerifierExt::with_platform_verifier)
+            .map_err(|e| Error::new(Kind::Unavailable, "set up model", "there is no TLS on this machine").because(e))?
+            .with_no_client_auth();
+        let mut client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .default_headers(headers)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(5));
+        if base.scheme() == "http" {
+            // What is meant for this machine or its network goes nowhere else.
+            client = client.no_proxy();
+        }
+        let client = client.build().map_err(|e| invalid("no HTTP client can be made").because(e))?;
+        Ok(Self { client, base })
+    }
+
+    /// What the server answers to `question` at `path`, relative to its URL.
+    pub async fn post<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        question: &impl Serialize,
+    ) -> std::result::Result<A, CallError> {
+        let body = serde_json::to_vec(question)
+            .map_err(|e| CallError::refused(Kind::Internal, "the request is no JSON").because(e))?;
+        let url = format!("{}/{path}", self.base.as_str().trim_end_matches('/'));
+        let request = self.client.post(url).header("content-type", "application/json").body(body);
+        let mut answer = request.send().await.map_err(|e| CallError::unavailable("no answer").because(e))?;
+        let (status, wait) = (answer.status(), retry_after(answer.headers(), now()));
+        let mut bytes = Vec::new();
+        loop {
+            let read = answer.chunk().await;
+            match read.map_err(|e| CallError::unavailable("the answer was cut off").because(e))? {
+                None => break,
+                Some(more) if bytes.len() + more.len() > MOST_BYTES => {
+                    return Err(CallError::refused(Kind::Unavailable, "the answer is too long"));
+                }
+                Some(more) => bytes.extend_from_slice(&more),
+            }
+        }
+        if status == StatusCode::OK {
+            return serde_json::from_slice(&bytes)
+                .map_err(|e| CallError::unavailable("the answer is not of the form it must have").because(e));
+        }
+        Err(failed(status, wait, &bytes))
+    }
+}
+
+/// What an answer of another status than 200 means.
+fn failed(status: StatusCode, wait: Option<Duration>, body: &[u8]) -> CallError {
+    let text = String::from_utf8_lossy(body);
+    let said: String = text.chars().filter(|c| !c.is_control()).take(MOST_TOLD).collect();
+    let message = format!("the server answers {}: {said}", status.as_u16());
+    match status.as_u16() {
+        429 => CallError::throttled(message, wait),
+        408 | 425 | 500 | 502 | 503 | 504 => CallError { retry_after: wait, ..CallError::unavailable(message) },
+        400 | 413 | 422 => CallError::refused(Kind::Invalid, message),
+        401 | 403 => CallError::refused(Kind::Denied, message),
+        404 => CallError::refused(Kind::NotFound, message),
+        _ => CallError::refused(Kind::Unavailable, message),
+    }
+}
+
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(Clock::system().now().0)
+}
+
+/// When a server asks to be asked again: seconds, milliseconds as some say them, or a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    if let Some(milliseconds) = text("retry-after-ms").and_then(|text| text.parse().ok()) {
+        return Some(Duration::from_millis(milliseconds));
+    }
+    let text = text(RETRY_AFTER.as_str())?;
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    seconds.or_else(|| Some(httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()))
+}
+
+fn checked(url: &str, allow_http: bool) -> Result<Url> {
+    let refused = |what: &str| Err(invalid(format!("the URL of the model {what}")));
+    let Ok(parsed) = url.parse::<Url>() else { return refused("is no URL") };
+    let Some(host) = parsed.host_str() else { return refused("has no host") };
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return refused("must not hold a user or password");
+    }
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        return refused("must end with its path");
+    }
+    match parsed.scheme() {
+        "https" => Ok(parsed),
+        "http" if allow_http || ["localhost", "127.0.0.1", "[::1]"].contains(&host) => Ok(parsed),
+        _ => refused("must be https"),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::invalid("set up model", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_go_over_https_or_to_this_machine_unless_said_otherwise() {
+        for url in ["https://models.example.com/v1", "http://localhost:80/v1", "http://[::1]:9"] {
+            assert!(checked(url, false).is_ok(), "{url}");
+        }
+        for url in ["http://models.example.com", "http://localhost.example.com", "http://127.0.0.1.example.com:8080"] {
+            assert!(checked(url, false).is_err() && checked(url, true).is_ok(), "{url}");
+        }
+        for url in ["", "models", "https://u:p@models.example.com", "https://m.example.com/?a", "ftp://m.example.com"] {
+            assert!(checked(url, true).is_err(), "{url}");
+        }
+        let shown = format!("{:?}", Http::new("https://models.example.com", Some("secret"), false).unwrap());
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+
+    #[test]
+    fn a_servers_word_on_when_to_come_again_is_read_in_all_its_forms() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let cases = [
+            ("retry-after", "7", Some(7_000)),
+            ("retry-after-ms", "250", Some(250)),
+            ("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT", Some(10_000)),
+            ("retry-after", "Sun, 06 Nov 1994 08:49:07 GMT", Some(0)),
+            ("retry-after", "soon", None),
+            ("retry-after", "-1", None),
+        ];
+        for (name, value, wait) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            assert_eq!(retry_after(&headers, now), wait.map(Duration::from_millis), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn every_status_is_a_kind_and_says_whether_it_helps_to_ask_again() {
+        let cases = [
+            (429, Kind::Throttled, true),
+            (503, Kind::Unavailable, true),
+            (408, Kind::Unavailable, true),
+            (400, Kind::Invalid, false),
+            (401, Kind::Denied, false),
+            (404, Kind::NotFound, false),
+            (302, Kind::Unavailable, false),
+        ];
+        for (status, kind, may_retry) in cases {
+            let failed = failed(StatusCode::from_u16(status).unwrap(), None, b"why\x1b[0m");
+            assert_eq!((failed.error.kind(), failed.may_retry), (kind, may_retry), "{status}");
+            assert!(failed.error.message().ends_with("why[0m"));
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The model is somewhere else: how is it asked so that nights, quotas and outages do not matter?
+//!
+//! A [`Caller`] makes every call to a provider: within a deadline, within limits of requests, tokens and concurrency, again
+//! after a wait where that may help, and not at all while nothing answers. It knows nothing of what is asked, so that
+//! embedding, reranking and answering share it. [`RemoteEmbedder`] makes an [`crate::Embedder`] of an [`EmbedProvider`].
+
+mod breaker;
+mod call;
+mod caller;
+mod concurrency;
+mod embedder;
+mod http;
+mod openai;
+mod rate;
+mod runtime;
+
+pub use breaker::BreakerLimits;
+pub use call::{CallError, CallLimits, Cost};
+pub use caller::{Caller, Calls};
+pub use embedder::{EmbedCall, EmbedProvider, Embedded, RemoteEmbedder};
+pub use openai::{OpenAi, OpenAiSettings};
+pub use runtime::wait_for;
