@@ -14,7 +14,7 @@ fn model() -> &'static Transformer {
 }
 
 fn chunks(text: &str, format: Format, tokens: usize, overlap: usize) -> (Parsed, Vec<Chunk>) {
-    let parsed = parse(text, format);
+    let parsed = parse(text.as_bytes(), format).unwrap();
     let settings = ChunkSettings { chunk_tokens: tokens, overlap_tokens: overlap };
     let chunks = Chunker::new(model().tokenizer(), settings).chunk(&parsed, None).unwrap();
     (parsed, chunks)

@@ -9,6 +9,8 @@ mod plain;
 
 use std::ops::Range;
 
+use safepassage_error::{Error, Result};
+
 use crate::source::Format;
 
 /// A parsed document.
@@ -55,12 +57,15 @@ impl Parsed {
     }
 }
 
-/// Parses `source` as `format`. Anything parses: what is no markup is text.
-#[must_use]
-pub fn parse(source: &str, format: Format) -> Parsed {
+/// Parses `content` as `format`. Of the textual formats everything that is UTF-8 parses: what is no markup is text.
+///
+/// # Errors
+/// `Invalid` if it is not what the format wants; the message is for a person and has no text of the document.
+pub fn parse(content: &[u8], format: Format) -> Result<Parsed> {
+    let text = || std::str::from_utf8(content).map_err(|_| Error::invalid("parse", "it is not UTF-8"));
     match format {
-        Format::Plain => plain::parse(source),
-        Format::Markdown => markdown::parse(source),
-        Format::Html => html::parse(source),
+        Format::Plain => text().map(plain::parse),
+        Format::Markdown => text().map(markdown::parse),
+        Format::Html => text().map(html::parse),
     }
 }

@@ -1,4 +1,4 @@
-//! A folder of Markdown, text and HTML files; ids are relative paths with `/`.
+//! A folder of files that can be read; ids are relative paths with `/`.
 //!
 //! Hidden files, sidecars, `acl.jsonl` and an index that lies in the folder are no documents. Symbolic links are not
 //! followed (a link can lead out of the folder, or round in a circle) and are listed as skipped.
@@ -121,14 +121,13 @@ impl Source for Folder {
             return Err(fault(format!("it has {} bytes; the most is {MOST_BYTES}", entry.bytes)));
         }
         let bytes = fs::read(path).map_err(|e| fault(e.to_string()))?;
-        let text = String::from_utf8(bytes)
-            .map_err(|e| fault(format!("not UTF-8 at byte {}", e.utf8_error().valid_up_to())))?;
         let format = Format::of(path).unwrap_or(Format::Plain);
+        format.check(&bytes).map_err(fault)?;
         let title = (format == Format::Plain).then(|| path.file_stem().and_then(|s| s.to_str()).map(str::to_owned));
         Ok(SourceDocument {
             title: title.flatten(),
             uri: None,
-            text,
+            content: bytes,
             format,
             acl,
             label: None,

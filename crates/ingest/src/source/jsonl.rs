@@ -120,7 +120,7 @@ impl Jsonl {
             return Ok(SourceDocument {
                 title: (!document.title.is_empty()).then_some(document.title),
                 uri: None,
-                text: document.text,
+                content: document.text.into_bytes(),
                 format: Format::Plain,
                 acl: self.acls.resolve(id, None),
                 label: None,
@@ -141,7 +141,7 @@ impl Jsonl {
         Ok(SourceDocument {
             title: document.title.filter(|title| !title.is_empty()),
             uri: document.uri,
-            text: document.text,
+            content: document.text.into_bytes(),
             format: Format::Markdown,
             acl,
             label: document.label,

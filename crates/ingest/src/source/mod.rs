@@ -6,6 +6,7 @@
 mod acl_file;
 mod acl_objects;
 mod folder;
+mod format;
 mod jsonl;
 mod lines;
 mod object;
@@ -21,6 +22,7 @@ use serde_json::{Map, Value};
 
 use acl_file::AclFile;
 pub use acl_objects::{AclObject, read_acl_objects};
+pub use format::Format;
 pub(crate) use object::{Object, describe};
 pub use section::Section;
 use section::check as check_sections;
@@ -59,29 +61,6 @@ impl FromStr for SourceSpec {
                 Ok(Self { name: Some(name.to_owned()), path: path.into() })
             }
             _ => Ok(Self::new(text)),
-        }
-    }
-}
-
-/// How the text of a document is to be parsed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// Plain text.
-    Plain,
-    /// Markdown.
-    Markdown,
-    /// HTML.
-    Html,
-}
-
-impl Format {
-    fn of(path: &Path) -> Option<Self> {
-        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-        match extension.as_str() {
-            "md" | "markdown" | "mdx" => Some(Self::Markdown),
-            "txt" | "text" | "rst" | "log" => Some(Self::Plain),
-            "html" | "htm" | "xhtml" => Some(Self::Html),
-            _ => None,
         }
     }
 }
@@ -134,12 +113,13 @@ pub(crate) struct Listing {
 pub(crate) struct SourceDocument {
     pub title: Option<String>,
     pub uri: Option<String>,
-    pub text: String,
+    /// What was found, as it was found; for a textual format it is UTF-8 ([`Format::check`]).
+    pub content: Vec<u8>,
     pub format: Format,
     /// `None` if nobody said anything: visible to nobody, and listed in the report.
     pub acl: Option<Acl>,
     pub label: Option<String>,
-    /// Parts of the text that fewer may read, ascending and without overlap.
+    /// Parts of the text that fewer may read, ascending and without overlap; of textual formats only.
     pub sections: Vec<Section>,
     /// Ids of the documents, of the same source and tenant, that the text was derived from.
     pub derived_from: Vec<String>,
@@ -201,7 +181,7 @@ pub(crate) fn open(spec: &SourceSpec, acl: Option<&Path>) -> Result<Box<dyn Sour
     } else if Format::of(path).is_some() {
         Ok(Box::new(folder::Folder::one(path.clone(), acls)))
     } else {
-        let message = "a source is a folder, a `.jsonl` file, or a Markdown, text or HTML file";
+        let message = "a source is a folder, a `.jsonl` file, or a file of a kind that can be read";
         Err(Error::invalid("open source", message).with("path", path.display()))
     }
 }

@@ -40,13 +40,14 @@ type Cut = (Option<String>, Vec<NewChunk>, Vec<String>);
 /// crosses their boundary.
 pub(super) fn cut(
     chunker: &Chunker<'_>,
-    text: &str,
+    content: &[u8],
     format: Format,
     title: Option<String>,
     sections: &[Section],
 ) -> Result<Cut> {
-    let parts = section::parts(sections, text.len()).into_iter();
-    let parsed: Vec<_> = parts.map(|(range, number)| (parse(&text[range.clone()], format), range, number)).collect();
+    let parts = section::parts(sections, content.len()).into_iter();
+    let parsed = parts.map(|(range, number)| Ok((parse(&content[range.clone()], format)?, range, number)));
+    let parsed = parsed.collect::<Result<Vec<_>>>()?;
     let own_titles = parsed.iter().filter(|(_, _, section)| *section == 0).map(|(parsed, ..)| &parsed.title);
     let title = title.or_else(|| own_titles.flatten().next().cloned());
     let (mut chunks, mut inputs) = (Vec::new(), Vec::new());
@@ -203,7 +204,7 @@ impl<'a> Job<'a> {
         if !matches!(planned.stated, Stated::Whole { version: planned, .. } if planned == version) {
             return Err(changed());
         }
-        let (title, chunks, inputs) = cut(&self.chunker, &read.text, read.format, read.title, &read.sections)?;
+        let (title, chunks, inputs) = cut(&self.chunker, &read.content, read.format, read.title, &read.sections)?;
         let known: HashMap<u128, Vec<f32>> = match self.snapshot.find(&planned.tenant, &planned.id) {
             Some(live) => self.snapshot.embedded(live)?.into_iter().collect(),
             None => HashMap::new(),

@@ -254,6 +254,10 @@ fn digest(entry: &Entry, read: std::result::Result<SourceDocument, Fault>, rules
             let label = rank(&document.label).map_err(|reason| (Stated::Hidden, reason))?;
             let acls = document.acl.iter().chain(document.sections.iter().map(|section| &section.acl));
             rules.check_parents(&tenant, acls).map_err(|reason| (Stated::Hidden, reason))?;
+            if !document.sections.is_empty() && !document.format.is_text() {
+                let reason = "sections are bytes of a text, and this kind of file has none of its own".to_owned();
+                return Err((Stated::Hidden, reason));
+            }
             let version = version(&document);
             let stated = document.acl.is_some();
             let attributes = rules.attributes(document.metadata.as_ref());
@@ -275,11 +279,12 @@ fn digest(entry: &Entry, read: std::result::Result<SourceDocument, Fault>, rules
 pub(super) fn version(document: &SourceDocument) -> Version {
     let mut hash = Sha256::new();
     let metadata = document.metadata.as_ref().map(source::metadata_text);
-    let parts = [document.title.as_deref(), document.uri.as_deref(), metadata.as_deref(), Some(&document.text)];
+    let stated = [document.title.as_deref(), document.uri.as_deref(), metadata.as_deref()];
+    let parts = stated.map(|part| part.map(str::as_bytes)).into_iter().chain([Some(&document.content[..])]);
     hash.update([document.format as u8]);
     for part in parts {
         hash.update([u8::from(part.is_some())]);
-        hash.update((part.map_or(0, str::len) as u64).to_le_bytes());
+        hash.update((part.map_or(0, <[u8]>::len) as u64).to_le_bytes());
         hash.update(part.unwrap_or_default());
     }
     // Where it is cut is part of the content; who may read the parts is not.

@@ -143,7 +143,7 @@ impl Staged {
     pub fn cut(&mut self, chunker: &Chunker<'_>) -> Result<Vec<String>> {
         let Some(text) = &self.text else { return Ok(Vec::new()) };
         let title = self.document.title.clone();
-        let (title, chunks, inputs) = cut(chunker, text, Format::Markdown, title, &self.sections)?;
+        let (title, chunks, inputs) = cut(chunker, text.as_bytes(), Format::Markdown, title, &self.sections)?;
         let document = self.document_mut();
         (document.title, document.chunks) = (title, chunks);
         Ok(inputs)
