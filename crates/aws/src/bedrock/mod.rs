@@ -5,8 +5,10 @@ mod cohere;
 mod family;
 mod nova;
 mod provider;
+mod rerank;
 mod titan;
 mod wire;
 
 pub use family::Family;
 pub use provider::{Bedrock, BedrockSettings};
+pub use rerank::BedrockReranker;

@@ -3,6 +3,7 @@
 mod embed;
 mod fake;
 mod faults;
+mod rerank;
 
 use std::time::Duration;
 
