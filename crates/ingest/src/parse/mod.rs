@@ -1,11 +1,22 @@
-//! Here is the source text of a document: what is its title, and where do its sections and blocks begin?
+//! Here is the content of a document: what is its text, its title, and where do its sections, blocks and pages begin?
 //!
-//! Every byte of the parsed text is traced back to the source text, so that a passage can be shown where it stands.
+//! Of a textual format every byte of the parsed text is traced back to the content, so that a passage can be shown where
+//! it stands. Of the others the text is taken out, on a thread of its own: whatever is in a file, it is read or refused.
 //! What it looks like is left out; cutting is left to `chunk`.
 
+mod decode;
+mod delimited;
+mod draft;
 mod html;
+mod isolated;
+mod json;
+mod mail;
 mod markdown;
+mod notebook;
+mod office;
+mod pdf;
 mod plain;
+mod table;
 
 use std::ops::Range;
 
@@ -22,6 +33,8 @@ pub struct Parsed {
     pub text: String,
     /// Paragraphs, headings, lists, tables and code blocks, ascending and without overlap.
     pub blocks: Vec<Block>,
+    /// Where its pages begin, from the first on; empty if it has none.
+    pages: Vec<usize>,
     /// Where runs of `text` come from: (start in the text, range of the source), ascending. Empty if the text is the
     /// source.
     runs: Vec<(usize, Range<usize>)>,
@@ -37,6 +50,13 @@ pub struct Block {
 }
 
 impl Parsed {
+    /// The page that byte `at` of the text is on, from 1; `None` if there are no pages.
+    #[must_use]
+    pub fn page(&self, at: usize) -> Option<u32> {
+        let before = self.pages.partition_point(|page| *page <= at);
+        (before > 0).then_some(before as u32)
+    }
+
     /// The bytes of the source that `range` of the text comes from. Exact to the byte, except that an end inside a run
     /// whose characters were written as entities takes the whole run.
     #[must_use]
@@ -57,15 +77,34 @@ impl Parsed {
     }
 }
 
-/// Parses `content` as `format`. Of the textual formats everything that is UTF-8 parses: what is no markup is text.
+/// Parses `content` as `format`. Of the textual formats everything that is UTF-8 parses: what is no markup is text. The
+/// others are parsed on another thread, within limits of size and time.
 ///
 /// # Errors
 /// `Invalid` if it is not what the format wants; the message is for a person and has no text of the document.
 pub fn parse(content: &[u8], format: Format) -> Result<Parsed> {
+    if !format.is_text() {
+        return isolated::run(content, move |content| extract(content, format));
+    }
     let text = || std::str::from_utf8(content).map_err(|_| Error::invalid("parse", "it is not UTF-8"));
     match format {
-        Format::Plain => text().map(plain::parse),
         Format::Markdown => text().map(markdown::parse),
         Format::Html => text().map(html::parse),
+        _ => text().map(plain::parse),
+    }
+}
+
+fn extract(content: &[u8], format: Format) -> Result<Parsed> {
+    match format {
+        Format::Csv => delimited::parse(content, false),
+        Format::Tsv => delimited::parse(content, true),
+        Format::Json => json::parse(content),
+        Format::Notebook => notebook::parse(content),
+        Format::Mail => mail::parse(content),
+        Format::Docx => office::docx::parse(content),
+        Format::Pptx => office::pptx::parse(content),
+        Format::Xlsx => office::xlsx::parse(content),
+        Format::Pdf => pdf::parse(content),
+        Format::Plain | Format::Markdown | Format::Html | Format::Code => parse(content, format),
     }
 }

@@ -67,7 +67,8 @@ impl FromStr for SourceSpec {
 
 /// Whether a folder with this file has it as a document.
 pub(crate) fn is_document(path: &Path) -> bool {
-    Format::of(path).is_some()
+    let is_sidecar = path.to_str().is_some_and(|path| path.ends_with(SIDECAR));
+    Format::of(path).is_some() && !is_sidecar
 }
 
 /// A document that a source has, without its text.
