@@ -1,7 +1,8 @@
 //! Here is an account at Amazon: how is it reached?
 //!
 //! Region, credentials, endpoints and time limits of one client. A model often lives in an account of its own: the role
-//! is assumed for that client alone. TLS is rustls with ring; the SDK's own retries are off wherever ours are on.
+//! is assumed for that client alone. TLS is rustls with ring; the SDK's own retries are off, because
+//! ours are on; only STS, which nobody calls but the SDK, keeps them.
 
 use std::fmt;
 use std::time::Duration;
@@ -82,28 +83,15 @@ impl fmt::Debug for AccessKeys {
     }
 }
 
-/// Whether the SDK tries again by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SdkRetries {
-    /// What calls retries.
-    Off,
-    /// Some attempts, with pauses in between.
-    Attempts(u32),
-}
-
 impl Account {
     /// What a client of a service is made from; its own endpoint is not part of it, since STS has another.
-    pub(crate) async fn config(&self, retries: SdkRetries) -> SdkConfig {
-        let retry = match retries {
-            SdkRetries::Off => RetryConfig::disabled(),
-            SdkRetries::Attempts(attempts) => RetryConfig::standard().with_max_attempts(attempts),
-        };
+    pub(crate) async fn config(&self) -> SdkConfig {
         let Timeouts { connect, attempt } = self.timeouts;
         let timeouts = TimeoutConfig::builder().connect_timeout(connect).operation_attempt_timeout(attempt).build();
         let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(Builder::new().tls_provider(ring).build_https())
-            .retry_config(retry)
+            .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));

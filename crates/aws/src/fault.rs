@@ -75,6 +75,7 @@ fn of_service(code: &str, message: &str, status: u16, retry_after: Option<Durati
         ("ExpiredToken" | "ExpiredTokenException" | "InvalidToken" | "RequestExpired", _) | (_, 401 | 403) => {
             CallError::refused(Kind::Denied, message)
         }
+        (_, 412) => CallError::refused(Kind::Conflict, message),
         (_, 404) => CallError::refused(Kind::NotFound, message),
         (_, 400..=499) => CallError::refused(Kind::Invalid, message),
         _ => unavailable(message, retry_after),
@@ -111,7 +112,7 @@ mod tests {
             ("InternalServerException", 500, Kind::Unavailable, true),
             ("ServiceUnavailableException", 503, Kind::Unavailable, true),
             ("", 502, Kind::Unavailable, true),
-            ("PreconditionFailed", 412, Kind::Invalid, false),
+            ("PreconditionFailed", 412, Kind::Conflict, false),
         ];
         for (code, status, kind, may_retry) in table {
             let failed = of_service(code, "", status, None);

@@ -12,7 +12,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use safepassage_error::Result;
 use safepassage_models::remote::{CallError, wait_for};
 
-use crate::account::{Account, SdkRetries};
+use crate::account::Account;
 use crate::fault::call_error;
 
 /// The tokens that were paid for, for models whose body does not say.
@@ -37,7 +37,7 @@ impl Model {
     pub fn open(account: &Account, id: &str) -> Result<Self> {
         let (account, id) = (account.clone(), id.to_owned());
         wait_for(async move {
-            let config = account.config(SdkRetries::Off).await;
+            let config = account.config().await;
             let mut bedrock = aws_sdk_bedrockruntime::config::Builder::from(&config);
             if let Some(url) = account.endpoint_url {
                 bedrock = bedrock.endpoint_url(url);

@@ -23,7 +23,7 @@ use safepassage_index::Index;
 use safepassage_models::{Embedder, ModelStamp};
 
 use crate::chunk::ChunkSettings;
-use crate::source::{SourceSpec, read_acl_objects};
+use crate::source::{FileStores, SourceSpec, read_acl_objects};
 pub use batch::Batch;
 pub(crate) use objects::event as object_event;
 pub use progress::{Progress, Silent};
@@ -41,6 +41,8 @@ pub struct SyncOptions {
     pub strict: bool,
     /// Write nothing; the report says what would be done.
     pub dry_run: bool,
+    /// Opens sources that are URLs.
+    pub stores: Option<Arc<dyn FileStores>>,
 }
 
 /// Brings `index` up to date with `sources`. What other sources brought stays as it is. Small segments are merged in
@@ -77,13 +79,18 @@ fn run(
     let objects = options.acl_objects.as_deref().map_or(Ok(Vec::new()), read_acl_objects)?;
     objects::check(index, &objects)?;
     let rules = plan::IndexRules::of(index, &objects)?;
-    let plan = plan::make(sources, options.acl.as_deref(), &snapshot, &rules, &mut report, progress)?;
+    let (acl, stores) = (options.acl.as_deref(), options.stores.as_deref());
+    let from = plan::From { acl, stores, memory: &|source| index.remembered(source) };
+    let plan = plan::make(sources, &from, &snapshot, &rules, &mut report, progress)?;
     if options.strict && !(report.skipped.is_empty() && report.warnings.is_empty()) {
         return Err(refused(&report));
     }
     objects::state(index, &objects, options.dry_run, &mut report)?;
     permit::permit(index, &plan, base_epoch, options.dry_run, &mut report)?;
     content::write(index, embedder, settings, writer, &snapshot, &plan, &mut report, progress)?;
+    for (store, memory) in plan.sources.iter().filter_map(|source| source.memory()).filter(|_| !options.dry_run) {
+        index.remember(&store, &memory)?;
+    }
     report.acl_epoch = index.with_plane(|plane| Ok(plane.epoch()))?;
     Ok(report)
 }
