@@ -37,7 +37,7 @@ impl Index {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let sources = sources(source)?;
-        let options = SyncOptions { acl, acl_objects, strict, dry_run };
+        let options = SyncOptions { acl, acl_objects, strict, dry_run, stores: None };
         let report = match progress {
             Some(call) => {
                 let callback = Callback { call, stage: Mutex::default() };

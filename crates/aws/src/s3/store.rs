@@ -1,8 +1,8 @@
 //! `s3://BUCKET/FOLDER` as a source of documents.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use std::time::Duration;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use safepassage_error::{Error, Kind, Result};
 use safepassage_ingest::{FileStore, FileStores, StoredFile};
 use safepassage_models::remote::{CallLimits, Caller, Cost, wait_for};
@@ -80,6 +80,13 @@ impl S3Stores {
     }
 }
 
+impl S3Files {
+    /// What calls failed with, and of what.
+    fn named(&self, error: Error) -> Error {
+        Error::new(error.kind(), OPERATION, error.message()).with("source", &self.url).because(error)
+    }
+}
+
 impl FileStores for S3Stores {
     fn open(&self, url: &str) -> Result<Box<dyn FileStore>> {
         Ok(Box::new(self.files(url)?))
@@ -107,7 +114,7 @@ impl FileStore for S3Files {
                 after = page.next;
             }
         })
-        .map_err(|e| e.with("source", &self.url))
+        .map_err(|e| self.named(e))
     }
 
     fn find(&self, key: &str) -> Result<Option<StoredFile>> {
@@ -119,7 +126,7 @@ impl FileStore for S3Files {
             let page = caller.call(Cost::default(), || bucket.page(&key, None, Some(1))).await?;
             Ok(page.files.into_iter().find(|file| file.key.is_empty()))
         });
-        let found = found.map_err(|e: Error| e.with("source", &self.url))?;
+        let found = found.map_err(|e| self.named(e))?;
         Ok(found.map(|file| StoredFile { key: wanted, ..file }))
     }
 
@@ -139,7 +146,7 @@ impl FileStore for S3Files {
             };
             stream::iter(files).map(one).buffered(beside).try_collect::<Vec<Content>>().await
         });
-        let contents = contents.map_err(|e| e.with("source", &self.url))?;
+        let contents = contents.map_err(|e| self.named(e))?;
         let denied = |content: &Content| matches!(content, Err(error) if error.kind() == Kind::Denied);
         // One object may be closed to us; when all are, something is wrong with the account and not with them.
         if contents.len() > 1 && contents.iter().all(denied) {

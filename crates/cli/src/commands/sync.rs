@@ -21,6 +21,7 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
         acl_objects: arguments.acl_objects.clone(),
         strict: arguments.strict,
         dry_run: arguments.dry_run,
+        stores: None,
     };
     let bar = Bar::new();
     let mut report = engine.sync(&arguments.sources, &options, &bar)?;
@@ -93,7 +94,7 @@ fn create(arguments: &Sync) -> Result<Engine> {
         return Engine::create_in(Arc::new(MemoryStorage::default()), create, Clock::system());
     }
     // A source that is not there is found before an empty index is made.
-    for source in &arguments.sources {
+    for source in arguments.sources.iter().filter(|source| !source.is_url()) {
         if !source.path.exists() {
             let message = format!("there is no `{}`", source.path.display());
             return Err(Error::new(Kind::NotFound, "open source", message));

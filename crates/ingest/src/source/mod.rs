@@ -33,7 +33,6 @@ pub(crate) use object::{Object, describe};
 pub use section::Section;
 use section::check as check_sections;
 pub(crate) use sidecar::{SUFFIX as SIDECAR, acl as sidecar_acl};
-pub(crate) use store::is_url;
 pub use store::{FileStore, FileStores, StoredFile};
 
 /// A source as it is named on the command line: `PATH` or `NAME=PATH`.
@@ -50,6 +49,16 @@ impl SourceSpec {
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { name: None, path: path.into() }
+    }
+
+    /// Whether it is the URL of a store, and no path.
+    #[must_use]
+    pub fn is_url(&self) -> bool {
+        self.url().is_some()
+    }
+
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.path.to_str().filter(|path| store::is_url(path))
     }
 }
 

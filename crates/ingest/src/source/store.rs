@@ -64,7 +64,7 @@ pub trait FileStores: Debug + Send + Sync {
 }
 
 /// Whether a source is a URL and no path.
-pub(crate) fn is_url(path: &str) -> bool {
+pub(super) fn is_url(path: &str) -> bool {
     let scheme = path.split_once("://").map_or("", |(scheme, _)| scheme);
     !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric())
 }

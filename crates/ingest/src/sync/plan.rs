@@ -220,7 +220,7 @@ pub(super) struct From<'a> {
 
 /// The source of `spec`, and what it is called in the index.
 fn open(spec: &SourceSpec, from: &From<'_>) -> Result<(String, Box<dyn Source>)> {
-    match spec.path.to_str().filter(|path| source::is_url(path)) {
+    match spec.url() {
         None => {
             let source = source::open(spec, from.acl)?;
             Ok((key(spec)?, source))

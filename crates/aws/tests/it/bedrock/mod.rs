@@ -12,6 +12,8 @@ use safepassage_aws::{AccessKeys, Account, Timeouts};
 use safepassage_models::builtin_tokenizer;
 use safepassage_models::remote::{CallLimits, Caller, RemoteEmbedder};
 
+pub use fake::vector;
+
 pub fn account(url: &str) -> Account {
     Account {
         region: Some("eu-central-1".into()),
