@@ -200,7 +200,8 @@ class Index:
         dim: int | None = None,
         default_label: str | None = None,
         *,
-        embedder: str | PathLike[str] | None = None,
+        embedder: str | PathLike[str] | Callable[[list[str], str], Sequence[Sequence[float]]] | None = None,
+        models: str | PathLike[str] | None = None,
         chunk_tokens: int | None = None,
         overlap: int | None = None,
         metric: Literal["cosine", "inner_product", "l2"] = "cosine",
@@ -211,14 +212,20 @@ class Index:
         """Makes a new index in the folder `path`.
 
         With `dim` the caller brings vectors of that many numbers; without, `embedder` makes them from texts: the path
-        of a BERT-family model folder, or the built-in all-MiniLM-L6-v2. `metric` says what near means (by L2 the score
+        of a BERT-family model folder, with `models` a name in that catalogue of models elsewhere, a callable, or the
+        built-in all-MiniLM-L6-v2. A callable `(texts, purpose) -> vectors` gets `"document"` or `"query"`, must be given to
+        `open` too, and needs `dim`; it decides itself where texts go. `metric` says what near means (by L2 the score
         is the squared distance, negative), `precision` how exact vectors are kept. `language` is that of the documents,
         for search by words; `"none"` for several. `schema` says which fields of the metadata filters can ask for.
         """
 
     @staticmethod
-    def open(path: str | PathLike[str]) -> Index:
-        """Opens the index in the folder `path`."""
+    def open(
+        path: str | PathLike[str],
+        *,
+        embedder: Callable[[list[str], str], Sequence[Sequence[float]]] | None = None,
+    ) -> Index:
+        """Opens the index in the folder `path`. `embedder` is the callable the index was made with, if it was."""
 
     @property
     def path(self) -> str:
@@ -284,6 +291,9 @@ class Index:
         acl_objects: str | PathLike[str] | None = None,
         strict: bool = False,
         dry_run: bool = False,
+        max_cost: float | None = None,
+        max_minutes: float | None = None,
+        retry_dead_letters: bool = False,
         progress: Callable[[str, int, int], object] | None = None,
     ) -> Report:
         """Brings the index up to date with folders and files; `progress(stage, done, total)` is called from working
@@ -297,6 +307,9 @@ class Index:
         acl_objects: str | PathLike[str] | None = None,
         strict: bool = False,
         dry_run: bool = False,
+        max_cost: float | None = None,
+        max_minutes: float | None = None,
+        retry_dead_letters: bool = False,
         progress: Callable[[str, int, int], object] | None = None,
     ) -> Report:
         """As `sync`, awaited."""

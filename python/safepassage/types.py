@@ -186,6 +186,12 @@ class Report(TypedDict):
     chunks: int
     embedded: int
     truncated: int
+    tokens: int
+    cost: float | None
+    currency: str | None
+    priced: str | None
+    stopped: str | None
+    left: int
     generation: int
     acl_epoch: int
     dry_run: bool

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use safepassage::{Create, EmbedderChoice, Engine, Fields, Labels};
+use safepassage::{Create, Engine, Fields, Labels};
 
+use crate::embedder;
 use crate::errors::{invalid, run};
 use crate::fields;
 use crate::identity::Identity;
@@ -23,7 +24,9 @@ impl Index {
     /// Makes a new index in the folder `path`.
     ///
     /// With `dim` the caller brings vectors of that many numbers; without, `embedder` makes them from texts: the path
-    /// of a BERT-family model folder, or the built-in all-MiniLM-L6-v2. `default_label` is the label of unlabelled
+    /// of a BERT-family model folder, with `models` a name in that catalogue of models elsewhere, a callable, or the
+    /// built-in all-MiniLM-L6-v2. A callable `(texts, purpose) -> vectors` gets `"document"` or `"query"`, must be given to
+    /// `open` too, and needs `dim`; it decides itself where texts go. `default_label` is the label of unlabelled
     /// rows; the lowest unless set. `chunk_tokens` and `overlap` say how texts are cut. `metric` says what near means:
     /// `"cosine"`, `"inner_product"` or `"l2"` (the score is then the squared distance, negative); `precision` how exact
     /// vectors are kept: `"f32"` or `"f16"`. `language` is that of the documents, for search by words; `"none"` for
@@ -32,14 +35,15 @@ impl Index {
     ///
     /// Raises `ConflictError` if there is an index already and `InvalidError` for settings that make no sense.
     #[staticmethod]
-    #[pyo3(signature = (path, dim = None, default_label = None, *, embedder = None, chunk_tokens = None, overlap = None, metric = "cosine", precision = "f32", language = "english", schema = None))]
+    #[pyo3(signature = (path, dim = None, default_label = None, *, embedder = None, models = None, chunk_tokens = None, overlap = None, metric = "cosine", precision = "f32", language = "english", schema = None))]
     #[expect(clippy::too_many_arguments, reason = "the settings of an index")]
     fn create(
         py: Python<'_>,
         path: PathBuf,
         dim: Option<i64>,
         default_label: Option<String>,
-        embedder: Option<PathBuf>,
+        embedder: Option<&Bound<'_, PyAny>>,
+        models: Option<PathBuf>,
         chunk_tokens: Option<usize>,
         overlap: Option<usize>,
         metric: &str,
@@ -50,16 +54,10 @@ impl Index {
         let fields = schema.map_or_else(|| Ok(Fields::default()), fields::read)?;
         let metric = named("metric", metric, "cosine, inner_product or l2")?;
         let precision = named("precision", precision, "f32 or f16")?;
-        let choice = match (dim, embedder) {
-            (Some(_), Some(_)) => return Err(invalid("create index", "give `dim` or `embedder`, not both")),
-            (Some(_), None) if chunk_tokens.is_some() || overlap.is_some() => {
-                return Err(invalid("create index", "vectors that the caller brings are one chunk each"));
-            }
-            // A dimension that cannot be is refused below, like zero.
-            (Some(dim), None) => EmbedderChoice::Vectors(usize::try_from(dim).unwrap_or(0)),
-            (None, Some(folder)) if folder.as_os_str() != "builtin" => EmbedderChoice::Folder(folder),
-            (None, _) => EmbedderChoice::Builtin,
-        };
+        if embedder.is_none() && dim.is_some() && (chunk_tokens.is_some() || overlap.is_some()) {
+            return Err(invalid("create index", "vectors that the caller brings are one chunk each"));
+        }
+        let choice = embedder::choice(dim, embedder, models)?;
         let engine = run(py, || {
             let labels = Labels::default();
             let labels = match default_label {
@@ -76,10 +74,16 @@ impl Index {
 
     /// Opens the index in the folder `path`.
     ///
+    /// `embedder` is the callable the index was made with, if it was.
+    ///
     /// Raises `NotFoundError` if there is none and `CorruptedError` if it is not what was written.
     #[staticmethod]
-    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        Ok(Self { engine: run(py, || Engine::open(&path))?, path })
+    #[pyo3(signature = (path, *, embedder = None))]
+    fn open(py: Python<'_>, path: PathBuf, embedder: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let engine = run(py, || Engine::open(&path))?;
+        let Some(callable) = embedder else { return Ok(Self { engine, path }) };
+        let embedder = embedder::callable(callable, run(py, || engine.dim())?)?;
+        Ok(Self { engine: run(py, || Engine::open_with(&path, embedder))?, path })
     }
 
     /// The folder.

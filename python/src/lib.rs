@@ -14,6 +14,7 @@ mod audit;
 mod break_glass;
 mod commit;
 mod counts;
+mod embedder;
 mod errors;
 mod evaluate;
 mod fields;

@@ -25,6 +25,6 @@ pub fn transform(callable: Py<PyAny>) -> impl Fn(&str) -> Result<Vec<String>> + 
     move |question| called("transform question", |py| callable.bind(py).call1((question,))?.extract())
 }
 
-fn called<T>(operation: &'static str, call: impl FnOnce(Python<'_>) -> PyResult<T>) -> Result<T> {
+pub fn called<T>(operation: &'static str, call: impl FnOnce(Python<'_>) -> PyResult<T>) -> Result<T> {
     Python::attach(call).map_err(|e| Error::new(Kind::Invalid, operation, format!("the callable failed: {e}")))
 }

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use safepassage::{Progress, Silent, SourceSpec, SyncOptions};
 
-use crate::errors::{raise, run};
+use crate::errors::{invalid, raise, run};
 use crate::index::Index;
 use crate::json::to_python;
 use crate::twin::in_thread;
@@ -19,12 +20,14 @@ impl Index {
     /// A source is a folder, a BEIR folder, a `.jsonl` file or one document; `"NAME=PATH"` names it; a list syncs
     /// several. `acl` is the ACL file, instead of the `acl.jsonl` beside each source; `acl_objects` is the file that states
     /// ACL objects (folders, sites). With `strict`, anything that would
-    /// be put aside refuses everything. With `dry_run`, nothing is written. `progress(stage, done, total)` is called
+    /// be put aside refuses everything. With `dry_run`, nothing is written and the report says what it would cost.
+    /// `max_cost` (in the currency of the catalogue) and `max_minutes` end it early; the report says what is left.
+    /// `retry_dead_letters` tries documents again that the model refused before. `progress(stage, done, total)` is called
     /// from working threads; total is 0 if it is not known.
     ///
     /// Raises `InvalidError` if a source cannot be read and `ConflictError` while another writer is at work. What was
     /// committed before an error stays.
-    #[pyo3(signature = (source, *, acl = None, acl_objects = None, strict = false, dry_run = false, progress = None))]
+    #[pyo3(signature = (source, *, acl = None, acl_objects = None, strict = false, dry_run = false, max_cost = None, max_minutes = None, retry_dead_letters = false, progress = None))]
     #[expect(clippy::too_many_arguments, reason = "the options of a sync")]
     fn sync<'py>(
         &self,
@@ -34,10 +37,16 @@ impl Index {
         acl_objects: Option<PathBuf>,
         strict: bool,
         dry_run: bool,
+        max_cost: Option<f64>,
+        max_minutes: Option<f64>,
+        retry_dead_letters: bool,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let sources = sources(source)?;
-        let options = SyncOptions { acl, acl_objects, strict, dry_run, stores: None };
+        let max_time = max_minutes.map(|minutes| Duration::try_from_secs_f64(minutes * 60.0));
+        let max_time = max_time.transpose().map_err(|_| invalid("sync", "`max_minutes` is no number of minutes"))?;
+        let retry_refused = retry_dead_letters;
+        let options = SyncOptions { acl, acl_objects, strict, dry_run, max_cost, max_time, retry_refused, stores: None };
         let report = match progress {
             Some(call) => {
                 let callback = Callback { call, stage: Mutex::default() };
@@ -49,7 +58,7 @@ impl Index {
     }
 
     /// As `sync`, awaited.
-    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, source, *, acl=None, acl_objects=None, strict=False, dry_run=False, progress=None)")]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, source, *, acl=None, acl_objects=None, strict=False, dry_run=False, max_cost=None, max_minutes=None, retry_dead_letters=False, progress=None)")]
     fn sync_async<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,

@@ -14,6 +14,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{Builder, tls};
+use safepassage_models::At;
 
 /// How an account is reached. What is not set comes from the environment, the profile or the machine's role.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,6 +81,14 @@ impl Role {
 impl fmt::Debug for AccessKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessKeys").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl From<&At> for Account {
+    /// What a catalogue says of how a model is reached.
+    fn from(at: &At) -> Self {
+        let role = at.role_arn.as_ref().map(|arn| Role { external_id: at.external_id.clone(), ..Role::new(arn) });
+        Self { region: at.region.clone(), endpoint_url: at.url.clone(), role, ..Self::default() }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use safepassage::jwt::Algorithm;
-use safepassage::{Fusion, Inherit, Language, Principal, SourceSpec};
+use safepassage::{Fusion, Inherit, Principal};
 
 use crate::audit_args::{Audit, BreakGlass};
 use crate::eval_args::{Canary, Eval};
@@ -25,7 +25,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Bring an index up to date with folders, JSON Lines files or BEIR folders
-    Sync(Sync),
+    Sync(crate::sync_args::Sync),
     /// Ask a question as somebody
     Search(Search),
     /// List the documents that somebody may see
@@ -81,46 +81,6 @@ pub struct Rollback {
     pub generation: u64,
     #[command(flatten)]
     pub operate: Operate,
-}
-
-#[derive(Debug, Args)]
-pub struct Sync {
-    /// Folders, `.jsonl` files, BEIR folders or single documents; NAME= puts NAME/ before their ids
-    #[arg(required = true, value_name = "[NAME=]SOURCE")]
-    pub sources: Vec<SourceSpec>,
-    #[command(flatten)]
-    pub operate: Operate,
-    /// ACL file, instead of the `acl.jsonl` beside each source
-    #[arg(long, value_name = "FILE")]
-    pub acl: Option<PathBuf>,
-    /// File that states ACL objects (folders, sites), a JSON object a line
-    #[arg(long, value_name = "FILE")]
-    pub acl_objects: Option<PathBuf>,
-    /// `builtin` or a model folder; only for a new index [default: builtin]
-    #[arg(long, value_name = "E")]
-    pub embedder: Option<String>,
-    /// The most tokens of a chunk; only for a new index [default: what the model reads]
-    #[arg(long, value_name = "N")]
-    pub chunk_tokens: Option<usize>,
-    /// Tokens that neighbouring chunks share; only for a new index [default: an eighth of a chunk]
-    #[arg(long, value_name = "N")]
-    pub overlap: Option<usize>,
-    /// Language of the documents, for search by words (`none` for several); only for a new index [default: english]
-    #[arg(long, value_name = "L")]
-    pub language: Option<Language>,
-    /// Label of unlabelled documents; only for a new index [default: the lowest]
-    #[arg(long, value_name = "L")]
-    pub default_label: Option<String>,
-    /// File that declares which fields of the metadata can be asked for, `{"year": "number"}`; only for a new index,
-    /// `fields set` changes them
-    #[arg(long, value_name = "FILE")]
-    pub schema: Option<PathBuf>,
-    /// Write nothing if any document would have to be put aside
-    #[arg(long)]
-    pub strict: bool,
-    /// Write nothing; say what would be done
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Who asks: `--identity FILE`, or `--user U` with `--group G…` or `--no-groups`, or `--token JWT` with the issuer's keys.

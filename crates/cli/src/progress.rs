@@ -11,11 +11,13 @@ use safepassage::system::Stopwatch;
 pub struct Bar {
     bar: Mutex<Option<(ProgressBar, Stopwatch)>>,
     passages: AtomicU64,
+    /// What was spent so far, in which currency.
+    spent: Mutex<(f64, String)>,
 }
 
 impl Bar {
     pub fn new() -> Self {
-        Self { bar: Mutex::new(None), passages: AtomicU64::new(0) }
+        Self { bar: Mutex::new(None), passages: AtomicU64::new(0), spent: Mutex::default() }
     }
 
     fn with(&self, show: impl FnOnce(&ProgressBar, &Stopwatch)) {
@@ -31,6 +33,15 @@ impl Bar {
             && let Some((old, _)) = std::mem::replace(&mut *held, bar)
         {
             old.finish_and_clear();
+        }
+    }
+}
+
+impl Bar {
+    fn cost(&self) -> String {
+        match self.spent.lock() {
+            Ok(spent) if spent.0 > 0.0 => format!(", {:.4} {}", spent.0, spent.1),
+            _ => String::new(),
         }
     }
 }
@@ -58,8 +69,16 @@ impl Progress for Bar {
     fn embedded(&self, passages: u64) {
         let all = self.passages.fetch_add(passages, Ordering::Relaxed) + passages;
         self.with(|bar, watch| {
-            bar.set_message(format!("{all} passages, {:.0}/s", all as f64 / watch.seconds().max(1e-3)));
+            let rate = all as f64 / watch.seconds().max(1e-3);
+            bar.set_message(format!("{all} passages, {rate:.0}/s{}", self.cost()));
         });
+    }
+
+    fn spent(&self, amount: f64, currency: &str) {
+        if let Ok(mut spent) = self.spent.lock() {
+            spent.0 += amount;
+            currency.clone_into(&mut spent.1);
+        }
     }
 
     fn end(&self) {

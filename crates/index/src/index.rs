@@ -4,6 +4,7 @@
 //! nobody has to be told. One process writes content at a time and one merges, each under its lease; permissions are
 //! written without one.
 
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use safepassage_access::{AccessEvent, AccessPlane, Identity, Labels, Permitted, PolicyCompiler};
@@ -153,6 +154,12 @@ impl Index {
     /// `Unavailable` if a file cannot be made.
     pub fn scratch(&self) -> Result<Option<Arc<dyn Scratch>>> {
         self.storage.scratch()
+    }
+
+    /// The local folder that its files lie in; `None` if there is none.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.storage.folder()
     }
 
     pub(crate) fn storage(&self) -> &dyn Storage {

@@ -2,6 +2,7 @@
 
 use safepassage_error::{Error, Kind, Result};
 
+use crate::catalogue::Cleared;
 use crate::stamp::ModelStamp;
 use crate::tokenizer::Tokenizer;
 
@@ -72,6 +73,11 @@ pub trait Embedder: Send + Sync {
     /// `Invalid` if the tokenizer refuses a text; `Corrupted` if a vector is not finite.
     fn embed(&self, texts: &[&str], purpose: Purpose) -> Result<Embeddings>;
 
+    /// What it may be sent, if texts leave the process for it; `None` for a model that computes here.
+    fn cleared(&self) -> Option<&Cleared> {
+        None
+    }
+
     /// As [`Embedder::embed`], and `keep` gets each vector with its text's place as soon as it is there, in any order: what
     /// was paid for is not lost with what fails later. A text that the model refuses fails no other.
     ///
@@ -95,6 +101,22 @@ pub trait Embedder: Send + Sync {
             embeddings.rows().zip(start..).try_for_each(|(row, at)| keep(at, row))?;
         }
         Ok(kept)
+    }
+
+    /// Which of `texts` would have to be embedded now, ascending: all but those whose outcome is remembered.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupted` if the memory cannot be read.
+    fn unpaid(&self, texts: &[&str]) -> Result<Vec<usize>> {
+        Ok((0..texts.len()).collect())
+    }
+
+    /// Lets texts that the model refused be tried again. Returns how many are remembered as refused.
+    ///
+    /// # Errors
+    /// As [`Embedder::unpaid`].
+    fn retry_refused(&self) -> Result<usize> {
+        Ok(0)
     }
 
     /// How this model cuts text into tokens.

@@ -10,6 +10,8 @@
 
 #[cfg(feature = "builtin")]
 mod builtin;
+mod catalogue;
+mod closure;
 mod embedder;
 #[cfg(feature = "remote")]
 pub mod remote;
@@ -24,6 +26,8 @@ struct Readme;
 
 #[cfg(feature = "builtin")]
 pub use builtin::{builtin, builtin_tokenizer, builtin_with};
+pub use catalogue::{At, Catalogue, CataloguedModel, Cleared, Limits, Price, Texts};
+pub use closure::EmbedWith;
 pub use embedder::{Embedder, Embeddings, Kept, Purpose, Refused};
 pub use reranker::{RerankWith, Reranker};
 pub use stamp::ModelStamp;

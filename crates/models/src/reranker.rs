@@ -2,10 +2,17 @@
 
 use safepassage_error::{Error, Result};
 
+use crate::catalogue::Cleared;
+
 /// A model that says how well passages answer a question.
 pub trait Reranker: Send + Sync {
     /// What it is called: in reports and in the audit log.
     fn name(&self) -> &str;
+
+    /// What it may be sent, if texts leave the process for it; `None` for a model that computes here.
+    fn cleared(&self) -> Option<&Cleared> {
+        None
+    }
 
     /// How well each of `passages` answers `question`, in their order: any finite numbers, higher is better.
     ///

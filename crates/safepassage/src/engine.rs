@@ -16,6 +16,12 @@ use crate::audit;
 use crate::decision;
 use crate::session::Session;
 
+/// Before a catalogue's path and a model's name, where an index remembers its model.
+const CATALOGUE: &str = "catalogue:";
+/// What was embedded, beside an index's files.
+#[cfg(feature = "remote")]
+const CACHE: &str = "embeddings.sqlite";
+
 /// Which model makes the vectors.
 #[derive(Clone, Default)]
 pub enum EmbedderChoice {
@@ -24,6 +30,10 @@ pub enum EmbedderChoice {
     Builtin,
     /// A BERT-family folder.
     Folder(std::path::PathBuf),
+    /// A model of a catalogue: the file, and its name there (feature `remote`). The index remembers both, and keeps a
+    /// cache of what was embedded beside its files.
+    #[cfg(feature = "remote")]
+    Catalogued(std::path::PathBuf, String),
     /// One that the caller made.
     Given(Arc<dyn Embedder>),
     /// The caller brings vectors of this many dimensions.
@@ -118,6 +128,12 @@ impl Engine {
                 let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
                 (Some(Arc::new(Transformer::open(path)?)), Some(absolute.display().to_string()))
             }
+            #[cfg(feature = "remote")]
+            EmbedderChoice::Catalogued(path, name) => {
+                let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                let hint = format!("{CATALOGUE}{}#{name}", absolute.display());
+                (Some(crate::remote::open_model(path, name, None)?), Some(hint))
+            }
             EmbedderChoice::Given(embedder) => (Some(Arc::clone(embedder)), None),
             EmbedderChoice::Vectors(_) => (None, None),
         };
@@ -138,6 +154,9 @@ impl Engine {
         let Create { metric, precision, language, fields, .. } = create;
         let settings = Settings { metric, precision, language, fields, ..settings };
         let audit = audit::log_of(&*storage, clock.clone());
+        // One of a catalogue is opened again when it is needed, with its cache.
+        #[cfg(feature = "remote")]
+        let embedder = embedder.filter(|_| !matches!(create.embedder, EmbedderChoice::Catalogued(..)));
         Self::with(Index::create(storage, settings, &create.labels, clock)?, embedder, audit)
     }
 
@@ -184,6 +203,7 @@ impl Engine {
         let settings = &snapshot.manifest().settings;
         let embedder: Arc<dyn Embedder> = match settings.embedder.as_deref() {
             Some("builtin") => builtin()?,
+            Some(hint) if hint.starts_with(CATALOGUE) => self.catalogued(&hint[CATALOGUE.len()..])?,
             Some(folder) => Arc::new(Transformer::open(Path::new(folder))?),
             None if settings.model.is_null() => {
                 return Err(Error::invalid(
@@ -195,6 +215,19 @@ impl Engine {
         };
         check_model(&settings.model, &*embedder)?;
         Ok(&**self.0.loaded.get_or_init(|| embedder))
+    }
+
+    /// The model that the index remembers as `PATH#NAME`, with the cache beside the index's files.
+    #[cfg(feature = "remote")]
+    fn catalogued(&self, hint: &str) -> Result<Arc<dyn Embedder>> {
+        let (path, name) = hint.rsplit_once('#').unwrap_or((hint, ""));
+        let cache = self.0.index.folder().map(|folder| folder.join(CACHE));
+        crate::remote::open_model(Path::new(path), name, cache.as_deref())
+    }
+
+    #[cfg(not(feature = "remote"))]
+    fn catalogued(&self, _: &str) -> Result<Arc<dyn Embedder>> {
+        Err(Error::invalid("embed", "the index's model is elsewhere, and this program was built without `remote`"))
     }
 
     /// The engine as `identity` sees it. Expiry is checked here and by every call of the session.

@@ -50,6 +50,8 @@ mod nearest;
 mod objects;
 mod policies;
 mod refine;
+#[cfg(feature = "remote")]
+mod remote;
 mod search;
 mod session;
 mod vectors;
@@ -83,12 +85,25 @@ pub use safepassage_index::{
     Bucket, Counted, FacetValue, FacetValues, Facets, FieldStats, FieldType, Fields, Filter, Suggestion,
 };
 pub use safepassage_ingest::{
-    AclObject, BatchDocument, ChunkSettings, FileStore, FileStores, ImportFormat, ImportOptions, Imported, Progress, Report, Section, Silent,
-    Skipped, SourceSpec, StoredFile, SyncOptions, import as import_acls, read_acl_objects,
+    AclObject, BatchDocument, ChunkSettings, FileStore, FileStores, ImportFormat, ImportOptions, Imported, Progress,
+    Report, Section, Silent, Skipped, SourceSpec, StoredFile, SyncOptions, import as import_acls, read_acl_objects,
 };
 pub use safepassage_models::{
-    CrossEncoder, Embedder, Embeddings, ModelStamp, Purpose, RerankWith, Reranker, Tokenizer, Transformer,
+    Cleared, CrossEncoder, EmbedWith, Embedder, Embeddings, Kept, ModelStamp, Price, Purpose, Refused, RerankWith,
+    Reranker, Tokenizer, Transformer,
 };
+
+/// The model is somewhere else: which ones may be asked, and how?
+#[cfg(feature = "remote")]
+pub mod models {
+    pub use safepassage_models::remote::*;
+    pub use safepassage_models::{At, Catalogue, CataloguedModel, Limits, Texts};
+
+    pub use crate::remote::open_model;
+}
+
+#[cfg(feature = "builtin")]
+pub use safepassage_models::builtin_tokenizer;
 
 /// Here is a token: who asks?
 #[cfg(feature = "jwt")]

@@ -5,6 +5,7 @@
 mod audit;
 mod authorizer;
 mod break_glass;
+mod catalogue;
 mod company;
 mod expiry;
 mod filters;

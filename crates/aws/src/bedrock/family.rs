@@ -1,9 +1,7 @@
 //! Here is the id of a model: whose wire does it speak, and how much does it take at once?
 //!
-//! The id may be that of a model, of an inference profile (`eu.cohere.embed-v4:0`) or an ARN that ends in one. An ARN
-//! that only has a number (an application's own profile, provisioned throughput) does not say, so somebody must.
-
-use std::str::FromStr;
+//! The id is that of the model itself, as it stands in catalogues and stamps. An inference profile or an ARN that it is
+//! called by is said beside it: vectors are the same, whichever way they came.
 
 use safepassage_error::{Error, Result};
 
@@ -38,7 +36,7 @@ impl Family {
     pub const ALL: [Self; 5] =
         [Self::TitanTextV2, Self::CohereEnglishV3, Self::CohereMultilingualV3, Self::CohereV4, Self::NovaMultimodal];
 
-    /// The id of the foundation model: what stands in stamps, whatever profile or ARN it was reached by.
+    /// Its id.
     #[must_use]
     pub const fn model(self) -> &'static str {
         match self {
@@ -72,31 +70,13 @@ impl Family {
     /// The family of the model `id`.
     ///
     /// # Errors
-    /// `Invalid` if the id does not say.
+    /// `Invalid` if it is none of them; profiles and ARNs are none.
     pub fn of(id: &str) -> Result<Self> {
-        let last = id.rsplit('/').next().unwrap_or(id);
-        let named = |family: &Self| {
-            // `:0` is a version of the same model, and a profile has a region in front.
-            let bare = family.model().split(':').next().unwrap_or_default();
-            let (bare_id, _) = last.split_once(':').unwrap_or((last, ""));
-            bare_id == bare || bare_id.strip_suffix(bare).is_some_and(|region| region.ends_with('.'))
-        };
-        Self::ALL.into_iter().find(named).ok_or_else(|| {
-            let message = format!("`{id}` does not say which model it is; state it: `model=` one of {}", names());
+        Self::ALL.into_iter().find(|family| family.model() == id).ok_or_else(|| {
+            let names = Self::ALL.map(|family| format!("`{}`", family.model())).join(", ");
+            let message = format!("`{id}` is not one of {names}; a profile or an ARN is said beside the model");
             Error::invalid("open model", message)
         })
-    }
-}
-
-fn names() -> String {
-    Family::ALL.map(|family| format!("`{}`", family.model())).join(", ")
-}
-
-impl FromStr for Family {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Self::of(text)
     }
 }
 
@@ -105,30 +85,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn profiles_and_arns_are_the_model_they_reach() {
-        let ids = [
-            ("amazon.titan-embed-text-v2:0", Family::TitanTextV2),
-            ("us.cohere.embed-v4:0", Family::CohereV4),
-            ("global.cohere.embed-v4:0", Family::CohereV4),
-            ("cohere.embed-multilingual-v3", Family::CohereMultilingualV3),
-            ("arn:aws:bedrock:us-east-1::foundation-model/cohere.embed-english-v3", Family::CohereEnglishV3),
-            ("arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.cohere.embed-v4:0", Family::CohereV4),
-            ("amazon.nova-2-multimodal-embeddings-v1:0", Family::NovaMultimodal),
-        ];
-        for (id, family) in ids {
-            assert_eq!(Family::of(id).unwrap(), family, "{id}");
+    fn only_the_ids_of_models_are_models() {
+        for family in Family::ALL {
+            assert_eq!(Family::of(family.model()).unwrap(), family);
         }
-    }
-
-    #[test]
-    fn what_does_not_say_is_refused() {
-        for id in [
-            "",
-            "amazon.titan-embed-text-v1",
-            "amazon.titan-embed-text-v2:0/x",
-            "evilcohere.embed-v4:0",
-            "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/ab12cd34",
-        ] {
+        for id in ["", "amazon.titan-embed-text-v1", "eu.cohere.embed-v4:0", "evilcohere.embed-v4:0"] {
             let error = Family::of(id).unwrap_err();
             assert!(error.message().contains("`cohere.embed-v4:0`"), "{error}");
         }

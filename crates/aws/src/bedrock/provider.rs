@@ -5,7 +5,7 @@
 
 use safepassage_error::{Error, Kind, Result};
 use safepassage_models::remote::{CallError, EmbedCall, EmbedProvider, Embedded};
-use safepassage_models::{ModelStamp, Purpose};
+use safepassage_models::{CataloguedModel, ModelStamp, Purpose};
 
 use super::client::{Answered, Model};
 use super::family::Family;
@@ -25,14 +25,22 @@ pub struct Bedrock {
 /// Which model, and how it is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BedrockSettings {
-    /// The id of a model or an inference profile, or an ARN.
+    /// The id of the model.
     pub model: String,
-    /// Which model that is, where the id does not say.
-    pub family: Option<Family>,
+    /// The inference profile or ARN that it is called by, where that is not its id.
+    pub profile: Option<String>,
     /// Components of a vector; as many as the model gives by itself unless set.
     pub dim: Option<usize>,
     /// Whose Bedrock it is.
     pub account: Account,
+}
+
+impl From<&CataloguedModel> for BedrockSettings {
+    /// What the entry of a catalogue says of a model of Bedrock.
+    fn from(entry: &CataloguedModel) -> Self {
+        let (model, profile, dim) = (entry.model.clone(), entry.at.profile.clone(), entry.texts.dim);
+        Self { model, profile, dim, account: Account::from(&entry.at) }
+    }
 }
 
 impl Bedrock {
@@ -41,7 +49,7 @@ impl Bedrock {
     /// # Errors
     /// `Invalid` if the model is not known or has no vectors of that dimension.
     pub fn open(settings: &BedrockSettings) -> Result<Self> {
-        let family = settings.family.map_or_else(|| Family::of(&settings.model), Ok)?;
+        let family = Family::of(&settings.model)?;
         let dim = settings.dim.unwrap_or(family.dims()[0]);
         if !family.dims().contains(&dim) {
             let message = format!("`{}` has no vectors of {dim} numbers, but of {:?}", family.model(), family.dims());
@@ -56,7 +64,8 @@ impl Bedrock {
             query_prefix: String::new(),
             digest: None,
         };
-        Ok(Self { model: Model::open(&settings.account, &settings.model)?, family, stamp })
+        let called = settings.profile.as_deref().unwrap_or(&settings.model);
+        Ok(Self { model: Model::open(&settings.account, called)?, family, stamp })
     }
 
     /// Which model it is.
@@ -109,7 +118,9 @@ fn says_too_long(error: &Error) -> bool {
     let mut said = format!("{error:?}").to_ascii_lowercase();
     said.retain(|c| c.is_ascii_alphanumeric());
     error.kind() == Kind::Invalid
-        && ["toomanyinputtokens", "toomanytokens", "toolong", "maxlength", "tokenlimit"].iter().any(|words| said.contains(words))
+        && ["toomanyinputtokens", "toomanytokens", "toolong", "maxlength", "tokenlimit"]
+            .iter()
+            .any(|words| said.contains(words))
 }
 
 impl EmbedProvider for Bedrock {

@@ -4,13 +4,14 @@
 //! passage and the question only, so that scores of several calls may stand beside each other.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
-use safepassage_models::Reranker;
 use safepassage_models::remote::{CallError, Caller, Cost, wait_for};
+use safepassage_models::{CataloguedModel, Cleared, Reranker};
 use serde::{Deserialize, Serialize};
 
 use super::client::Model;
-use crate::account::Account;
+use crate::account::{AccessKeys, Account};
 
 /// What one call is charged for, and so what goes in one.
 const PASSAGES_PER_CALL: usize = 100;
@@ -24,6 +25,7 @@ pub struct BedrockReranker {
     name: String,
     api_version: Option<u32>,
     caller: Caller,
+    cleared: Cleared,
 }
 
 #[derive(Serialize)]
@@ -47,21 +49,25 @@ struct Scored {
 }
 
 impl BedrockReranker {
-    /// The model `id` of `account`, called by `caller`; nothing is sent yet.
+    /// The reranker of an entry of a catalogue, called by `caller` with `keys`, or those that are found; nothing is sent
+    /// yet.
     ///
     /// # Errors
-    /// `Invalid` if the id is not one of a reranker.
-    pub fn open(account: &Account, id: &str, caller: Caller) -> Result<Self> {
-        let last = id.rsplit('/').next().unwrap_or(id);
-        let api_version = match () {
-            () if last.contains("cohere.rerank-v3") => Some(2),
-            () if last.contains("amazon.rerank-v1") => None,
-            () => {
+    /// `Denied` if the entry has expired or is of another provider; `Invalid` if it is no reranker.
+    pub fn open(entry: &CataloguedModel, keys: Option<AccessKeys>, caller: Caller) -> Result<Self> {
+        let (cleared, id) = (entry.cleared()?, entry.model.as_str());
+        cleared.check_model("bedrock", id)?;
+        let api_version = match id {
+            "cohere.rerank-v3-5:0" => Some(2),
+            "amazon.rerank-v1:0" => None,
+            id => {
                 let message = format!("`{id}` is not `cohere.rerank-v3-5:0` or `amazon.rerank-v1:0`");
                 return Err(Error::invalid("open model", message));
             }
         };
-        Ok(Self { model: Model::open(account, id)?, name: format!("bedrock:{last}"), api_version, caller })
+        let account = Account { keys, ..Account::from(&entry.at) };
+        let model = Model::open(&account, entry.at.profile.as_deref().unwrap_or(id))?;
+        Ok(Self { model, name: format!("bedrock:{id}"), api_version, caller, cleared })
     }
 }
 
@@ -70,7 +76,12 @@ impl Reranker for BedrockReranker {
         &self.name
     }
 
+    fn cleared(&self) -> Option<&Cleared> {
+        Some(&self.cleared)
+    }
+
     fn scores(&self, question: &str, passages: &[&str]) -> Result<Vec<f32>> {
+        self.cleared.check(Clock::system().now())?;
         let owned = |part: &[&str]| part.iter().map(|passage| (*passage).to_owned()).collect();
         let parts: Vec<Vec<String>> = passages.chunks(PASSAGES_PER_CALL).map(owned).collect();
         let (caller, model, api_version) = (self.caller.clone(), self.model.clone(), self.api_version);

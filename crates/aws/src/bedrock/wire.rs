@@ -71,7 +71,8 @@ mod tests {
     #[test]
     fn answers_are_read_in_every_shape() {
         let rows = |rows: &[&[f32]]| rows.iter().map(|row| row.to_vec()).collect::<Vec<_>>();
-        let titan = br#"{"embedding": [1.0, 0.0], "embeddingsByType": {"float": [1.0, 0.0]}, "inputTextTokenCount": 7}"#;
+        let titan =
+            br#"{"embedding": [1.0, 0.0], "embeddingsByType": {"float": [1.0, 0.0]}, "inputTextTokenCount": 7}"#;
         let titan = Family::TitanTextV2.answer(titan).unwrap();
         assert_eq!(titan, Vectors { rows: rows(&[&[1.0, 0.0]]), tokens: Some(7), cut: vec![] });
         for body in [
@@ -81,7 +82,10 @@ mod tests {
             assert_eq!(Family::CohereV4.answer(body).unwrap().rows, rows(&[&[1.0], &[2.0]]));
         }
         let nova = br#"{"embeddings": [{"embeddingType": "TEXT", "embedding": [3], "truncatedCharLength": 9}]}"#;
-        assert_eq!(Family::NovaMultimodal.answer(nova).unwrap(), Vectors { rows: rows(&[&[3.0]]), tokens: None, cut: vec![0] });
+        assert_eq!(
+            Family::NovaMultimodal.answer(nova).unwrap(),
+            Vectors { rows: rows(&[&[3.0]]), tokens: None, cut: vec![0] }
+        );
         for family in Family::ALL {
             assert!(family.answer(b"{}").is_err(), "{family:?}");
             assert!(family.answer(b"{\"embedding\": [1.0, ").is_err(), "{family:?}");

@@ -61,7 +61,8 @@ impl ObjectEvents {
     /// # Errors
     /// `Invalid` if it is not one of S3: then nobody knows what changed, and everything should be looked at again.
     pub fn read(message: &str) -> Result<Self> {
-        let unknown = || Error::invalid("read S3 message", "it is not a message of S3, SNS or EventBridge about objects");
+        let unknown =
+            || Error::invalid("read S3 message", "it is not a message of S3, SNS or EventBridge about objects");
         let value: Value = serde_json::from_str(message).map_err(|e| unknown().because(e))?;
         if let Some(inner) = value.get("Message").and_then(Value::as_str).filter(|_| value.get("TopicArn").is_some()) {
             // SNS puts the message in another.
@@ -71,7 +72,8 @@ impl ObjectEvents {
             return Ok(Self::default());
         }
         if let Some(records) = value.get("Records") {
-            let records: Vec<Record> = Deserialize::deserialize(records).map_err(|e: serde_json::Error| unknown().because(e))?;
+            let records: Vec<Record> =
+                Deserialize::deserialize(records).map_err(|e: serde_json::Error| unknown().because(e))?;
             let changes = records.into_iter().map(|record| {
                 let Named { bucket, object } = record.s3;
                 let key = decoded(&object.key).ok_or_else(unknown)?;
@@ -83,7 +85,8 @@ impl ObjectEvents {
         let of_s3 = value.get("source").and_then(Value::as_str) == Some("aws.s3");
         let kind = value.get("detail-type").and_then(Value::as_str).filter(|_| of_s3).ok_or_else(unknown)?;
         let detail = value.get("detail").ok_or_else(unknown)?;
-        let Named { bucket, object } = Deserialize::deserialize(detail).map_err(|e: serde_json::Error| unknown().because(e))?;
+        let Named { bucket, object } =
+            Deserialize::deserialize(detail).map_err(|e: serde_json::Error| unknown().because(e))?;
         let removed = kind == "Object Deleted";
         let change = ObjectChange { bucket: bucket.name, key: object.key, removed, sequencer: object.sequencer };
         Ok(Self { changes: vec![change] })
@@ -139,7 +142,15 @@ mod tests {
     fn what_is_no_message_of_s3_is_never_nothing_changed() {
         let strange = notification("Wiped", "a");
         let broken = notification("ObjectCreated:Put", "%zz");
-        for bad in ["", "{}", "[]", r#"{"Records": [{}]}"#, r#"{"source": "aws.ec2", "detail-type": "x", "detail": {}}"#, &strange, &broken] {
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            r#"{"Records": [{}]}"#,
+            r#"{"source": "aws.ec2", "detail-type": "x", "detail": {}}"#,
+            &strange,
+            &broken,
+        ] {
             assert!(ObjectEvents::read(bad).is_err(), "{bad}");
         }
     }

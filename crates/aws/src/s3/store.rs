@@ -9,7 +9,7 @@ use safepassage_models::remote::{CallLimits, Caller, Cost, wait_for};
 
 use super::client::{Bucket, Content};
 use crate::account::Account;
-use crate::options::Options;
+use crate::options;
 
 const OPERATION: &str = "read S3";
 
@@ -55,15 +55,14 @@ impl S3Stores {
     /// # Errors
     /// `Invalid` if it is no URL of a bucket.
     pub fn files(&self, url: &str) -> Result<S3Files> {
-        let options = Options::read(url)?;
+        let (place, given) = options::read(url)?;
         let refused = || Error::invalid("open source", format!("`{url}` is not s3://BUCKET/FOLDER"));
-        let place = options.name.strip_prefix("s3://").ok_or_else(refused)?;
+        let place = place.strip_prefix("s3://").ok_or_else(refused)?;
         let (bucket, folder) = place.split_once('/').unwrap_or((place, ""));
         let folder = folder.trim_end_matches('/');
         if bucket.is_empty() || folder.starts_with('/') {
             return Err(refused());
         }
-        let given = options.account.clone();
         let account = Account {
             region: given.region.or_else(|| self.account.region.clone()),
             endpoint_url: given.endpoint_url.or_else(|| self.account.endpoint_url.clone()),
@@ -75,7 +74,6 @@ impl S3Stores {
             folder => (format!("s3://{bucket}/{folder}"), format!("{folder}/")),
         };
         let bucket = Bucket::open(&account, bucket)?;
-        options.end()?;
         Ok(S3Files { bucket, caller: Caller::new(self.limits)?, url, prefix })
     }
 }

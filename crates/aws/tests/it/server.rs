@@ -19,9 +19,17 @@ pub struct Request {
 /// What goes back.
 #[derive(Debug, Clone)]
 pub enum Reply {
-    Answer { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
+    Answer {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+    },
     /// As many bytes are announced as the body has, and this many are sent before the connection is closed.
-    CutOff { sent: usize, headers: Vec<(String, String)>, body: Vec<u8> },
+    CutOff {
+        sent: usize,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+    },
     /// The connection is closed.
     Closed,
     /// Nothing, until the other side gives up.

@@ -1,6 +1,8 @@
 //! `safepassage sync`
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use safepassage::system::{Clock, Stopwatch};
 use safepassage::{
@@ -9,9 +11,9 @@ use safepassage::{
 use safepassage_index::storage::MemoryStorage;
 
 use super::fields;
-use crate::args::Sync;
 use crate::output;
 use crate::progress::Bar;
+use crate::sync_args::Sync;
 
 pub fn run(arguments: &Sync, json: bool) -> Result<()> {
     let watch = Stopwatch::start();
@@ -21,6 +23,9 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
         acl_objects: arguments.acl_objects.clone(),
         strict: arguments.strict,
         dry_run: arguments.dry_run,
+        max_cost: arguments.max_cost,
+        max_time: arguments.max_minutes.map(minutes).transpose()?,
+        retry_refused: arguments.retry_dead_letters,
         stores: None,
     };
     let bar = Bar::new();
@@ -31,6 +36,11 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
     bar.end();
     report.warnings.extend(merges.error.map(|error| format!("segments could not be merged: {error}")));
     if json { output::json(&report) } else { show(&report, watch.seconds()) }
+}
+
+fn minutes(minutes: f64) -> Result<Duration> {
+    Duration::try_from_secs_f64(minutes * 60.0)
+        .map_err(|_| Error::invalid("sync", format!("`{minutes}` is no number of minutes")))
 }
 
 fn open_or_create(arguments: &Sync) -> Result<Engine> {
@@ -65,6 +75,9 @@ fn open_or_create(arguments: &Sync) -> Result<Engine> {
         let message = "the index has other fields; `safepassage fields set` changes them";
         return Err(Error::invalid("sync", message));
     }
+    if let (Some(models), Some(name)) = (&arguments.models, &arguments.embedder) {
+        return elsewhere::open(index, models, name);
+    }
     match arguments.embedder.as_deref() {
         None => Ok(engine),
         Some("builtin") if stats.model["provider"] == "builtin" => Ok(engine),
@@ -74,13 +87,11 @@ fn open_or_create(arguments: &Sync) -> Result<Engine> {
 }
 
 fn create(arguments: &Sync) -> Result<Engine> {
-    let embedder = match arguments.embedder.as_deref() {
-        None | Some("builtin") => EmbedderChoice::Builtin,
-        Some(remote) if remote.starts_with("bedrock:") || remote.starts_with("openai:") => {
-            let message = format!("`{remote}` is not supported yet; use `builtin` or the path of a model folder");
-            return Err(Error::invalid("sync", message));
-        }
-        Some(folder) => EmbedderChoice::Folder(folder.into()),
+    let embedder = match (&arguments.models, arguments.embedder.as_deref()) {
+        (Some(models), Some(name)) => elsewhere::choice(models, name)?,
+        (None, None | Some("builtin")) => EmbedderChoice::Builtin,
+        (_, None) => return Err(Error::invalid("sync", "--models needs --embedder, a name in it")),
+        (None, Some(folder)) => EmbedderChoice::Folder(folder.into()),
     };
     let mut labels = Labels::default();
     if let Some(label) = &arguments.default_label {
@@ -103,6 +114,39 @@ fn create(arguments: &Sync) -> Result<Engine> {
     Engine::create(&arguments.operate.index, create)
 }
 
+/// Models elsewhere.
+#[cfg(feature = "remote")]
+mod elsewhere {
+    use super::{EmbedderChoice, Engine, Path, Result};
+
+    pub fn choice(models: &Path, name: &str) -> Result<EmbedderChoice> {
+        Ok(EmbedderChoice::Catalogued(models.to_owned(), name.to_owned()))
+    }
+
+    pub fn open(index: &Path, models: &Path, name: &str) -> Result<Engine> {
+        let cache = index.join("embeddings.sqlite");
+        Engine::open_with(index, safepassage::models::open_model(models, name, Some(&cache))?)
+    }
+}
+
+/// Models elsewhere.
+#[cfg(not(feature = "remote"))]
+mod elsewhere {
+    use super::{EmbedderChoice, Engine, Error, Path, Result};
+
+    fn without<T>() -> Result<T> {
+        Err(Error::invalid("sync", "this program was built without models elsewhere (`--features remote`)"))
+    }
+
+    pub fn choice(_: &Path, _: &str) -> Result<EmbedderChoice> {
+        without()
+    }
+
+    pub fn open(_: &Path, _: &Path, _: &str) -> Result<Engine> {
+        without()
+    }
+}
+
 fn show(report: &Report, seconds: f64) -> Result<()> {
     let would = if report.dry_run { "would be " } else { "" };
     let Report { added, changed, permission_only, deleted, unchanged, chunks, embedded, .. } = report;
@@ -110,6 +154,13 @@ fn show(report: &Report, seconds: f64) -> Result<()> {
         "{would}added {added}, changed {changed}, permission only {permission_only}, deleted {deleted}, unchanged {unchanged}"
     ))?;
     output::line(&format!("{chunks} chunks, {embedded} embedded, in {seconds:.1} s"))?;
+    if let (Some(cost), Some(currency)) = (report.cost, &report.currency) {
+        let day = report.priced.as_ref().map_or_else(String::new, |day| format!(", at the price of {day}"));
+        output::line(&format!("{} tokens, {cost:.4} {currency}{day}", report.tokens))?;
+    }
+    if let Some(stopped) = &report.stopped {
+        output::line(&format!("stopped: {stopped}; {} documents are left, run again to go on", report.left))?;
+    }
     for skipped in &report.skipped {
         output::line(&output::printable(&format!("skipped {}: {}", skipped.document, skipped.reason)))?;
     }

@@ -27,11 +27,7 @@ pub(super) fn each_line(path: &Path, each: &mut dyn FnMut(Line<'_>) -> Result<()
 }
 
 /// As [`each_line`], of bytes that are called `path`.
-pub(super) fn each_line_of(
-    bytes: impl Read,
-    path: &Path,
-    each: &mut dyn FnMut(Line<'_>) -> Result<()>,
-) -> Result<()> {
+pub(super) fn each_line_of(bytes: impl Read, path: &Path, each: &mut dyn FnMut(Line<'_>) -> Result<()>) -> Result<()> {
     let failed = |e: std::io::Error| failed(&e, path);
     let mut reader = BufReader::with_capacity(1 << 20, bytes);
     let (mut held, mut number, mut offset) = (Vec::new(), 0, 0u64);

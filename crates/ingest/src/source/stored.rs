@@ -121,7 +121,8 @@ impl Stored {
                 match known.find(|(file, _)| file.is_surely(listed)) {
                     Some(known) => texts.push(Ok(Some(known.clone()))),
                     None if listed.bytes > MOST_SIDECAR_BYTES => {
-                        let reason = format!("its sidecar has {} bytes; the most is {MOST_SIDECAR_BYTES}", listed.bytes);
+                        let reason =
+                            format!("its sidecar has {} bytes; the most is {MOST_SIDECAR_BYTES}", listed.bytes);
                         texts.push(Err(Missed::Fault(Fault::hidden(reason))));
                     }
                     None => {
@@ -137,14 +138,17 @@ impl Stored {
             texts[at] = match bytes.map(String::from_utf8) {
                 Ok(Ok(text)) => Ok(Some((file, text))),
                 Ok(Err(_)) => Err(Missed::Fault(Fault::hidden("its sidecar cannot be read: it is not UTF-8"))),
-                Err(error) => Err(missed(&error, |reason| Fault::hidden(format!("its sidecar cannot be read: {reason}")))),
+                Err(error) => {
+                    Err(missed(&error, |reason| Fault::hidden(format!("its sidecar cannot be read: {reason}"))))
+                }
             };
         }
         let state = self.state();
         let parsed = texts.into_iter().zip(entries).map(|(text, entry)| {
             let sidecar = text?;
             let unreadable = |what| Missed::Fault(Fault::hidden(format!("its sidecar cannot be read: {what}")));
-            let read = sidecar.as_ref().map(|(_, text)| sidecar::read(text.as_bytes()).map_err(unreadable)).transpose()?;
+            let read =
+                sidecar.as_ref().map(|(_, text)| sidecar::read(text.as_bytes()).map_err(unreadable)).transpose()?;
             let (metadata, stated) = read.map_or((None, None), |(metadata, stated)| (Some(metadata), stated));
             let acl = state.acls.resolve(&entry.id, stated.as_ref());
             Ok(Beside { sidecar, metadata: metadata.filter(|metadata| !metadata.is_empty()), acl })
@@ -208,8 +212,7 @@ impl Stored {
             Some((_, text)) => Some(sidecar::read(text.as_bytes()).ok()?.0).filter(|metadata| !metadata.is_empty()),
         };
         let text = |metadata: &Option<Map<String, Value>>| metadata.as_ref().map(metadata_text);
-        (same_file && text(&metadata) == text(&beside.metadata))
-            .then(|| known.with_sidecar(beside.sidecar.clone()))
+        (same_file && text(&metadata) == text(&beside.metadata)).then(|| known.with_sidecar(beside.sidecar.clone()))
     }
 
     fn outlines_once(&self, entries: &[&Entry], live: &[Option<Version>]) -> Result<Vec<Read<Outline>>> {
@@ -270,8 +273,7 @@ impl Stored {
     ) -> Result<Vec<std::result::Result<T, Fault>>> {
         let all: Vec<usize> = (0..entries.len()).collect();
         let mut read = once(entries, &all)?;
-        let changed: Vec<usize> =
-            all.into_iter().filter(|&at| matches!(read[at], Err(Missed::Changed(_)))).collect();
+        let changed: Vec<usize> = all.into_iter().filter(|&at| matches!(read[at], Err(Missed::Changed(_)))).collect();
         if !changed.is_empty() {
             for &at in &changed {
                 let id = &entries[at].id;

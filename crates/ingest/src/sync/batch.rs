@@ -46,7 +46,7 @@ impl Batch {
         let epoch = index.with_plane(|plane| Ok(plane.epoch()))?;
         self.check_inputs(index, &documents)?;
         let rules =
-            Rules { index: IndexRules::of(index, &[])?, dim: settings.dim, has_model: !settings.model.is_null() };
+            Rules { index: IndexRules::of(index, &[], None)?, dim: settings.dim, has_model: !settings.model.is_null() };
         let mut seen = HashSet::new();
         for (n, document) in documents.iter().enumerate() {
             rules.check(document).map_err(|e| e.with("row", n))?;
@@ -127,7 +127,8 @@ impl Batch {
     /// an error everything stays staged.
     ///
     /// # Errors
-    /// `Invalid` if texts have to be embedded and there is no embedder, or it is of another model; `Conflict` while
+    /// `Invalid` if texts have to be embedded and there is no embedder, or it is of another model; `Denied` if a text's label
+    /// is above what the model is cleared for; `Conflict` while
     /// another writer is at work; `Unavailable` if files cannot be written.
     pub fn commit(&mut self, index: &Index, embedder: Option<&dyn Embedder>) -> Result<u64> {
         if self.changes.is_empty() {
@@ -159,6 +160,12 @@ impl Batch {
             return Ok(());
         }
         let embedder = embedder.ok_or_else(no_embedder)?;
+        let rules = IndexRules::of(index, &[], embedder.cleared())?;
+        for staged in &waiting {
+            if let Err(what) = rules.check_label(staged.label) {
+                return Err(Error::new(Kind::Denied, "commit", format!("`{}`: {what}", staged.document.id)));
+            }
+        }
         let chunker = Chunker::new(embedder.tokenizer(), chunk_settings(index, embedder)?);
         let inputs = waiting.iter_mut().map(|staged| staged.cut(&chunker)).collect::<Result<Vec<_>>>()?;
         let texts: Vec<&str> = inputs.iter().flatten().map(String::as_str).collect();

@@ -7,9 +7,9 @@ use rayon::prelude::*;
 use safepassage_access::{AccessPlane, DocumentNumber};
 use safepassage_error::{Error, Kind, Result};
 use safepassage_index::{Index, NewChunk, NewDocument, SharedVectors, Snapshot, Writer};
-use safepassage_models::{Embedder, Purpose};
 use sha2::{Digest, Sha256};
 
+use super::embedding::{Embedded, Embedding};
 use super::plan::{Plan, Planned, Stated};
 use super::{Progress, Report};
 use crate::chunk::{ChunkSettings, Chunker};
@@ -18,8 +18,6 @@ use crate::source::{Entry, Format, Section, SourceDocument, first_16, metadata_t
 
 /// Source bytes parsed at once.
 const BYTES_AT_ONCE: u64 = 4 << 20;
-/// Chunks sent to the embedder at once.
-const EMBED_AT_ONCE: usize = 256;
 /// Chunks committed at once: what a killed job may have to do again.
 const CHUNKS_PER_COMMIT: usize = 4_096;
 /// Of more documents that are gone, the vectors are not looked up for others that may have the same text.
@@ -31,6 +29,8 @@ struct Prepared<'a> {
     document: NewDocument,
     inputs: Vec<String>,
     vectors: Vec<Option<Vec<f32>>>,
+    /// Why the model would not read some of it.
+    refused: Option<String>,
 }
 
 /// Title, chunks, and what is embedded for each.
@@ -68,7 +68,7 @@ pub(super) fn cut(
 
 struct Job<'a> {
     index: &'a Index,
-    embedder: &'a dyn Embedder,
+    embedding: &'a Embedding<'a>,
     chunker: Chunker<'a>,
     snapshot: &'a Snapshot,
     plan: &'a Plan,
@@ -80,7 +80,7 @@ struct Job<'a> {
 #[expect(clippy::too_many_arguments, reason = "the last step of a pipeline takes what the steps before gave")]
 pub(super) fn write(
     index: &Arc<Index>,
-    embedder: &dyn Embedder,
+    embedding: &Embedding<'_>,
     settings: ChunkSettings,
     mut writer: Option<Writer<'_>>,
     snapshot: &Snapshot,
@@ -88,9 +88,9 @@ pub(super) fn write(
     report: &mut Report,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let chunker = Chunker::new(embedder.tokenizer(), settings);
+    let chunker = Chunker::new(embedding.embedder().tokenizer(), settings);
     let moved = vectors_of_gone(snapshot, plan)?;
-    let job = Job { index, embedder, chunker, snapshot, plan, moved, progress };
+    let job = Job { index, embedding, chunker, snapshot, plan, moved, progress };
     let work = job.work(report);
     report.deleted = plan.gone.len() as u64;
     if let Some(writer) = &mut writer {
@@ -113,11 +113,27 @@ pub(super) fn write(
             fits
         });
         let (now, later) = rest.split_at(take.count());
+        if report.stopped.is_some() {
+            report.left += rest.len() as u64;
+            break;
+        }
         rest = later;
         let mut prepared = job.prepare(now, report)?;
-        job.embed(&mut prepared, writer.is_none(), report)?;
+        if writer.is_none() {
+            job.count(&prepared, report)?;
+        } else {
+            job.embed(&mut prepared, report)?;
+        }
         let Some(writer) = &mut writer else { continue };
-        for Prepared { planned, mut document, vectors, .. } in prepared {
+        for Prepared { planned, mut document, vectors, refused, .. } in prepared {
+            if let Some(reason) = refused {
+                report.skip(planned.id.clone(), format!("the model refuses it: {reason}"));
+                continue;
+            }
+            if vectors.iter().any(Option::is_none) {
+                report.left += 1;
+                continue;
+            }
             document.vectors = vectors.into_iter().flatten().flatten().collect::<Vec<f32>>().into();
             uncommitted += document.chunks.len();
             writer.upsert(&planned.tenant, document)?;
@@ -241,39 +257,46 @@ impl<'a> Job<'a> {
             chunks,
             vectors: SharedVectors::default(),
         };
-        Ok(Prepared { planned, document, inputs, vectors })
+        Ok(Prepared { planned, document, inputs, vectors, refused: None })
     }
 
-    /// Embeds what is not known, some hundred chunks at a time.
-    fn embed(&self, prepared: &mut [Prepared<'_>], dry_run: bool, report: &mut Report) -> Result<()> {
-        let mut missing = Vec::new();
-        for (d, document) in prepared.iter().enumerate() {
-            let unknown = document.vectors.iter().enumerate().filter(|(_, vector)| vector.is_none());
-            missing.extend(unknown.map(|(c, _)| (d, c)));
-        }
-        report.embedded += missing.len() as u64;
+    /// Embeds what is not known, until money or time is up.
+    fn embed(&self, prepared: &mut [Prepared<'_>], report: &mut Report) -> Result<()> {
+        let missing = missing(prepared);
+        let texts: Vec<&str> = missing.iter().map(|&(d, c)| prepared[d].inputs[c].as_str()).collect();
         let bytes: u64 = prepared.iter().map(|document| document.planned.entry.bytes + 1).sum();
         let (mut done, mut told) = (0u64, 0);
-        for part in missing.chunks(EMBED_AT_ONCE).filter(|_| !dry_run) {
-            let texts: Vec<&str> = part.iter().map(|&(d, c)| prepared[d].inputs[c].as_str()).collect();
-            let embeddings = self.embedder.embed(&texts, Purpose::Document)?;
-            report.truncated += embeddings.truncated.len() as u64;
-            let rows: Vec<Vec<f32>> = embeddings.rows().map(<[f32]>::to_vec).collect();
-            if rows.len() != part.len() {
-                return Err(Error::new(
-                    Kind::Unavailable,
-                    "embed",
-                    "the model gave another number of vectors than texts",
-                ));
-            }
-            part.iter().zip(rows).for_each(|(&(d, c), row)| prepared[d].vectors[c] = Some(row));
-            done += part.len() as u64;
-            self.progress.embedded(part.len() as u64);
+        let outcomes = self.embedding.embed(&texts, report, &mut |more| {
+            done += more;
             let due = bytes * done / missing.len() as u64;
             self.progress.advance(due - told);
             told = due;
+        })?;
+        for (&(d, c), outcome) in missing.iter().zip(outcomes) {
+            match outcome {
+                Embedded::Vector(row) => prepared[d].vectors[c] = Some(row),
+                Embedded::Refused(reason) => prepared[d].refused = Some(reason),
+                Embedded::Not => {}
+            }
         }
         self.progress.advance(bytes - told);
         Ok(())
     }
+
+    /// Counts what is not known.
+    fn count(&self, prepared: &[Prepared<'_>], report: &mut Report) -> Result<()> {
+        let texts: Vec<&str> = missing(prepared).iter().map(|&(d, c)| prepared[d].inputs[c].as_str()).collect();
+        self.embedding.count(&texts, report)?;
+        self.progress.advance(prepared.iter().map(|document| document.planned.entry.bytes + 1).sum());
+        Ok(())
+    }
+}
+
+/// Documents and chunks that have no vector yet.
+fn missing(prepared: &[Prepared<'_>]) -> Vec<(usize, usize)> {
+    let unknown = |(d, document): (usize, &Prepared<'_>)| {
+        let chunks = document.vectors.iter().enumerate().filter(|(_, vector)| vector.is_none());
+        chunks.map(|(c, _)| (d, c)).collect::<Vec<_>>()
+    };
+    prepared.iter().enumerate().flat_map(unknown).collect()
 }

@@ -8,6 +8,7 @@
 mod acls;
 mod batch;
 mod content;
+mod embedding;
 mod objects;
 mod permit;
 mod plan;
@@ -17,6 +18,7 @@ mod staged;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use safepassage_error::{Error, Result};
 use safepassage_index::Index;
@@ -39,8 +41,15 @@ pub struct SyncOptions {
     pub acl_objects: Option<PathBuf>,
     /// Fail, before anything is written, if a document must be put aside or something looks like a mistake.
     pub strict: bool,
-    /// Write nothing; the report says what would be done.
+    /// Write nothing; the report says what would be done, and with a priced model what it would cost.
     pub dry_run: bool,
+    /// Embeds no more once it would cost more than this, in the currency of the model's price. What was done stays, and the
+    /// report says what is left. Local models cost nothing.
+    pub max_cost: Option<f64>,
+    /// Embeds no more after this time, in the same way.
+    pub max_time: Option<Duration>,
+    /// Tries texts again that the model refused in an earlier run.
+    pub retry_refused: bool,
     /// Opens sources that are URLs.
     pub stores: Option<Arc<dyn FileStores>>,
 }
@@ -78,7 +87,8 @@ fn run(
     let mut report = Report { dry_run: options.dry_run, ..Report::default() };
     let objects = options.acl_objects.as_deref().map_or(Ok(Vec::new()), read_acl_objects)?;
     objects::check(index, &objects)?;
-    let rules = plan::IndexRules::of(index, &objects)?;
+    let rules = plan::IndexRules::of(index, &objects, embedder.cleared())?;
+    let embedding = embedding::Embedding::new(embedder, options, progress)?;
     let (acl, stores) = (options.acl.as_deref(), options.stores.as_deref());
     let from = plan::From { acl, stores, memory: &|source| index.remembered(source) };
     let plan = plan::make(sources, &from, &snapshot, &rules, &mut report, progress)?;
@@ -87,7 +97,7 @@ fn run(
     }
     objects::state(index, &objects, options.dry_run, &mut report)?;
     permit::permit(index, &plan, base_epoch, options.dry_run, &mut report)?;
-    content::write(index, embedder, settings, writer, &snapshot, &plan, &mut report, progress)?;
+    content::write(index, &embedding, settings, writer, &snapshot, &plan, &mut report, progress)?;
     for (store, memory) in plan.sources.iter().filter_map(|source| source.memory()).filter(|_| !options.dry_run) {
         index.remember(&store, &memory)?;
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use safepassage_access::{Acl, Attribute, LabelRank, Labels, Tenant, Version};
 use safepassage_error::{Error, Result};
 use safepassage_index::{Index, Snapshot};
+use safepassage_models::Cleared;
 use serde_json::{Map, Value};
 
 use super::permit::Statement;
@@ -22,17 +23,39 @@ pub(super) struct IndexRules {
     pub policy_attributes: Vec<String>,
     /// The ACL objects that are stated.
     objects: HashSet<(Tenant, Box<str>)>,
+    /// The highest label that the model may read, and the model's name; `None` for one that computes here.
+    cleared: Option<(LabelRank, String)>,
 }
 
 impl IndexRules {
-    /// Of `index`, once the ACL objects of a file are stated too.
-    pub fn of(index: &Index, stated: &[AclObject]) -> Result<Self> {
+    /// Of `index`, once the ACL objects of a file are stated too, for a model that is cleared for some labels.
+    ///
+    /// # Errors
+    /// `Invalid` if it is cleared for a label that the index does not have; `Corrupted`, `Unavailable`.
+    pub fn of(index: &Index, stated: &[AclObject], clearance: Option<&Cleared>) -> Result<Self> {
         index.with_plane(|plane| {
             let policy_attributes = plane.policies().map(|policies| policies.attributes.clone()).unwrap_or_default();
             let known = plane.stated_objects().map(|(tenant, name)| (tenant.clone(), name.into()));
             let stated = stated.iter().map(|object| (object.tenant.clone(), object.name.clone()));
-            Ok(Self { labels: plane.labels().clone(), policy_attributes, objects: known.chain(stated).collect() })
+            let labels = plane.labels().clone();
+            let cleared = |cleared: &Cleared| Ok((labels.rank(cleared.highest_label())?, cleared.name().to_owned()));
+            let cleared = clearance.map(cleared).transpose()?;
+            Ok(Self { labels, policy_attributes, objects: known.chain(stated).collect(), cleared })
         })
+    }
+
+    /// Whether texts with this label may be sent to the model.
+    ///
+    /// # Errors
+    /// A sentence for a person.
+    pub fn check_label(&self, label: LabelRank) -> std::result::Result<(), String> {
+        match &self.cleared {
+            Some((highest, model)) if label > *highest => {
+                let (label, highest) = (self.labels.name(label), self.labels.name(*highest));
+                Err(format!("its label `{label}` is above `{highest}`, the highest that the model `{model}` may read"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether the ACL objects that these ACLs name are stated; a document under another would be visible to nobody, and
@@ -282,6 +305,11 @@ fn digest(entry: &Entry, read: std::result::Result<Outline, Fault>, rules: &Inde
             if !outline.sections.is_empty() && !outline.is_text {
                 let reason = "sections are bytes of a text, and this kind of file has none of its own".to_owned();
                 return Err((Stated::Hidden, reason));
+            }
+            if let Err(reason) = rules.check_label(label) {
+                // Its text is not sent, so its content cannot change; who may read the old one still can.
+                let acl = Box::new(outline.acl.unwrap_or_default());
+                return Err((Stated::PermissionOnly { acl, label }, reason));
             }
             let stated = outline.acl.is_some();
             let attributes = rules.attributes(outline.metadata.as_ref());

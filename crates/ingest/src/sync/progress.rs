@@ -8,6 +8,8 @@ pub trait Progress: Sync {
     fn advance(&self, _units: u64) {}
     /// `passages` more were embedded.
     fn embedded(&self, _passages: u64) {}
+    /// `amount` more was spent, or with a dry run would be.
+    fn spent(&self, _amount: f64, _currency: &str) {}
     /// The job has ended.
     fn end(&self) {}
 }

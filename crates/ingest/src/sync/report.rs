@@ -12,7 +12,7 @@ pub struct Skipped {
 }
 
 /// What a sync did, or with `dry_run` would do.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     /// Documents that were not in the index.
     pub added: u64,
@@ -40,6 +40,18 @@ pub struct Report {
     pub embedded: u64,
     /// Chunks longer than the model reads.
     pub truncated: u64,
+    /// Tokens of what was embedded; those that are paid for, where the provider says.
+    pub tokens: u64,
+    /// What that costs, if the model has a price.
+    pub cost: Option<f64>,
+    /// Of the cost.
+    pub currency: Option<String>,
+    /// The day of the price that was counted with.
+    pub priced: Option<String>,
+    /// Why it ended before all was done, if it did.
+    pub stopped: Option<String>,
+    /// Documents that were left for another run.
+    pub left: u64,
     /// The generation now current.
     pub generation: u64,
     /// The epoch now in force.

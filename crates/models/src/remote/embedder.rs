@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
 use futures_util::{StreamExt, stream};
+use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
 
 use super::call::{CallError, Cost};
 use super::caller::{Caller, Calls};
 use super::runtime;
+use crate::catalogue::Cleared;
 use crate::embedder::{Embedder, Embeddings, Kept, Purpose, Refused};
 use crate::stamp::ModelStamp;
 use crate::tokenizer::Tokenizer;
@@ -52,6 +54,7 @@ pub struct RemoteEmbedder {
 
 #[derive(Clone)]
 struct Route {
+    cleared: Cleared,
     provider: Arc<dyn EmbedProvider>,
     caller: Caller,
 }
@@ -66,21 +69,26 @@ impl RemoteEmbedder {
     /// the model where there is one, else any with a margin.
     ///
     /// # Errors
-    /// `Invalid` if the provider takes no texts, or its vectors have no numbers.
-    pub fn new(provider: impl EmbedProvider, caller: Caller, tokenizer: Tokenizer) -> Result<Self> {
+    /// `Denied` if `cleared` is for another model; `Invalid` if the provider takes no texts, or its vectors have no numbers.
+    pub fn new(cleared: Cleared, provider: impl EmbedProvider, caller: Caller, tokenizer: Tokenizer) -> Result<Self> {
+        cleared.check_model(&provider.stamp().provider, &provider.stamp().model)?;
         if provider.texts_per_call() == 0 || provider.stamp().dim == 0 {
             return Err(Error::invalid(OPERATION, "the provider takes no texts or gives no numbers"));
         }
-        Ok(Self { routes: Arc::new([Route { provider: Arc::new(provider), caller }]), tokenizer })
+        Ok(Self { routes: Arc::new([Route { cleared, provider: Arc::new(provider), caller }]), tokenizer })
     }
 
     /// Asks `other` where the ones before it are unavailable or throttled to the end. It must be the same model: another
-    /// region, another account.
+    /// region, another account; and cleared for the same.
     ///
     /// # Errors
-    /// `Invalid` if it is another model.
+    /// `Invalid` if it is another model, or cleared for another label.
     pub fn or(self, other: Self) -> Result<Self> {
         for route in other.routes.iter() {
+            if route.cleared.highest_label() != self.routes[0].cleared.highest_label() {
+                let message = format!("`{}` is cleared for another label", route.cleared.name());
+                return Err(Error::invalid(OPERATION, message));
+            }
             route.provider.stamp().check(self.stamp())?;
         }
         let routes = self.routes.iter().chain(other.routes.iter()).cloned().collect();
@@ -165,7 +173,8 @@ impl RemoteEmbedder {
 /// One call, by the first route that answers.
 async fn ask(routes: &[Route], texts: &[String], cost: Cost, purpose: Purpose) -> Result<Embedded> {
     let mut failed = None;
-    for Route { provider, caller } in routes {
+    for Route { cleared, provider, caller } in routes {
+        cleared.check(Clock::system().now())?;
         let within = match purpose {
             Purpose::Document => caller.limits().deadline,
             Purpose::Query => caller.limits().question_deadline,
@@ -257,6 +266,10 @@ impl Embedder for RemoteEmbedder {
         kept.truncated.dedup();
         kept.refused.sort_unstable_by_key(|refused| refused.text);
         failed.map_or(Ok(kept), Err)
+    }
+
+    fn cleared(&self) -> Option<&Cleared> {
+        Some(&self.routes[0].cleared)
     }
 
     fn tokenizer(&self) -> &Tokenizer {

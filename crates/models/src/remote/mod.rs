@@ -5,6 +5,7 @@
 //! embedding, reranking and answering share it. [`RemoteEmbedder`] makes an [`crate::Embedder`] of an [`EmbedProvider`].
 
 mod breaker;
+mod cache;
 mod call;
 mod caller;
 mod concurrency;
@@ -15,8 +16,26 @@ mod rate;
 mod runtime;
 
 pub use breaker::BreakerLimits;
+pub use cache::CachedEmbedder;
 pub use call::{CallError, CallLimits, Cost};
 pub use caller::{Caller, Calls};
 pub use embedder::{EmbedCall, EmbedProvider, Embedded, RemoteEmbedder};
 pub use openai::{OpenAi, OpenAiSettings};
 pub use runtime::wait_for;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::tokenizer::Tokenizer;
+
+    /// Every word is a token; 8 are read.
+    pub fn words() -> Tokenizer {
+        let tokenizer = json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+            "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
+            "model": {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"},
+        });
+        Tokenizer::from_json(tokenizer.to_string().as_bytes(), 8).unwrap()
+    }
+}

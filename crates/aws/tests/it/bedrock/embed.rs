@@ -4,7 +4,7 @@ use safepassage_aws::bedrock::{Bedrock, BedrockSettings, Family};
 use safepassage_models::{Embedder, Purpose};
 
 use super::fake::{Fake, vector};
-use super::{account, embedder, limits};
+use super::{account, called_by, embedder, limits};
 
 fn words(count: usize) -> String {
     "word ".repeat(count).trim_end().to_owned()
@@ -15,29 +15,24 @@ fn every_model_gives_the_vector_of_each_text_in_its_order() {
     let bedrock = Fake::sound();
     let texts: Vec<String> = (0..250).map(|n| format!("text number {n}")).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    for (model, family, says) in [
-        ("amazon.titan-embed-text-v2:0", Family::TitanTextV2, None),
-        ("cohere.embed-english-v3", Family::CohereEnglishV3, Some(("search_document", "search_query"))),
-        ("eu.cohere.embed-multilingual-v3", Family::CohereMultilingualV3, Some(("search_document", "search_query"))),
-        (
-            "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.cohere.embed-v4:0",
-            Family::CohereV4,
-            Some(("search_document", "search_query")),
-        ),
-        (
-            "amazon.nova-2-multimodal-embeddings-v1:0",
-            Family::NovaMultimodal,
-            Some(("GENERIC_INDEX", "TEXT_RETRIEVAL")),
-        ),
+    let cohere = Some(("search_document", "search_query"));
+    let arn = "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.cohere.embed-v4:0";
+    for (family, profile, says) in [
+        (Family::TitanTextV2, None, None),
+        (Family::CohereEnglishV3, None, cohere),
+        (Family::CohereMultilingualV3, Some("eu.cohere.embed-multilingual-v3"), cohere),
+        (Family::CohereV4, Some(arn), cohere),
+        (Family::NovaMultimodal, None, Some(("GENERIC_INDEX", "TEXT_RETRIEVAL"))),
     ] {
+        let model = family.model();
         for &dim in family.dims() {
-            let embedder = embedder(&bedrock.url, model, Some(dim), limits());
-            assert_eq!((embedder.stamp().provider.as_str(), embedder.stamp().model.as_str()), ("bedrock", family.model()));
+            let embedder = called_by(&bedrock.url, model, profile, Some(dim), limits());
+            assert_eq!((embedder.stamp().provider.as_str(), embedder.stamp().model.as_str()), ("bedrock", model));
             assert_eq!(embedder.stamp().dim, dim);
             for purpose in [Purpose::Document, Purpose::Query] {
                 let given = embedder.embed(&texts, purpose).unwrap();
                 assert_eq!((given.truncated.as_slice(), given.tokens), (&[][..], 250 * 5), "{model}");
-                let name = model.rsplit('/').next().unwrap();
+                let name = profile.unwrap_or(model).rsplit('/').next().unwrap();
                 for (row, text) in given.rows().zip(&texts) {
                     let wanted = match (says, purpose) {
                         (None, _) => vector(&[name, text], dim),
@@ -60,7 +55,9 @@ fn every_model_gives_the_vector_of_each_text_in_its_order() {
 fn batches_are_as_large_as_the_model_takes() {
     let texts: Vec<String> = (0..200).map(|n| format!("text number {n}")).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    for (model, requests) in [("cohere.embed-v4:0", 3), ("cohere.embed-english-v3", 3), ("amazon.titan-embed-text-v2:0", 200)] {
+    for (model, requests) in
+        [("cohere.embed-v4:0", 3), ("cohere.embed-english-v3", 3), ("amazon.titan-embed-text-v2:0", 200)]
+    {
         let bedrock = Fake::sound();
         embedder(&bedrock.url, model, None, limits()).embed(&texts, Purpose::Document).unwrap();
         let seen = bedrock.seen();
@@ -94,19 +91,15 @@ fn what_is_cut_is_reported_and_the_rest_is_whole() {
 #[test]
 fn settings_that_make_no_sense_are_refused_before_anything_is_sent() {
     let open = |model: &str, dim: Option<usize>| {
-        let settings =
-            BedrockSettings { model: model.into(), dim, account: account("http://127.0.0.1:1"), ..BedrockSettings::default() };
+        let settings = BedrockSettings {
+            model: model.into(),
+            dim,
+            account: account("http://127.0.0.1:1"),
+            ..BedrockSettings::default()
+        };
         Bedrock::open(&settings).unwrap_err().to_string()
     };
-    assert!(open("amazon.titan-embed-text-v1", None).contains("`amazon.titan-embed-text-v1` does not say"));
+    assert!(open("amazon.titan-embed-text-v1", None).contains("`amazon.titan-embed-text-v1` is not one of"));
+    assert!(open("eu.cohere.embed-v4:0", None).contains("a profile or an ARN is said beside the model"));
     assert!(open("amazon.titan-embed-text-v2:0", Some(1536)).contains("has no vectors of 1536 numbers"));
-    let profile = "arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/ab12cd34";
-    assert!(open(profile, None).contains("model="));
-    let settings = BedrockSettings {
-        model: profile.into(),
-        family: Some(Family::CohereV4),
-        account: account("http://127.0.0.1:1"),
-        ..BedrockSettings::default()
-    };
-    assert_eq!(Bedrock::open(&settings).unwrap().family(), Family::CohereV4);
 }

@@ -202,7 +202,9 @@ fn refusal(fault: Fault) -> Option<Reply> {
             let body = json!({"message": "an error in the model", "originalStatusCode": 500, "resourceName": "x"});
             Reply::json(424, &body).with("x-amzn-errortype", "ModelErrorException")
         }
-        Fault::BadGateway => Reply::Answer { status: 502, headers: Vec::new(), body: b"<html>bad gateway</html>".to_vec() },
+        Fault::BadGateway => {
+            Reply::Answer { status: 502, headers: Vec::new(), body: b"<html>bad gateway</html>".to_vec() }
+        }
         Fault::Denied => error(403, "AccessDeniedException", "User is not authorized to perform: bedrock:InvokeModel"),
         Fault::NoSuchModel => error(404, "ResourceNotFoundException", "Could not resolve the foundation model"),
         Fault::Closed => Reply::Closed,
@@ -253,7 +255,10 @@ fn read(model: &str, body: &[u8]) -> Result<Asked, String> {
         demand(embedding_types == ["float"], "embeddingTypes")?;
         demand(input_text.chars().count() <= 50_000, "expected maxLength: 50000")?;
         let tokens = input_text.split_whitespace().count();
-        demand(tokens <= 8192, &format!("Too many input tokens. Max input tokens: 8192, request input token count: {tokens}"))?;
+        demand(
+            tokens <= 8192,
+            &format!("Too many input tokens. Max input tokens: 8192, request input token count: {tokens}"),
+        )?;
         let rows = vec![vector(&[name, &input_text], dimensions)];
         let body = |texts: &[String], rows: &[Vec<f32>]| {
             let row = rows.first().cloned().unwrap_or_default();
@@ -274,7 +279,10 @@ fn read(model: &str, body: &[u8]) -> Result<Asked, String> {
         demand([256, 512, 1024, 1536].contains(&dim), "output_dimension")?;
         for (at, text) in asked.texts.iter().enumerate() {
             let chars = text.chars().count();
-            demand(v4 || chars <= 2048, &format!("Malformed input request: #/texts/{at}: expected maxLength: 2048, actual: {chars}"))?;
+            demand(
+                v4 || chars <= 2048,
+                &format!("Malformed input request: #/texts/{at}: expected maxLength: 2048, actual: {chars}"),
+            )?;
             let tokens = text.split_whitespace().count();
             demand(v4 || asked.truncate != "NONE" || tokens <= 512, &format!("too many tokens: {tokens} of 512"))?;
         }

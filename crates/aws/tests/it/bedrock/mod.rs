@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use safepassage_aws::bedrock::{Bedrock, BedrockSettings};
 use safepassage_aws::{AccessKeys, Account, Timeouts};
-use safepassage_models::builtin_tokenizer;
 use safepassage_models::remote::{CallLimits, Caller, RemoteEmbedder};
+use safepassage_models::{Catalogue, CataloguedModel, builtin_tokenizer};
 
 pub use fake::vector;
 
@@ -30,8 +30,29 @@ pub fn limits() -> CallLimits {
     CallLimits { first_wait, longest_wait, ..CallLimits::default() }
 }
 
+/// An entry of a catalogue for `model` at the server `url`.
+pub fn entry(url: &str, model: &str, profile: Option<&str>) -> CataloguedModel {
+    let profile = profile.map(|profile| format!("profile = \"{profile}\"")).unwrap_or_default();
+    let text = format!(
+        "[[model]]\nname = \"m\"\nprovider = \"bedrock\"\nmodel = \"{model}\"\nhighest_label = \"restricted\"\n\
+         [model.at]\nurl = \"{url}\"\nregion = \"eu-central-1\"\n{profile}"
+    );
+    Catalogue::parse(&text).unwrap().model("m").unwrap().clone()
+}
+
 pub fn embedder(url: &str, model: &str, dim: Option<usize>, limits: CallLimits) -> RemoteEmbedder {
-    let settings = BedrockSettings { model: model.into(), dim, account: account(url), ..BedrockSettings::default() };
-    let caller = Caller::new(limits).unwrap();
-    RemoteEmbedder::new(Bedrock::open(&settings).unwrap(), caller, builtin_tokenizer(100_000).unwrap()).unwrap()
+    called_by(url, model, None, dim, limits)
+}
+
+pub fn called_by(
+    url: &str,
+    model: &str,
+    profile: Option<&str>,
+    dim: Option<usize>,
+    limits: CallLimits,
+) -> RemoteEmbedder {
+    let entry = entry(url, model, profile);
+    let settings = BedrockSettings { dim, account: account(url), ..BedrockSettings::from(&entry) };
+    let (caller, tokenizer) = (Caller::new(limits).unwrap(), builtin_tokenizer(100_000).unwrap());
+    RemoteEmbedder::new(entry.cleared().unwrap(), Bedrock::open(&settings).unwrap(), caller, tokenizer).unwrap()
 }

@@ -6,12 +6,13 @@ use safepassage_models::Reranker;
 use safepassage_models::remote::{CallLimits, Caller};
 
 use super::fake::{Fake, Fault, score};
-use super::{account, limits};
+use super::{account, entry, limits};
 
-const MODELS: [&str; 2] = ["cohere.rerank-v3-5:0", "arn:aws:bedrock:eu-central-1::foundation-model/amazon.rerank-v1:0"];
+const MODELS: [&str; 2] = ["cohere.rerank-v3-5:0", "amazon.rerank-v1:0"];
 
 fn reranker(url: &str, model: &str, limits: CallLimits) -> BedrockReranker {
-    BedrockReranker::open(&account(url), model, Caller::new(limits).unwrap()).unwrap()
+    let arn = format!("arn:aws:bedrock:eu-central-1::foundation-model/{model}");
+    BedrockReranker::open(&entry(url, model, Some(&arn)), account(url).keys, Caller::new(limits).unwrap()).unwrap()
 }
 
 #[test]
@@ -21,7 +22,7 @@ fn every_passage_has_its_score_in_the_order_of_the_passages() {
     for model in MODELS {
         let bedrock = Fake::sound();
         let reranker = reranker(&bedrock.url, model, limits());
-        assert_eq!(reranker.name(), format!("bedrock:{}", model.rsplit('/').next().unwrap()));
+        assert_eq!(reranker.name(), format!("bedrock:{model}"));
         let wanted: Vec<f32> = passages.iter().map(|text| score("a blue fox", text)).collect();
         assert_eq!(reranker.checked_scores("a blue fox", &passages).unwrap(), wanted);
         assert_eq!(reranker.scores("a blue fox", &[]).unwrap(), [] as [f32; 0]);
@@ -52,6 +53,7 @@ fn an_answer_that_lacks_or_repeats_a_passage_is_no_answer() {
 #[test]
 fn only_rerankers_are_opened() {
     let caller = Caller::new(limits()).unwrap();
-    let error = BedrockReranker::open(&account("http://127.0.0.1:1"), "cohere.embed-v4:0", caller).unwrap_err();
+    let error =
+        BedrockReranker::open(&entry("http://127.0.0.1:1", "cohere.embed-v4:0", None), None, caller).unwrap_err();
     assert!(error.message().contains("`cohere.embed-v4:0` is not"), "{error}");
 }

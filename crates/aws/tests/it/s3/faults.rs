@@ -19,7 +19,8 @@ fn ids(from: usize, to: usize) -> Vec<String> {
 /// Twenty documents for `staff`, in the bucket and in the index.
 fn world() -> World {
     let world = World::new();
-    let mut objects: Vec<(String, String)> = ids(10, 30).into_iter().map(|id| (id.clone(), format!("the text of {id}"))).collect();
+    let mut objects: Vec<(String, String)> =
+        ids(10, 30).into_iter().map(|id| (id.clone(), format!("the text of {id}"))).collect();
     objects.extend(ids(10, 30).iter().map(|id| sidecar(id, "staff")));
     world.put(objects);
     assert_eq!(world.did(), (20, 0, 0, 0, 0, 20));
@@ -126,12 +127,16 @@ fn every_fault_of_the_store_is_survived_or_named() {
     let putting = Arc::clone(&client);
     world.proxy.plan(move |asked, nth| {
         let client = Arc::clone(&putting);
-        let change = move || put(&client, vec![("d15.md".into(), "changed in between".into()), sidecar("d15.md", "board")]);
+        let change =
+            move || put(&client, vec![("d15.md".into(), "changed in between".into()), sidecar("d15.md", "board")]);
         (get(asked, "d15.md") && nth == 0).then(|| Instead::After(Box::new(change)))
     });
     assert_eq!(world.did(), (0, 20, 0, 0, 0, 20));
     assert_eq!(world.visible("board"), ["d15.md"]);
-    row("content and sidecar change between listing and reading", "both are read anew; the new permissions are in force");
+    row(
+        "content and sidecar change between listing and reading",
+        "both are read anew; the new permissions are in force",
+    );
     world.proxy.plan(|_, _| None);
     assert_eq!(world.did(), (0, 0, 0, 0, 0, 0));
 
@@ -152,7 +157,9 @@ fn every_fault_of_the_store_is_survived_or_named() {
     world.put(vec![("d16.md".into(), "the next text".into())]);
     world.proxy.plan(move |asked, nth| {
         let client = Arc::clone(&putting);
-        let remove = move || put(&client, vec![("d16.md".into(), String::new()), ("d16.md.metadata.json".into(), String::new())]);
+        let remove = move || {
+            put(&client, vec![("d16.md".into(), String::new()), ("d16.md.metadata.json".into(), String::new())])
+        };
         (get(asked, "d16.md") && nth == 0).then(|| Instead::After(Box::new(remove)))
     });
     let report = world.sync().unwrap();

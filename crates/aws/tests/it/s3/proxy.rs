@@ -13,7 +13,9 @@ pub type Plan = Box<dyn Fn(&Asked, u64) -> Option<Instead> + Send + Sync>;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Asked {
     /// A page of a listing, from the first or a later one.
-    Page { first: bool },
+    Page {
+        first: bool,
+    },
     /// One object is looked for.
     Find(String),
     Get(String),

@@ -43,7 +43,10 @@ fn of_ten_thousand_objects_ten_that_change_are_embedded() {
     assert_eq!(world.did(), (0, 10, 10, 10, 0, 10));
     // Ten sidecars; ten texts once to plan by and once to write.
     assert_eq!(world.proxy.gets(), 30);
-    assert_eq!(world.visible("auditors"), (20..30).map(id).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+    assert_eq!(
+        world.visible("auditors"),
+        (20..30).map(id).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    );
     assert_eq!(world.visible("g0").len(), OBJECTS / 4 - 2 - 3);
 
     world.proxy.plan(|_, _| None);

@@ -34,7 +34,14 @@ impl Weed {
         let grpc = names.iter().zip(&ports[4..]).map(|(name, port)| format!("-{name}.port.grpc={port}"));
         let mut process = Command::new(binary())
             .arg("server")
-            .args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-volume.max=400", "-filer", "-s3"])
+            .args([
+                "-ip=127.0.0.1",
+                "-ip.bind=127.0.0.1",
+                "-master.telemetry=false",
+                "-volume.max=400",
+                "-filer",
+                "-s3",
+            ])
             .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
             .args(plain.chain(grpc))
             .arg(format!("-dir={}", folder.path().display()))

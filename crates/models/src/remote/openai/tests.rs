@@ -10,9 +10,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::catalogue::{Catalogue, Cleared};
 use crate::embedder::{Embedder, Embeddings};
+use crate::remote::tests::words;
 use crate::remote::{BreakerLimits, CallLimits, RemoteEmbedder};
-use crate::tokenizer::Tokenizer;
 
 const DIM: usize = 4;
 
@@ -161,17 +162,13 @@ fn embedder(url: &str, texts_per_call: usize, limits: CallLimits) -> RemoteEmbed
         ..OpenAiSettings::default()
     };
     let provider = OpenAi::new(settings, &caller).unwrap();
-    RemoteEmbedder::new(provider, caller, words()).unwrap()
+    RemoteEmbedder::new(cleared("m"), provider, caller, words()).unwrap()
 }
 
-/// Every word is a token; 8 are read.
-fn words() -> Tokenizer {
-    let tokenizer = json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
-        "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
-        "model": {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"},
-    });
-    Tokenizer::from_json(tokenizer.to_string().as_bytes(), 8).unwrap()
+fn cleared(model: &str) -> Cleared {
+    let text =
+        format!("[[model]]\nname = \"n\"\nprovider = \"openai\"\nmodel = \"{model}\"\nhighest_label = \"internal\"");
+    Catalogue::parse(&text).unwrap().model("n").unwrap().cleared().unwrap()
 }
 
 fn check_rows(embeddings: &Embeddings, texts: &[String]) {
@@ -300,8 +297,19 @@ fn another_route_is_taken_where_the_first_is_down_and_only_for_the_same_model() 
     assert_eq!(second.1.lock().unwrap().paid.len(), 10);
     let caller = Caller::new(limits).unwrap();
     let settings = OpenAiSettings { url: second.0, model: "other".into(), dim: Some(DIM), ..OpenAiSettings::default() };
-    let other = RemoteEmbedder::new(OpenAi::new(settings, &caller).unwrap(), caller, words()).unwrap();
+    let other =
+        RemoteEmbedder::new(cleared("other"), OpenAi::new(settings, &caller).unwrap(), caller, words()).unwrap();
     assert!(both.or(other).is_err());
+}
+
+#[test]
+fn nothing_is_sent_to_a_model_that_is_not_cleared() {
+    let (url, state) = serve();
+    let caller = Caller::new(limits()).unwrap();
+    let settings = OpenAiSettings { url, model: "m".into(), dim: Some(DIM), ..OpenAiSettings::default() };
+    let provider = OpenAi::new(settings, &caller).unwrap();
+    let refused = RemoteEmbedder::new(cleared("other"), provider, caller, words()).map(drop).unwrap_err();
+    assert_eq!((refused.kind(), state.lock().unwrap().requests), (Kind::Denied, 0));
 }
 
 #[test]

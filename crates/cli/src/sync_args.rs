@@ -1,0 +1,60 @@
+//! The arguments of `safepassage sync`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use safepassage::{Language, SourceSpec};
+
+use crate::args::Operate;
+
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// Folders, `.jsonl` files, BEIR folders or single documents; NAME= puts NAME/ before their ids
+    #[arg(required = true, value_name = "[NAME=]SOURCE")]
+    pub sources: Vec<SourceSpec>,
+    #[command(flatten)]
+    pub operate: Operate,
+    /// ACL file, instead of the `acl.jsonl` beside each source
+    #[arg(long, value_name = "FILE")]
+    pub acl: Option<PathBuf>,
+    /// File that states ACL objects (folders, sites), a JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub acl_objects: Option<PathBuf>,
+    /// `builtin`, a model folder, or with --models a name there; only for a new index [default: builtin]
+    #[arg(long, value_name = "E")]
+    pub embedder: Option<String>,
+    /// Catalogue of the models elsewhere that texts may be sent to; the index remembers where it lies
+    #[arg(long, value_name = "FILE", requires = "embedder")]
+    pub models: Option<PathBuf>,
+    /// The most tokens of a chunk; only for a new index [default: what the model reads]
+    #[arg(long, value_name = "N")]
+    pub chunk_tokens: Option<usize>,
+    /// Tokens that neighbouring chunks share; only for a new index [default: an eighth of a chunk]
+    #[arg(long, value_name = "N")]
+    pub overlap: Option<usize>,
+    /// Language of the documents, for search by words (`none` for several); only for a new index [default: english]
+    #[arg(long, value_name = "L")]
+    pub language: Option<Language>,
+    /// Label of unlabelled documents; only for a new index [default: the lowest]
+    #[arg(long, value_name = "L")]
+    pub default_label: Option<String>,
+    /// File that declares which fields of the metadata can be asked for, `{"year": "number"}`; only for a new index,
+    /// `fields set` changes them
+    #[arg(long, value_name = "FILE")]
+    pub schema: Option<PathBuf>,
+    /// Write nothing if any document would have to be put aside
+    #[arg(long)]
+    pub strict: bool,
+    /// Write nothing; say what would be done, and what it would cost
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Embed no more once it would cost more than this, in the currency of the catalogue
+    #[arg(long, value_name = "AMOUNT")]
+    pub max_cost: Option<f64>,
+    /// Embed no more after so many minutes
+    #[arg(long, value_name = "MINUTES")]
+    pub max_minutes: Option<f64>,
+    /// Try documents again that the model refused in an earlier run
+    #[arg(long)]
+    pub retry_dead_letters: bool,
+}

@@ -1,0 +1,114 @@
+//! Here are chunks without vectors: embed them, until money or time is up.
+
+use safepassage_error::system::Stopwatch;
+use safepassage_error::{Error, Result};
+use safepassage_models::{Cleared, Embedder, Purpose};
+
+use super::{Progress, Report, SyncOptions};
+
+/// Chunks sent to the embedder between two looks at money and time.
+const AT_ONCE: usize = 1_024;
+
+/// What is embedded in one sync, and what it may cost.
+pub(super) struct Embedding<'a> {
+    embedder: &'a dyn Embedder,
+    options: &'a SyncOptions,
+    since: Stopwatch,
+    progress: &'a dyn Progress,
+}
+
+/// What became of a chunk.
+pub(super) enum Embedded {
+    Vector(Vec<f32>),
+    /// The model would not read it.
+    Refused(String),
+    /// Money or time was up before.
+    Not,
+}
+
+impl<'a> Embedding<'a> {
+    pub fn new(embedder: &'a dyn Embedder, options: &'a SyncOptions, progress: &'a dyn Progress) -> Result<Self> {
+        let priced = embedder.cleared().is_some_and(|cleared| cleared.price().is_some());
+        if options.max_cost.is_some() && !priced && embedder.cleared().is_some() {
+            return Err(Error::invalid("sync", "there is a most that it may cost, and the catalogue has no price"));
+        }
+        if options.retry_refused && !options.dry_run {
+            embedder.retry_refused()?;
+        }
+        Ok(Self { embedder, options, since: Stopwatch::start(), progress })
+    }
+
+    pub fn embedder(&self) -> &'a dyn Embedder {
+        self.embedder
+    }
+
+    /// Counts what embedding `texts` would take, without doing it.
+    pub fn count(&self, texts: &[&str], report: &mut Report) -> Result<()> {
+        let unpaid = self.embedder.unpaid(texts)?;
+        report.embedded += unpaid.len() as u64;
+        self.spent(self.tokens(&unpaid.iter().map(|&at| texts[at]).collect::<Vec<_>>())?, report);
+        Ok(())
+    }
+
+    /// What becomes of each of `texts`; `done` hears of so many more as they come.
+    pub fn embed(&self, texts: &[&str], report: &mut Report, done: &mut dyn FnMut(u64)) -> Result<Vec<Embedded>> {
+        let mut outcomes = Vec::with_capacity(texts.len());
+        for part in texts.chunks(AT_ONCE) {
+            if self.is_up(part, report)? {
+                break;
+            }
+            let start = outcomes.len();
+            outcomes.extend(part.iter().map(|_| Embedded::Not));
+            let unpaid = self.embedder.unpaid(part)?.len() as u64;
+            let kept = self.embedder.embed_each(part, Purpose::Document, &mut |at, row| {
+                outcomes[start + at] = Embedded::Vector(row.to_vec());
+                self.progress.embedded(1);
+                done(1);
+                Ok(())
+            })?;
+            report.embedded += unpaid - (kept.refused.len() as u64).min(unpaid);
+            report.truncated += kept.truncated.len() as u64;
+            self.spent(kept.tokens, report);
+            for refused in kept.refused {
+                outcomes[start + refused.text] = Embedded::Refused(refused.reason);
+                done(1);
+            }
+        }
+        outcomes.resize_with(texts.len(), || Embedded::Not);
+        Ok(outcomes)
+    }
+
+    fn spent(&self, tokens: u64, report: &mut Report) {
+        report.tokens += tokens;
+        if let Some(price) = self.embedder.cleared().and_then(Cleared::price) {
+            report.cost = Some(price.of(report.tokens));
+            report.currency = Some(price.currency.clone());
+            report.priced.clone_from(&price.priced);
+            self.progress.spent(price.of(tokens), &price.currency);
+        }
+    }
+
+    fn tokens(&self, texts: &[&str]) -> Result<u64> {
+        let tokenizer = self.embedder.tokenizer();
+        texts.iter().map(|text| Ok(tokenizer.offsets(text)?.len().min(tokenizer.max_tokens()) as u64)).sum()
+    }
+
+    /// Whether `texts` would go beyond what may be spent; says so in the report.
+    fn is_up(&self, texts: &[&str], report: &mut Report) -> Result<bool> {
+        let SyncOptions { max_cost, max_time, .. } = self.options;
+        if let Some(most) = max_time
+            && self.since.seconds() >= most.as_secs_f64()
+        {
+            report.stopped = Some(format!("{} s are over", most.as_secs_f64()));
+        }
+        if let (Some(most), Some(price)) = (max_cost, self.embedder.cleared().and_then(Cleared::price)) {
+            let unpaid = self.embedder.unpaid(texts)?;
+            let next = self.tokens(&unpaid.iter().map(|&at| texts[at]).collect::<Vec<_>>())?;
+            if next > 0 && price.of(report.tokens + next) > *most {
+                let message = format!("more would cost more than {most} {}", price.currency);
+                report.stopped = Some(message);
+            }
+        }
+        Ok(report.stopped.is_some())
+    }
+}
