@@ -96,8 +96,7 @@ fn one_call_in_five_fails_and_every_text_is_embedded_once() {
     assert_eq!((calls.calls, calls.attempts, seen.requests.values().sum::<u64>()), (TEXTS as u64, wanted, wanted));
     let paid: u64 = seen.paid.values().sum();
     let charged = |text: &&str| {
-        (0..attempts(text)).filter(|&attempt| !drawn(text, attempt).is_some_and(|fault| uncharged(fault))).count()
-            as u64
+        (0..attempts(text)).filter(|&attempt| !drawn(text, attempt).is_some_and(uncharged)).count() as u64
     };
     assert_eq!(paid, texts.iter().map(charged).sum::<u64>());
     println!("{TEXTS} texts, {wanted} requests ({:.3} a text), {paid} charged", wanted as f64 / TEXTS as f64);

@@ -78,7 +78,7 @@ impl World {
             .http_client(Builder::new().tls_provider(ring).build_https());
         let client = Client::from_conf(config.build());
         let creating = client.clone();
-        wait_for(async move { Ok(creating.create_bucket().bucket("docs").send().await.map(drop).unwrap()) }).unwrap();
+        wait_for(async move { Ok(creating.create_bucket().bucket("docs").send().await.unwrap()) }).unwrap();
         let keys = AccessKeys { id: KEY.into(), secret: SECRET.into(), session_token: None };
         let account = Account {
             region: Some("eu-central-1".into()),
