@@ -46,7 +46,8 @@ impl Index {
         let max_time = max_minutes.map(|minutes| Duration::try_from_secs_f64(minutes * 60.0));
         let max_time = max_time.transpose().map_err(|_| invalid("sync", "`max_minutes` is no number of minutes"))?;
         let retry_refused = retry_dead_letters;
-        let options = SyncOptions { acl, acl_objects, strict, dry_run, max_cost, max_time, retry_refused };
+        let options =
+            SyncOptions { acl, acl_objects, strict, dry_run, max_cost, max_time, retry_refused, stores: None };
         let report = match progress {
             Some(call) => {
                 let callback = Callback { call, stage: Mutex::default() };

@@ -23,6 +23,7 @@ mod seal;
 mod search;
 mod segment;
 mod snapshot;
+mod source_memory;
 pub mod storage;
 mod verify;
 mod write;

@@ -16,7 +16,7 @@ mod sync;
 
 pub use chunk::{ChunkSettings, Chunker};
 pub use import::{ImportFormat, ImportOptions, Imported, import};
-pub use source::{AclObject, Format, Section, SourceSpec, read_acl_objects};
+pub use source::{AclObject, FileStore, FileStores, Format, Section, SourceSpec, StoredFile, read_acl_objects};
 pub use sync::{Batch, BatchDocument, Progress, Report, Silent, Skipped, SyncOptions, check_model, sync};
 
 pub use parse::{Block, Parsed, parse};

@@ -66,6 +66,8 @@ pub struct At {
     pub url: Option<String>,
     /// Of the provider.
     pub region: Option<String>,
+    /// The inference profile or ARN that a model of Bedrock is called by, where that is not its own id.
+    pub profile: Option<String>,
     /// The environment variable that holds the key.
     pub key_env: Option<String>,
     /// The role to assume, in another account.

@@ -244,12 +244,19 @@ impl Engine {
         }
     }
 
-    /// Brings the index up to date with `sources`. Small segments are merged in the background, also after it returns.
+    /// Brings the index up to date with `sources`; with the feature `aws` those may be `s3://BUCKET/FOLDER`. Small segments are merged in the background, also after it returns.
     ///
     /// # Errors
     /// `Invalid` if a source cannot be read, two have the same id, or (with `strict`) anything had to be put aside;
     /// `Conflict` while another writer is at work; `Unavailable`. What was committed before an error stays.
     pub fn sync(&self, sources: &[SourceSpec], options: &SyncOptions, progress: &dyn Progress) -> Result<Report> {
+        #[cfg(feature = "aws")]
+        let with_s3 = SyncOptions {
+            stores: options.stores.clone().or_else(|| Some(Arc::new(safepassage_aws::s3::S3Stores::default()) as _)),
+            ..options.clone()
+        };
+        #[cfg(feature = "aws")]
+        let options = &with_s3;
         let report = safepassage_ingest::sync(&self.0.index, self.embedder()?, sources, options, progress);
         if options.dry_run {
             return report;

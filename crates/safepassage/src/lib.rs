@@ -85,8 +85,8 @@ pub use safepassage_index::{
     Bucket, Counted, FacetValue, FacetValues, Facets, FieldStats, FieldType, Fields, Filter, Suggestion,
 };
 pub use safepassage_ingest::{
-    AclObject, BatchDocument, ChunkSettings, ImportFormat, ImportOptions, Imported, Progress, Report, Section, Silent,
-    Skipped, SourceSpec, SyncOptions, import as import_acls, read_acl_objects,
+    AclObject, BatchDocument, ChunkSettings, FileStore, FileStores, ImportFormat, ImportOptions, Imported, Progress,
+    Report, Section, Silent, Skipped, SourceSpec, StoredFile, SyncOptions, import as import_acls, read_acl_objects,
 };
 pub use safepassage_models::{
     Cleared, CrossEncoder, EmbedWith, Embedder, Embeddings, Kept, ModelStamp, Price, Purpose, Refused, RerankWith,
@@ -109,6 +109,12 @@ pub use safepassage_models::builtin_tokenizer;
 #[cfg(feature = "jwt")]
 pub mod jwt {
     pub use safepassage_identity::*;
+}
+
+/// Here is an account at Amazon: which vectors and documents does it give?
+#[cfg(feature = "aws")]
+pub mod aws {
+    pub use safepassage_aws::*;
 }
 
 /// Who decides beside the ACLs?

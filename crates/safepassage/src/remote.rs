@@ -39,6 +39,11 @@ fn remote(model: &CataloguedModel) -> Result<RemoteEmbedder> {
             let provider = OpenAi::new(openai(model)?, &caller)?;
             RemoteEmbedder::new(cleared, provider, caller, tokenizer(&model.texts)?)
         }
+        #[cfg(feature = "aws")]
+        "bedrock" => {
+            let provider = safepassage_aws::bedrock::Bedrock::open(&model.into())?;
+            RemoteEmbedder::new(cleared, provider, caller, tokenizer(&model.texts)?)
+        }
         other => {
             let message =
                 format!("`{}` is of the provider `{other}`, which this program was built without", model.name);

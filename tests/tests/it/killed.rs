@@ -17,6 +17,11 @@ const FOLDER: &str = "SAFEPASSAGE_TEST_KILLED";
 const CALLS: usize = 4;
 const TEXTS: usize = 4;
 
+#[expect(clippy::disallowed_methods, reason = "a kill comes at any moment")]
+fn pause(microseconds: u64) {
+    std::thread::sleep(Duration::from_micros(microseconds));
+}
+
 fn number(name: &str, usual: usize) -> usize {
     std::env::var(name).map_or(usual, |text| text.parse().unwrap())
 }
@@ -80,14 +85,14 @@ fn the_index_is_the_undisturbed_one_and_no_vector_that_arrived_is_paid_again() {
         let answered = || server.lock().unwrap().requests;
         // Anywhere from its first steps to some calls further on.
         let until = answered() + numbers.below(calls * 3 / (2 * kills) + 1) as u64;
-        let wait = Duration::from_micros(numbers.below(3000) as u64);
+        let wait = numbers.below(3000) as u64;
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "killed::part"]).env(FOLDER, killed.path());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         while answered() < until && child.try_wait().unwrap().is_none() {
-            std::thread::sleep(Duration::from_micros(200));
+            pause(200);
         }
-        std::thread::sleep(wait);
+        pause(wait);
         caught += usize::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();

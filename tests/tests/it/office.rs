@@ -108,7 +108,7 @@ fn a_file_that_breaks_stays_as_narrow_and_its_rights_only_narrow() {
     let (a, b, both) = ("\"group:a\"", "\"group:b\"", "\"group:a\", \"group:b\"");
     state(folder.path(), a, &whole);
     let (engine, _index, _) = engine(folder.path());
-    let sees = |group: &str| session(&engine, "ann", &[group]).search("interest").run().unwrap().hits.len() > 0;
+    let sees = |group: &str| !session(&engine, "ann", &[group]).search("interest").run().unwrap().hits.is_empty();
     assert_eq!((sees("a"), sees("b")), (true, false));
 
     // Broken, and opened to others by the same change: the old text stays, for whom it was.

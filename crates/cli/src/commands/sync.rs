@@ -26,6 +26,7 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
         max_cost: arguments.max_cost,
         max_time: arguments.max_minutes.map(minutes).transpose()?,
         retry_refused: arguments.retry_dead_letters,
+        stores: None,
     };
     let Some(seconds) = arguments.watch else { return shown(&once(&engine, arguments, &options)?, &watch, json) };
     loop {
@@ -38,8 +39,13 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
             // A file that is being written, a provider that is down: the next round may find it mended.
             Err(error) => output::failed(&error, json),
         }
-        std::thread::sleep(Duration::from_secs(seconds.max(1)));
+        wait(Duration::from_secs(seconds.max(1)));
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "whoever watches waits")]
+fn wait(time: Duration) {
+    std::thread::sleep(time);
 }
 
 fn once(engine: &Engine, arguments: &Sync, options: &SyncOptions) -> Result<Report> {
@@ -129,7 +135,7 @@ fn create(arguments: &Sync) -> Result<Engine> {
         return Engine::create_in(Arc::new(MemoryStorage::default()), create, Clock::system());
     }
     // A source that is not there is found before an empty index is made.
-    for source in &arguments.sources {
+    for source in arguments.sources.iter().filter(|source| !source.is_url()) {
         if !source.path.exists() {
             let message = format!("there is no `{}`", source.path.display());
             return Err(Error::new(Kind::NotFound, "open source", message));

@@ -12,7 +12,7 @@ use safepassage_access::{Acl, AllOf, Inherit, Principal, WrittenAllOf, all_of};
 use safepassage_error::{Error, Result};
 use serde::Deserialize;
 
-use super::lines::each_line;
+use super::lines::{self, each_line, each_line_of};
 use super::object::{object, parse};
 
 /// The file looked for beside a source.
@@ -90,7 +90,7 @@ struct Line {
     acl: Stated,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct AclFile {
     path: PathBuf,
     documents: BTreeMap<String, (u64, Stated)>,
@@ -101,27 +101,37 @@ pub(super) struct AclFile {
 impl AclFile {
     pub fn read(path: &Path) -> Result<Self> {
         let mut file = Self { path: path.to_owned(), ..Self::default() };
-        each_line(path, &mut |line| {
-            let number = line.number;
-            let refused =
-                |what: String| Error::invalid("read ACL file", what).with("file", path.display()).with("line", number);
-            let bytes = line.bytes.ok_or_else(|| refused("the line is too long".into()))?;
-            let parsed: Line = parse(bytes).map_err(refused)?;
-            parsed.acl.with(parsed.acl.deny.clone()).check().map_err(|e| refused(e.message().to_owned()))?;
-            if parsed.id.split('/').any(|part| part == "..") {
-                return Err(refused(format!("`{}` is outside the source", parsed.id)));
-            }
-            let (table, key) = match parsed.id.strip_suffix('/') {
-                Some("." | "") => (&mut file.folders, String::new()),
-                Some(_) => (&mut file.folders, parsed.id.strip_prefix("./").unwrap_or(&parsed.id).to_owned()),
-                None => (&mut file.documents, parsed.id.strip_prefix("./").unwrap_or(&parsed.id).to_owned()),
-            };
-            if let Some((first, _)) = table.insert(key, (number, parsed.acl)) {
-                return Err(refused(format!("`{}` stands on line {first} too; say it once", parsed.id)));
-            }
-            Ok(())
-        })?;
+        each_line(path, &mut |line| file.add(&line))?;
         Ok(file)
+    }
+
+    /// The file's bytes, which are called `path`.
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
+        let mut file = Self { path: path.to_owned(), ..Self::default() };
+        each_line_of(bytes, path, &mut |line| file.add(&line))?;
+        Ok(file)
+    }
+
+    fn add(&mut self, line: &lines::Line<'_>) -> Result<()> {
+        let Self { path, documents, folders } = self;
+        let number = line.number;
+        let refused =
+            |what: String| Error::invalid("read ACL file", what).with("file", path.display()).with("line", number);
+        let bytes = line.bytes.ok_or_else(|| refused("the line is too long".into()))?;
+        let parsed: Line = parse(bytes).map_err(refused)?;
+        parsed.acl.with(parsed.acl.deny.clone()).check().map_err(|e| refused(e.message().to_owned()))?;
+        if parsed.id.split('/').any(|part| part == "..") {
+            return Err(refused(format!("`{}` is outside the source", parsed.id)));
+        }
+        let (table, key) = match parsed.id.strip_suffix('/') {
+            Some("." | "") => (folders, String::new()),
+            Some(_) => (folders, parsed.id.strip_prefix("./").unwrap_or(&parsed.id).to_owned()),
+            None => (documents, parsed.id.strip_prefix("./").unwrap_or(&parsed.id).to_owned()),
+        };
+        if let Some((first, _)) = table.insert(key, (number, parsed.acl)) {
+            return Err(refused(format!("`{}` stands on line {first} too; say it once", parsed.id)));
+        }
+        Ok(())
     }
 
     /// The ACL of document `id`, which says `own` itself; `None` if nobody states who may read.

@@ -10,10 +10,10 @@ use safepassage_error::Result;
 use walkdir::WalkDir;
 
 use super::acl_file::{self, AclFile};
-use super::{At, Entry, Fault, Format, Listing, Source, SourceDocument, sidecar};
+use super::{At, Entry, Fault, Format, Listing, Local, SourceDocument, sidecar};
 
 /// A larger file is put aside.
-const MOST_BYTES: u64 = 64 << 20;
+pub(super) const MOST_BYTES: u64 = 64 << 20;
 
 pub(super) struct Folder {
     root: PathBuf,
@@ -66,7 +66,7 @@ fn is_index(entry: &walkdir::DirEntry) -> bool {
     entry.file_type().is_dir() && has("manifest") && has("access/log")
 }
 
-impl Source for Folder {
+impl Local for Folder {
     fn list(&self) -> Result<Listing> {
         let mut listing = Listing::default();
         if let Some(only) = &self.only {
@@ -121,20 +121,7 @@ impl Source for Folder {
             return Err(fault(format!("it has {} bytes; the most is {MOST_BYTES}", entry.bytes)));
         }
         let bytes = fs::read(path).map_err(|e| fault(e.to_string()))?;
-        let format = Format::of(path).unwrap_or(Format::Plain);
-        format.check(&bytes).map_err(fault)?;
-        let title = (format == Format::Plain).then(|| path.file_stem().and_then(|s| s.to_str()).map(str::to_owned));
-        Ok(SourceDocument {
-            title: title.flatten(),
-            uri: None,
-            content: bytes,
-            format,
-            acl,
-            label: None,
-            sections: Vec::new(),
-            derived_from: Vec::new(),
-            metadata: metadata.filter(|metadata| !metadata.is_empty()),
-        })
+        SourceDocument::of_file(path, bytes, acl.clone(), metadata).map_err(fault)
     }
 
     fn unmatched_acls(&self, listing: &Listing) -> Vec<String> {

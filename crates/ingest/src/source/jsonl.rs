@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::acl_file::{AclFile, Stated};
 use super::lines::each_line;
 use super::object::{Object, object_or_null, parse};
-use super::{At, Entry, Fault, Format, Listing, Section, Source, SourceDocument, check_sections};
+use super::{At, Entry, Fault, Format, Listing, Local, Section, SourceDocument, check_sections};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -162,7 +162,7 @@ impl Jsonl {
     }
 }
 
-impl Source for Jsonl {
+impl Local for Jsonl {
     fn list(&self) -> Result<Listing> {
         let mut listing = Listing::default();
         let mut lines = HashMap::<(String, String), u64>::new();

@@ -1,7 +1,7 @@
 //! Here is a file of lines: give me each with its number and offset, however long some are.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use safepassage_error::{Error, Kind, Result};
@@ -20,13 +20,16 @@ pub(super) struct Line<'a> {
     pub bytes: Option<&'a [u8]>,
 }
 
-/// Calls `each` with every line that is not blank. A byte-order mark at the start is passed over.
+/// Calls `each` with every line of a file that is not blank. A byte-order mark at the start is passed over.
 pub(super) fn each_line(path: &Path, each: &mut dyn FnMut(Line<'_>) -> Result<()>) -> Result<()> {
-    let failed = |e: std::io::Error| {
-        let kind = if e.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Unavailable };
-        Error::new(kind, "read lines", e.to_string()).with("path", path.display())
-    };
-    let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?);
+    let file = File::open(path).map_err(|e| failed(&e, path))?;
+    each_line_of(file, path, each)
+}
+
+/// As [`each_line`], of bytes that are called `path`.
+pub(super) fn each_line_of(bytes: impl Read, path: &Path, each: &mut dyn FnMut(Line<'_>) -> Result<()>) -> Result<()> {
+    let failed = |e: std::io::Error| failed(&e, path);
+    let mut reader = BufReader::with_capacity(1 << 20, bytes);
     let (mut held, mut number, mut offset) = (Vec::new(), 0, 0u64);
     loop {
         held.clear();
@@ -66,4 +69,9 @@ pub(super) fn each_line(path: &Path, each: &mut dyn FnMut(Line<'_>) -> Result<()
             each(Line { number, offset: start, bytes: Some(trimmed) })?;
         }
     }
+}
+
+fn failed(error: &std::io::Error, path: &Path) -> Error {
+    let kind = if error.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Unavailable };
+    Error::new(kind, "read lines", error.to_string()).with("path", path.display())
 }

@@ -9,31 +9,38 @@ mod folder;
 mod format;
 mod jsonl;
 mod lines;
+mod memory;
 mod object;
 pub(crate) mod section;
 mod sidecar;
+mod store;
+mod stored;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use safepassage_access::Acl;
+use rayon::prelude::*;
+use safepassage_access::{Acl, Version};
 use safepassage_error::{Error, Kind, Result};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use acl_file::AclFile;
 pub use acl_objects::{AclObject, read_acl_objects};
 pub use format::Format;
+pub(crate) use memory::Memory;
 pub(crate) use object::{Object, describe};
 pub use section::Section;
 use section::check as check_sections;
 pub(crate) use sidecar::{SUFFIX as SIDECAR, acl as sidecar_acl};
+pub use store::{FileStore, FileStores, StoredFile};
 
 /// A source as it is named on the command line: `PATH` or `NAME=PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSpec {
     /// Prefix of its ids, and what a sync deletes within.
     pub name: Option<String>,
-    /// A folder, a BEIR folder, a `.jsonl` file, or one document.
+    /// A folder, a BEIR folder, a `.jsonl` file, one document, or the URL of a store.
     pub path: PathBuf,
 }
 
@@ -42,6 +49,16 @@ impl SourceSpec {
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { name: None, path: path.into() }
+    }
+
+    /// Whether it is the URL of a store, and no path.
+    #[must_use]
+    pub fn is_url(&self) -> bool {
+        self.url().is_some()
+    }
+
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.path.to_str().filter(|path| store::is_url(path))
     }
 }
 
@@ -94,6 +111,8 @@ pub(crate) enum At {
         offset: u64,
         line: u64,
     },
+    /// A file of a store, by the entry's id.
+    Stored,
     /// Known from the index only.
     Nowhere,
 }
@@ -127,6 +146,88 @@ pub(crate) struct SourceDocument {
     pub metadata: Option<Map<String, Value>>,
 }
 
+/// One document without its content: what is planned by.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Outline {
+    pub version: Version,
+    pub acl: Option<Acl>,
+    pub label: Option<String>,
+    /// ACLs of its sections.
+    pub sections: Vec<Acl>,
+    /// Whether sections, which are bytes of a text, can be of it.
+    pub is_text: bool,
+    pub derived_from: Vec<String>,
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// What became of each entry.
+pub(crate) type Outlines = Vec<std::result::Result<Outline, Fault>>;
+
+impl Outline {
+    /// Of content about which nothing is stated.
+    fn of(version: Version) -> Self {
+        let (sections, derived_from) = (Vec::new(), Vec::new());
+        Self { version, acl: None, label: None, sections, is_text: true, derived_from, metadata: None }
+    }
+}
+
+impl SourceDocument {
+    /// A file called `path`; why it is none of its kind otherwise.
+    fn of_file(
+        path: &Path,
+        content: Vec<u8>,
+        acl: Option<Acl>,
+        metadata: Option<Map<String, Value>>,
+    ) -> std::result::Result<Self, String> {
+        let format = Format::of(path).unwrap_or(Format::Plain);
+        format.check(&content)?;
+        let title = (format == Format::Plain).then(|| path.file_stem().and_then(|s| s.to_str()).map(str::to_owned));
+        Ok(Self {
+            title: title.flatten(),
+            uri: None,
+            content,
+            format,
+            acl,
+            label: None,
+            sections: Vec::new(),
+            derived_from: Vec::new(),
+            metadata: metadata.filter(|metadata| !metadata.is_empty()),
+        })
+    }
+
+    pub fn outline(self) -> Outline {
+        let (version, is_text) = (self.version(), self.format.is_text());
+        let sections = self.sections.into_iter().map(|section| section.acl).collect();
+        let Self { acl, label, derived_from, metadata, .. } = self;
+        Outline { version, acl, label, sections, is_text, derived_from, metadata }
+    }
+
+    /// The digest of everything its rows are made of; permissions are no part of it.
+    pub fn version(&self) -> Version {
+        let mut hash = Sha256::new();
+        let metadata = self.metadata.as_ref().map(metadata_text);
+        let stated = [self.title.as_deref(), self.uri.as_deref(), metadata.as_deref()];
+        let parts = stated.map(|part| part.map(str::as_bytes)).into_iter().chain([Some(&self.content[..])]);
+        hash.update([self.format as u8]);
+        for part in parts {
+            hash.update([u8::from(part.is_some())]);
+            hash.update((part.map_or(0, <[u8]>::len) as u64).to_le_bytes());
+            hash.update(part.unwrap_or_default());
+        }
+        // Where it is cut is part of the content; who may read the parts is not.
+        for section in &self.sections {
+            hash.update((section.span.0 as u64).to_le_bytes());
+            hash.update((section.span.1 as u64).to_le_bytes());
+        }
+        Version(first_16(&hash.finalize()))
+    }
+}
+
+/// The first 16 bytes of a digest as a number.
+pub(crate) fn first_16(digest: &[u8]) -> u128 {
+    digest.iter().take(16).fold(0, |all, &byte| all << 8 | u128::from(byte))
+}
+
 /// Metadata as it is stored and as versions are made of it: fields in the order of their names, whatever the program was
 /// built with.
 pub(crate) fn metadata_text(metadata: &Map<String, Value>) -> String {
@@ -151,9 +252,59 @@ impl Fault {
 
 pub(crate) trait Source: Send + Sync {
     fn list(&self) -> Result<Listing>;
-    fn read(&self, entry: &Entry) -> std::result::Result<SourceDocument, Fault>;
+    /// What each of `entries` says, of which the index has the content `live`.
+    fn outlines(&self, entries: &[&Entry], live: &[Option<Version>]) -> Result<Outlines>;
+    /// Each of `entries` whole.
+    fn read_all(&self, entries: &[&Entry]) -> Result<Vec<std::result::Result<SourceDocument, Fault>>>;
+    /// Of which store this run read what, for the next one; nothing where reading costs nothing.
+    fn memory(&self) -> Option<(String, Memory)> {
+        None
+    }
     /// After the listing: lines of the ACL file that match no document.
     fn unmatched_acls(&self, listing: &Listing) -> Vec<String>;
+}
+
+/// A source that is read from this machine, one document at a time.
+trait Local: Send + Sync {
+    fn list(&self) -> Result<Listing>;
+    fn read(&self, entry: &Entry) -> std::result::Result<SourceDocument, Fault>;
+    fn unmatched_acls(&self, listing: &Listing) -> Vec<String>;
+}
+
+impl<L: Local> Source for L {
+    fn list(&self) -> Result<Listing> {
+        Local::list(self)
+    }
+
+    fn outlines(&self, entries: &[&Entry], _: &[Option<Version>]) -> Result<Outlines> {
+        Ok(entries.par_iter().map(|entry| self.read(entry).map(SourceDocument::outline)).collect())
+    }
+
+    fn read_all(&self, entries: &[&Entry]) -> Result<Vec<std::result::Result<SourceDocument, Fault>>> {
+        Ok(entries.par_iter().map(|entry| self.read(entry)).collect())
+    }
+
+    fn unmatched_acls(&self, listing: &Listing) -> Vec<String> {
+        Local::unmatched_acls(self, listing)
+    }
+}
+
+/// Opens the store at the URL `url` by `stores`, with the ACL file `acl`, or the `acl.jsonl` in it if there is one.
+pub(crate) fn open_store(
+    url: &str,
+    acl: Option<&Path>,
+    stores: Option<&dyn FileStores>,
+    memory: &dyn Fn(&str) -> Result<Option<Memory>>,
+) -> Result<(String, Box<dyn Source>)> {
+    let Some(stores) = stores else {
+        let message = format!("`{url}` is in a store that this program cannot open; S3 needs the feature `aws`");
+        return Err(Error::invalid("open source", message));
+    };
+    let store = stores.open(url)?;
+    let name = store.url().to_owned();
+    let memory = memory(&name)?.unwrap_or_default();
+    let stored = stored::Stored::new(store, acl.map(AclFile::read).transpose()?, memory);
+    Ok((name, Box::new(stored)))
 }
 
 /// Opens the source at `spec`, with the ACL file `acl`, or the `acl.jsonl` beside it if there is one.

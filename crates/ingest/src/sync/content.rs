@@ -4,20 +4,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use safepassage_access::{AccessPlane, DocumentNumber, Version};
+use safepassage_access::{AccessPlane, DocumentNumber};
 use safepassage_error::{Error, Kind, Result};
 use safepassage_index::{Index, NewChunk, NewDocument, SharedVectors, Snapshot, Writer};
 use sha2::{Digest, Sha256};
 
 use super::embedding::{Embedded, Embedding};
-use super::plan::{self, Plan, Planned, Stated};
+use super::plan::{Plan, Planned, Stated};
 use super::{Progress, Report};
 use crate::chunk::{ChunkSettings, Chunker};
 use crate::parse::{PARSE, parse};
-use crate::source::{Format, Section, metadata_text, section};
+use crate::source::{Entry, Format, Section, SourceDocument, first_16, metadata_text, section};
 
 /// Source bytes parsed at once.
 const BYTES_AT_ONCE: u64 = 4 << 20;
+/// Documents read at once to see whether they can be.
+const READ_AT_ONCE: usize = 64;
 /// Chunks committed at once: what a killed job may have to do again.
 const CHUNKS_PER_COMMIT: usize = 4_096;
 /// Of more documents that are gone, the vectors are not looked up for others that may have the same text.
@@ -60,7 +62,7 @@ pub(super) fn cut(
             let source = parsed.source_span(chunk.range);
             let span = ((within.start + source.start) as u64, (within.start + source.end) as u64);
             let (ordinal, heading) = (chunks.len() as u32, chunk.headings.join(" > "));
-            let hash = plan::first_16(&Sha256::digest(input.as_bytes()));
+            let hash = first_16(&Sha256::digest(input.as_bytes()));
             chunks.push(NewChunk { ordinal, text, span, heading, hash, section, page });
             inputs.push(input);
         }
@@ -69,17 +71,25 @@ pub(super) fn cut(
 }
 
 /// What of the work ahead cannot be parsed: by id, with the reason. Of textual formats everything can.
-pub(super) fn unreadable(snapshot: &Snapshot, plan: &Plan) -> Vec<(String, String)> {
-    let unreadable = |planned: &Planned| {
-        let Stated::Whole { version, .. } = planned.stated else { return None };
-        if snapshot.find(&planned.tenant, &planned.id).is_some_and(|live| live.version == version) {
-            return None;
+pub(super) fn unreadable(snapshot: &Snapshot, plan: &Plan) -> Result<Vec<(String, String)>> {
+    let ahead = |planned: &&Planned| match planned.stated {
+        Stated::Whole { version, .. } => {
+            snapshot.find(&planned.tenant, &planned.id).is_none_or(|live| live.version != version)
         }
-        let read = plan.sources[planned.source].read(&planned.entry).ok()?;
-        let refused = (!read.format.is_text()).then(|| parse(&read.content, read.format).err())??;
-        Some((planned.id.clone(), refused.message().to_owned()))
+        _ => false,
     };
-    plan.documents.par_iter().filter_map(unreadable).collect()
+    let ahead: Vec<&Planned> = plan.documents.iter().filter(ahead).collect();
+    let mut unreadable = Vec::new();
+    for run in ahead.chunk_by(|a, b| a.source == b.source).flat_map(|run| run.chunks(READ_AT_ONCE)) {
+        let entries: Vec<&Entry> = run.iter().map(|planned| &planned.entry).collect();
+        let read = plan.sources[run[0].source].read_all(&entries)?;
+        let refused = run.par_iter().zip(read).filter_map(|(planned, read)| {
+            let read = read.ok().filter(|read| !read.format.is_text())?;
+            Some((planned.id.clone(), parse(&read.content, read.format).err()?.message().to_owned()))
+        });
+        unreadable.extend(refused.collect::<Vec<_>>());
+    }
+    Ok(unreadable)
 }
 
 struct Job<'a> {
@@ -209,8 +219,9 @@ impl<'a> Job<'a> {
         })?;
         let prepared: Vec<Result<Prepared<'a>>> = documents
             .par_iter()
+            .zip(self.read(documents)?)
             .zip(numbers)
-            .map(|(planned, number)| self.prepare_one(planned, number.unwrap_or(DocumentNumber(u32::MAX))))
+            .map(|((planned, read), number)| self.prepare_one(planned, read?, number))
             .collect();
         let mut whole = Vec::with_capacity(prepared.len());
         for (prepared, planned) in prepared.into_iter().zip(documents) {
@@ -235,13 +246,31 @@ impl<'a> Job<'a> {
         Ok(whole)
     }
 
-    fn prepare_one(&self, planned: &'a Planned, number: DocumentNumber) -> Result<Prepared<'a>> {
+    /// Each of `documents` as it was planned, from the sources they come from.
+    fn read(&self, documents: &[&'a Planned]) -> Result<Vec<Result<SourceDocument>>> {
         let changed = || Error::invalid("read document", "it changed while it was read; run again");
-        let read = self.plan.sources[planned.source].read(&planned.entry).map_err(|_| changed())?;
-        let version: Version = plan::version(&read);
-        if !matches!(planned.stated, Stated::Whole { version: planned, .. } if planned == version) {
-            return Err(changed());
+        let mut all = Vec::with_capacity(documents.len());
+        for run in documents.chunk_by(|a, b| a.source == b.source) {
+            let entries: Vec<&Entry> = run.iter().map(|planned| &planned.entry).collect();
+            let read = self.plan.sources[run[0].source].read_all(&entries)?;
+            all.extend(run.iter().zip(read).map(|(planned, read)| match (&planned.stated, read) {
+                (Stated::Whole { version, .. }, Ok(read)) if read.version() == *version => Ok(read),
+                _ => Err(changed()),
+            }));
         }
+        Ok(all)
+    }
+
+    fn prepare_one(
+        &self,
+        planned: &'a Planned,
+        read: SourceDocument,
+        number: Option<DocumentNumber>,
+    ) -> Result<Prepared<'a>> {
+        let number = number.unwrap_or(DocumentNumber(u32::MAX));
+        let Stated::Whole { version, .. } = planned.stated else {
+            return Err(Error::new(Kind::Internal, "read document", "it was not planned"));
+        };
         let (title, chunks, inputs) =
             cut(&self.chunker, &read.content, read.format, read.title, Some(&planned.entry.id), &read.sections)?;
         let known: HashMap<u128, Vec<f32>> = match self.snapshot.find(&planned.tenant, &planned.id) {

@@ -25,7 +25,7 @@ use safepassage_index::Index;
 use safepassage_models::{Embedder, ModelStamp};
 
 use crate::chunk::ChunkSettings;
-use crate::source::{SourceSpec, read_acl_objects};
+use crate::source::{FileStores, SourceSpec, read_acl_objects};
 pub use batch::Batch;
 pub(crate) use objects::event as object_event;
 pub use progress::{Progress, Silent};
@@ -50,6 +50,8 @@ pub struct SyncOptions {
     pub max_time: Option<Duration>,
     /// Tries texts again that the model refused in an earlier run.
     pub retry_refused: bool,
+    /// Opens sources that are URLs.
+    pub stores: Option<Arc<dyn FileStores>>,
 }
 
 /// Brings `index` up to date with `sources`. What other sources brought stays as it is. Small segments are merged in
@@ -87,9 +89,11 @@ fn run(
     objects::check(index, &objects)?;
     let rules = plan::IndexRules::of(index, &objects, embedder.cleared())?;
     let embedding = embedding::Embedding::new(embedder, options, progress)?;
-    let plan = plan::make(sources, options.acl.as_deref(), &snapshot, &rules, &mut report, progress)?;
+    let (acl, stores) = (options.acl.as_deref(), options.stores.as_deref());
+    let from = plan::From { acl, stores, memory: &|source| index.remembered(source) };
+    let plan = plan::make(sources, &from, &snapshot, &rules, &mut report, progress)?;
     if options.strict {
-        for (document, reason) in content::unreadable(&snapshot, &plan) {
+        for (document, reason) in content::unreadable(&snapshot, &plan)? {
             report.skip(document, reason);
         }
     }
@@ -99,6 +103,9 @@ fn run(
     objects::state(index, &objects, options.dry_run, &mut report)?;
     permit::permit(index, &plan, base_epoch, options.dry_run, &mut report)?;
     content::write(index, &embedding, settings, writer, &snapshot, &plan, &mut report, progress)?;
+    for (store, memory) in plan.sources.iter().filter_map(|source| source.memory()).filter(|_| !options.dry_run) {
+        index.remember(&store, &memory)?;
+    }
     report.acl_epoch = index.with_plane(|plane| Ok(plane.epoch()))?;
     Ok(report)
 }

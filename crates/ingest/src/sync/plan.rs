@@ -3,17 +3,15 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use rayon::prelude::*;
 use safepassage_access::{Acl, Attribute, LabelRank, Labels, Tenant, Version};
 use safepassage_error::{Error, Result};
 use safepassage_index::{Index, Snapshot};
 use safepassage_models::Cleared;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::permit::Statement;
 use super::{Progress, Report};
-use crate::source::{self, AclObject, At, Entry, Fault, Source, SourceDocument, SourceSpec};
+use crate::source::{self, AclObject, At, Entry, Fault, FileStores, Memory, Outline, Source, SourceSpec};
 
 /// Documents read at once while planning.
 const AT_ONCE: usize = 512;
@@ -148,7 +146,7 @@ impl Plan {
 
 pub(super) fn make(
     specs: &[SourceSpec],
-    acl: Option<&Path>,
+    from: &From<'_>,
     snapshot: &Snapshot,
     rules: &IndexRules,
     report: &mut Report,
@@ -158,8 +156,7 @@ pub(super) fn make(
     let mut owners = HashMap::<(Tenant, String), usize>::new();
     let mut keeps_all = Vec::new();
     for (s, spec) in specs.iter().enumerate() {
-        let source = source::open(spec, acl)?;
-        let key = key(spec)?;
+        let (key, source) = open(spec, from)?;
         if plan.keys.contains(&key) {
             return Err(Error::invalid("sync", format!("the source `{key}` is given twice")));
         }
@@ -176,8 +173,12 @@ pub(super) fn make(
         keeps_all.push(listing.unidentified);
         progress.begin("reading", listing.entries.len() as u64);
         for part in listing.entries.chunks(AT_ONCE) {
-            let read: Vec<_> = part.par_iter().map(|entry| digest(entry, source.read(entry), rules)).collect();
-            for (entry, read) in part.iter().zip(read) {
+            let entries: Vec<&Entry> = part.iter().collect();
+            let live = |entry: &Entry| snapshot.find(&Tenant(entry.tenant.clone()), &id(&entry.id));
+            let live: Vec<_> = part.iter().map(|entry| live(entry).map(|document| document.version)).collect();
+            let outlines = source.outlines(&entries, &live)?;
+            for (entry, read) in part.iter().zip(outlines) {
+                let read = digest(entry, read, rules);
                 let (tenant, document_id) = (Tenant(entry.tenant.clone()), id(&entry.id));
                 check_owner(snapshot, &owners, &plan.keys, (&tenant, &document_id), &key)?;
                 owners.insert((tenant.clone(), document_id.clone()), s);
@@ -230,6 +231,30 @@ pub(super) fn make(
     Ok(plan)
 }
 
+/// What sources are opened with.
+pub(super) struct From<'a> {
+    /// The ACL file, instead of those beside the sources.
+    pub acl: Option<&'a Path>,
+    /// Opens those that are URLs.
+    pub stores: Option<&'a dyn FileStores>,
+    /// What was read of a store last time.
+    pub memory: &'a dyn Fn(&str) -> Result<Option<Memory>>,
+}
+
+/// The source of `spec`, and what it is called in the index.
+fn open(spec: &SourceSpec, from: &From<'_>) -> Result<(String, Box<dyn Source>)> {
+    match spec.url() {
+        None => {
+            let source = source::open(spec, from.acl)?;
+            Ok((key(spec)?, source))
+        }
+        Some(url) => {
+            let (name, source) = source::open_store(url, from.acl, from.stores, from.memory)?;
+            Ok((if spec.name.is_some() { key(spec)? } else { name }, source))
+        }
+    }
+}
+
 /// A source is known by its name, else by where it lies.
 fn key(spec: &SourceSpec) -> Result<String> {
     if let Some(name) = &spec.name {
@@ -266,32 +291,30 @@ fn check_owner(
 /// Whether the document states an ACL, or why it cannot be used.
 type Read = std::result::Result<(Stated, bool), (Stated, String)>;
 
-fn digest(entry: &Entry, read: std::result::Result<SourceDocument, Fault>, rules: &IndexRules) -> Read {
+fn digest(entry: &Entry, read: std::result::Result<Outline, Fault>, rules: &IndexRules) -> Read {
     let tenant = Tenant(entry.tenant.clone());
     let rank = |label: &Option<String>| match label {
         None => Ok(rules.labels.default_rank()),
         Some(name) => rules.labels.rank(name).map_err(|e| e.message().to_owned()),
     };
     match read {
-        Ok(document) => {
-            let label = rank(&document.label).map_err(|reason| (Stated::Hidden, reason))?;
-            let acls = document.acl.iter().chain(document.sections.iter().map(|section| &section.acl));
+        Ok(outline) => {
+            let label = rank(&outline.label).map_err(|reason| (Stated::Hidden, reason))?;
+            let acls = outline.acl.iter().chain(&outline.sections);
             rules.check_parents(&tenant, acls).map_err(|reason| (Stated::Hidden, reason))?;
-            if !document.sections.is_empty() && !document.format.is_text() {
+            if !outline.sections.is_empty() && !outline.is_text {
                 let reason = "sections are bytes of a text, and this kind of file has none of its own".to_owned();
                 return Err((Stated::Hidden, reason));
             }
             if let Err(reason) = rules.check_label(label) {
                 // Its text is not sent, so its content cannot change; who may read the old one still can.
-                let acl = Box::new(document.acl.unwrap_or_default());
+                let acl = Box::new(outline.acl.unwrap_or_default());
                 return Err((Stated::PermissionOnly { acl, label }, reason));
             }
-            let version = version(&document);
-            let stated = document.acl.is_some();
-            let attributes = rules.attributes(document.metadata.as_ref());
-            let sections = document.sections.into_iter().map(|section| section.acl).collect();
-            let (acl, derived_from) = (document.acl.unwrap_or_default(), document.derived_from);
-            let statement = Statement { acl, label, attributes, sections, derived_from };
+            let stated = outline.acl.is_some();
+            let attributes = rules.attributes(outline.metadata.as_ref());
+            let Outline { version, acl, sections, derived_from, .. } = outline;
+            let statement = Statement { acl: acl.unwrap_or_default(), label, attributes, sections, derived_from };
             Ok((Stated::Whole { version, statement: Box::new(statement) }, stated))
         }
         Err(Fault { reason, permission }) => match permission.map(|permission| (permission.0, rank(&permission.1))) {
@@ -303,40 +326,19 @@ fn digest(entry: &Entry, read: std::result::Result<SourceDocument, Fault>, rules
     }
 }
 
-/// The digest of everything a document's rows are made of; permissions are no part of it.
-pub(super) fn version(document: &SourceDocument) -> Version {
-    let mut hash = Sha256::new();
-    let metadata = document.metadata.as_ref().map(source::metadata_text);
-    let stated = [document.title.as_deref(), document.uri.as_deref(), metadata.as_deref()];
-    let parts = stated.map(|part| part.map(str::as_bytes)).into_iter().chain([Some(&document.content[..])]);
-    hash.update([document.format as u8]);
-    for part in parts {
-        hash.update([u8::from(part.is_some())]);
-        hash.update((part.map_or(0, <[u8]>::len) as u64).to_le_bytes());
-        hash.update(part.unwrap_or_default());
-    }
-    // Where it is cut is part of the content; who may read the parts is not.
-    for section in &document.sections {
-        hash.update((section.span.0 as u64).to_le_bytes());
-        hash.update((section.span.1 as u64).to_le_bytes());
-    }
-    Version(first_16(&hash.finalize()))
-}
-
-/// The first 16 bytes of a digest as a number.
-pub(super) fn first_16(digest: &[u8]) -> u128 {
-    digest.iter().take(16).fold(0, |all, &byte| all << 8 | u128::from(byte))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Format, Section};
+    use crate::source::{Format, Section, SourceDocument};
 
     #[test]
     fn sections_of_what_is_no_text_hide_the_document() {
-        let rules =
-            IndexRules { labels: Labels::default(), policy_attributes: Vec::new(), objects: HashSet::default() };
+        let rules = IndexRules {
+            labels: Labels::default(),
+            policy_attributes: Vec::new(),
+            objects: HashSet::default(),
+            cleared: None,
+        };
         let entry = Entry { tenant: String::new(), id: "a".into(), place: "a".into(), bytes: 3, at: At::Nowhere };
         let of = |format| SourceDocument {
             title: None,
@@ -349,8 +351,10 @@ mod tests {
             derived_from: Vec::new(),
             metadata: None,
         };
-        assert!(matches!(digest(&entry, Ok(of(Format::Markdown)), &rules), Ok((Stated::Whole { .. }, true))));
-        let Err((Stated::Hidden, reason)) = digest(&entry, Ok(of(Format::Pdf)), &rules) else { panic!("not hidden") };
+        assert!(matches!(digest(&entry, Ok(of(Format::Markdown).outline()), &rules), Ok((Stated::Whole { .. }, true))));
+        let Err((Stated::Hidden, reason)) = digest(&entry, Ok(of(Format::Pdf).outline()), &rules) else {
+            panic!("not hidden")
+        };
         assert!(reason.contains("sections are bytes of a text"), "{reason}");
     }
 }

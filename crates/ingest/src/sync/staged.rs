@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 
 use super::acls::KeptAcl;
 use super::content::cut;
-use super::plan::{self, IndexRules};
+use super::plan::IndexRules;
 use crate::chunk::Chunker;
-use crate::source::{Format, Section, metadata_text, section};
+use crate::source::{Format, Section, first_16, metadata_text, section};
 
 /// What documents that no sync brought have as their source.
 const CALLER: &str = "(caller)";
@@ -172,5 +172,5 @@ fn version(
         hash.update((section.span.0 as u64).to_le_bytes());
         hash.update((section.span.1 as u64).to_le_bytes());
     }
-    Ok(Version(plan::first_16(&hash.finalize())))
+    Ok(Version(first_16(&hash.finalize())))
 }

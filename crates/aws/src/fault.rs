@@ -1,0 +1,131 @@
+//! Here is an error of the SDK: what should be done about it?
+//!
+//! One table for all services, by the name of the error and by the status. Messages are those of the service, but for those
+//! that may quote what was sent.
+
+use std::error::Error as Cause;
+use std::time::Duration;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use safepassage_error::Kind;
+use safepassage_models::remote::CallError;
+
+/// Of a message of the service that much is repeated.
+const MESSAGE_CHARS: usize = 300;
+
+/// What `error` means for whoever asked.
+pub(crate) fn call_error<E>(error: SdkError<E, HttpResponse>) -> CallError
+where
+    E: Cause + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let response = error.raw_response();
+    let status = response.map_or(0, |response| response.status().as_u16());
+    let retry_after = response.and_then(|response| response.headers().get("retry-after")).and_then(seconds);
+    let failed = match &error {
+        SdkError::TimeoutError(_) => CallError::unavailable("no answer in time"),
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => not_sent(&error),
+        SdkError::ServiceError(service) => {
+            let error = service.err();
+            of_service(error.code().unwrap_or_default(), error.message().unwrap_or_default(), status, retry_after)
+        }
+        _ if status >= 400 => of_service("", "", status, retry_after),
+        _ => CallError::unavailable("the answer cannot be read"),
+    };
+    failed.because(error)
+}
+
+/// A request that never left, or whose connection broke.
+fn not_sent<E: Cause + 'static>(error: &SdkError<E, HttpResponse>) -> CallError {
+    let mut cause = error.source();
+    while let Some(found) = cause {
+        match found.downcast_ref::<CredentialsError>() {
+            Some(CredentialsError::ProviderTimedOut(_)) => {
+                return CallError::unavailable("the credentials were not given in time");
+            }
+            Some(CredentialsError::CredentialsNotLoaded(_)) => {
+                return CallError::refused(Kind::Denied, "there are no credentials for Amazon");
+            }
+            Some(_) => return CallError::refused(Kind::Denied, "the credentials for Amazon were refused"),
+            None => cause = found.source(),
+        }
+    }
+    match error {
+        SdkError::ConstructionFailure(_) => {
+            CallError::refused(Kind::Invalid, "the request cannot be made; is a region set?")
+        }
+        _ => CallError::unavailable("the service cannot be reached, or closed the connection"),
+    }
+}
+
+fn of_service(code: &str, message: &str, status: u16, retry_after: Option<Duration>) -> CallError {
+    let what = if code.is_empty() { format!("status {status}") } else { format!("`{code}`") };
+    let message = match message {
+        // May quote what was sent.
+        "" => what,
+        message if message.starts_with("Malformed input request") => what,
+        message => format!("{what}: {}", message.chars().take(MESSAGE_CHARS).collect::<String>()),
+    };
+    match (code, status) {
+        ("ModelNotReadyException", _) | (_, 408 | 424) => unavailable(message, retry_after),
+        ("ServiceQuotaExceededException" | "SlowDown" | "ThrottlingException" | "RequestLimitExceeded", _)
+        | (_, 429) => CallError::throttled(message, retry_after),
+        ("ExpiredToken" | "ExpiredTokenException" | "InvalidToken" | "RequestExpired", _) | (_, 401 | 403) => {
+            CallError::refused(Kind::Denied, message)
+        }
+        (_, 412) => CallError::refused(Kind::Conflict, message),
+        (_, 404) => CallError::refused(Kind::NotFound, message),
+        (_, 400..=499) => CallError::refused(Kind::Invalid, message),
+        _ => unavailable(message, retry_after),
+    }
+}
+
+fn unavailable(message: String, retry_after: Option<Duration>) -> CallError {
+    CallError { retry_after, ..CallError::unavailable(message) }
+}
+
+/// `Retry-After` in seconds; a date is not taken, because machines disagree about the time.
+fn seconds(header: &str) -> Option<Duration> {
+    header.trim().parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_error_has_its_kind() {
+        let table = [
+            ("AccessDeniedException", 403, Kind::Denied, false),
+            ("ExpiredTokenException", 403, Kind::Denied, false),
+            ("ExpiredToken", 400, Kind::Denied, false),
+            ("ValidationException", 400, Kind::Invalid, false),
+            ("ServiceQuotaExceededException", 400, Kind::Throttled, true),
+            ("ResourceNotFoundException", 404, Kind::NotFound, false),
+            ("ModelTimeoutException", 408, Kind::Unavailable, true),
+            ("ModelErrorException", 424, Kind::Unavailable, true),
+            ("ThrottlingException", 429, Kind::Throttled, true),
+            ("ModelNotReadyException", 429, Kind::Unavailable, true),
+            ("SlowDown", 503, Kind::Throttled, true),
+            ("InternalServerException", 500, Kind::Unavailable, true),
+            ("ServiceUnavailableException", 503, Kind::Unavailable, true),
+            ("", 502, Kind::Unavailable, true),
+            ("PreconditionFailed", 412, Kind::Conflict, false),
+        ];
+        for (code, status, kind, may_retry) in table {
+            let failed = of_service(code, "", status, None);
+            assert_eq!((failed.error.kind(), failed.may_retry), (kind, may_retry), "{code} {status}");
+        }
+        let waits = of_service("ThrottlingException", "Too many requests", 429, Some(Duration::from_secs(7)));
+        assert_eq!(waits.retry_after, Some(Duration::from_secs(7)));
+        assert_eq!(waits.error.message(), "`ThrottlingException`: Too many requests");
+    }
+
+    #[test]
+    fn what_was_sent_is_not_repeated() {
+        let failed = of_service("ValidationException", "Malformed input request: found: my salary", 400, None);
+        assert_eq!(failed.error.message(), "`ValidationException`");
+    }
+}

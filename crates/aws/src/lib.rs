@@ -1,0 +1,13 @@
+//! Here is an account at Amazon: which vectors and documents does it give?
+//!
+//! [`bedrock`] has embedding models and rerankers, [`s3`] documents. TLS is rustls with ring: nothing of C beside it, no cmake.
+
+#![forbid(unsafe_code)]
+
+mod account;
+pub mod bedrock;
+mod fault;
+mod options;
+pub mod s3;
+
+pub use account::{AccessKeys, Account, Role, Timeouts};

@@ -1,0 +1,157 @@
+//! Here is a message that something changed in a bucket: which objects should be looked at again?
+//!
+//! S3's own notifications (as they lie in an SQS queue, also when they came through SNS) and those of EventBridge. Messages
+//! come more than once and in any order, so they say where to look and nothing of what is there: who sees what is read
+//! from the bucket.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use safepassage_error::{Error, Result};
+
+use super::keys::decoded;
+
+/// An object that may have changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectChange {
+    /// Its bucket.
+    pub bucket: String,
+    /// Its key, decoded.
+    pub key: String,
+    /// Whether the message says that it is gone.
+    pub removed: bool,
+    /// Orders messages about the same object, where it is given.
+    pub sequencer: Option<String>,
+}
+
+/// What a message says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObjectEvents {
+    /// In the order of the message; empty for a test message of S3.
+    pub changes: Vec<ObjectChange>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    event_name: String,
+    s3: Named,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    bucket: Bucket,
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    key: String,
+    sequencer: Option<String>,
+}
+
+impl ObjectEvents {
+    /// Reads one message.
+    ///
+    /// # Errors
+    /// `Invalid` if it is not one of S3: then nobody knows what changed, and everything should be looked at again.
+    pub fn read(message: &str) -> Result<Self> {
+        let unknown =
+            || Error::invalid("read S3 message", "it is not a message of S3, SNS or EventBridge about objects");
+        let value: Value = serde_json::from_str(message).map_err(|e| unknown().because(e))?;
+        if let Some(inner) = value.get("Message").and_then(Value::as_str).filter(|_| value.get("TopicArn").is_some()) {
+            // SNS puts the message in another.
+            return Self::read(inner);
+        }
+        if value.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
+            return Ok(Self::default());
+        }
+        if let Some(records) = value.get("Records") {
+            let records: Vec<Record> =
+                Deserialize::deserialize(records).map_err(|e: serde_json::Error| unknown().because(e))?;
+            let changes = records.into_iter().map(|record| {
+                let Named { bucket, object } = record.s3;
+                let key = decoded(&object.key).ok_or_else(unknown)?;
+                let removed = removed(&record.event_name).ok_or_else(unknown)?;
+                Ok(ObjectChange { bucket: bucket.name, key, removed, sequencer: object.sequencer })
+            });
+            return Ok(Self { changes: changes.collect::<Result<_>>()? });
+        }
+        let of_s3 = value.get("source").and_then(Value::as_str) == Some("aws.s3");
+        let kind = value.get("detail-type").and_then(Value::as_str).filter(|_| of_s3).ok_or_else(unknown)?;
+        let detail = value.get("detail").ok_or_else(unknown)?;
+        let Named { bucket, object } =
+            Deserialize::deserialize(detail).map_err(|e: serde_json::Error| unknown().because(e))?;
+        let removed = kind == "Object Deleted";
+        let change = ObjectChange { bucket: bucket.name, key: object.key, removed, sequencer: object.sequencer };
+        Ok(Self { changes: vec![change] })
+    }
+}
+
+/// Whether `name` says that an object is gone; `None` if it says nothing of objects.
+fn removed(name: &str) -> Option<bool> {
+    let name = name.strip_prefix("s3:").unwrap_or(name);
+    let kind = name.split(':').next().unwrap_or_default();
+    match kind {
+        "ObjectRemoved" | "LifecycleExpiration" => Some(true),
+        kind if kind.starts_with("Object") => Some(false),
+        "LifecycleTransition" | "IntelligentTiering" | "Replication" | "ReducedRedundancyLostObject" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(key: &str, removed: bool) -> ObjectChange {
+        ObjectChange { bucket: "docs".into(), key: key.into(), removed, sequencer: Some("0055AED6DCD90281E5".into()) }
+    }
+
+    fn notification(name: &str, key: &str) -> String {
+        format!(
+            r#"{{"Records": [{{"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "{name}", "s3": {{
+                "bucket": {{"name": "docs", "arn": "arn:aws:s3:::docs"}},
+                "object": {{"key": "{key}", "size": 1, "eTag": "x", "sequencer": "0055AED6DCD90281E5"}}}}}}]}}"#
+        )
+    }
+
+    #[test]
+    fn messages_of_both_kinds_name_the_object() {
+        let created = notification("ObjectCreated:Put", "hr/a+b%2Bc.md");
+        assert_eq!(ObjectEvents::read(&created).unwrap().changes, [change("hr/a b+c.md", false)]);
+        let removed = notification("s3:ObjectRemoved:DeleteMarkerCreated", "a.md");
+        assert_eq!(ObjectEvents::read(&removed).unwrap().changes, [change("a.md", true)]);
+        let through_sns = serde_json::json!({"TopicArn": "arn:aws:sns:::t", "Message": created}).to_string();
+        assert_eq!(ObjectEvents::read(&through_sns).unwrap().changes, [change("hr/a b+c.md", false)]);
+        for (kind, removed) in [("Object Created", false), ("Object Tags Added", false), ("Object Deleted", true)] {
+            let bridge = serde_json::json!({"version": "0", "source": "aws.s3", "detail-type": kind, "detail": {
+                "bucket": {"name": "docs"}, "object": {"key": "hr/a b+c.md", "size": 1, "sequencer": "0055AED6DCD90281E5"}}});
+            assert_eq!(ObjectEvents::read(&bridge.to_string()).unwrap().changes, [change("hr/a b+c.md", removed)]);
+        }
+        let test = r#"{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "docs"}"#;
+        assert_eq!(ObjectEvents::read(test).unwrap(), ObjectEvents::default());
+    }
+
+    #[test]
+    fn what_is_no_message_of_s3_is_never_nothing_changed() {
+        let strange = notification("Wiped", "a");
+        let broken = notification("ObjectCreated:Put", "%zz");
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            r#"{"Records": [{}]}"#,
+            r#"{"source": "aws.ec2", "detail-type": "x", "detail": {}}"#,
+            &strange,
+            &broken,
+        ] {
+            assert!(ObjectEvents::read(bad).is_err(), "{bad}");
+        }
+    }
+}

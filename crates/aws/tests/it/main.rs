@@ -1,0 +1,5 @@
+//! Does what speaks to Amazon hold when the other side does not?
+
+mod bedrock;
+mod s3;
+mod server;

@@ -1,0 +1,170 @@
+//! A bucket as a source, against a real store, with a proxy in front of it.
+
+mod faults;
+mod proxy;
+mod thousands;
+mod weed;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use aws_smithy_http_client::{Builder, tls};
+use futures_util::{StreamExt, stream};
+use safepassage_access::{Identity, Labels};
+use safepassage_aws::s3::S3Stores;
+use safepassage_aws::{AccessKeys, Account};
+use safepassage_error::Result;
+use safepassage_error::system::{Clock, Timestamp};
+use safepassage_index::storage::MemoryStorage;
+use safepassage_index::{Index, Settings};
+use safepassage_ingest::{ChunkSettings, Report, Silent, SourceSpec, SyncOptions, sync};
+use safepassage_models::remote::{BreakerLimits, CallLimits, wait_for};
+use safepassage_models::{Embedder, Embeddings, ModelStamp, Purpose, Tokenizer, builtin_tokenizer};
+
+use proxy::Proxy;
+use weed::{KEY, SECRET, Weed};
+
+/// A model that costs nothing and counts.
+struct Counting {
+    stamp: ModelStamp,
+    tokenizer: Tokenizer,
+    texts: AtomicU64,
+}
+
+impl Embedder for Counting {
+    fn stamp(&self) -> &ModelStamp {
+        &self.stamp
+    }
+
+    fn embed(&self, texts: &[&str], _: Purpose) -> Result<Embeddings> {
+        self.texts.fetch_add(texts.len() as u64, Ordering::Relaxed);
+        let values = texts.iter().flat_map(|text| crate::bedrock::vector(&[text], 8)).collect();
+        Ok(Embeddings { dim: 8, values, tokens: 0, truncated: Vec::new() })
+    }
+
+    fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+}
+
+/// A bucket and an index of it.
+struct World {
+    weed: Weed,
+    proxy: Proxy,
+    client: Client,
+    index: Arc<Index>,
+    model: Counting,
+    stores: Arc<S3Stores>,
+}
+
+/// What a run did, as the tests compare it: added, changed, permission only, deleted, skipped, embedded.
+type Did = (u64, u64, u64, u64, usize, u64);
+
+impl World {
+    fn new() -> Self {
+        let weed = Weed::start();
+        let proxy = Proxy::start(&weed.address);
+        let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+        let config = aws_sdk_s3::config::Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .endpoint_url(format!("http://{}", weed.address))
+            .force_path_style(true)
+            .credentials_provider(Credentials::new(KEY, SECRET, None, None, "tests"))
+            .retry_config(RetryConfig::standard().with_max_attempts(10))
+            .http_client(Builder::new().tls_provider(ring).build_https());
+        let client = Client::from_conf(config.build());
+        let creating = client.clone();
+        wait_for(async move { Ok(creating.create_bucket().bucket("docs").send().await.unwrap()) }).unwrap();
+        let keys = AccessKeys { id: KEY.into(), secret: SECRET.into(), session_token: None };
+        let account = Account {
+            region: Some("eu-central-1".into()),
+            endpoint_url: Some(proxy.url.clone()),
+            keys: Some(keys),
+            ..Account::default()
+        };
+        let (first_wait, longest_wait) = (Duration::from_millis(1), Duration::from_millis(4));
+        // A store that is told to fail is not left alone meanwhile.
+        let breaker = BreakerLimits { failures: 1_000, ..BreakerLimits::default() };
+        let limits = CallLimits { first_wait, longest_wait, max_attempts: 4, breaker, ..S3Stores::limits() };
+        let stores = Arc::new(S3Stores::new(account, limits));
+        let model = Counting {
+            stamp: ModelStamp {
+                provider: "test".into(),
+                model: "counting".into(),
+                dim: 8,
+                normalised: true,
+                document_prefix: String::new(),
+                query_prefix: String::new(),
+                digest: None,
+            },
+            tokenizer: builtin_tokenizer(256).unwrap(),
+            texts: AtomicU64::new(0),
+        };
+        let chunker = serde_json::to_value(ChunkSettings::new(254, None, None).unwrap()).unwrap();
+        let settings = Settings { model: serde_json::to_value(&model.stamp).unwrap(), chunker, ..Settings::vectors(8) };
+        let storage = Arc::new(MemoryStorage::default());
+        let index = Index::create(storage, settings, &Labels::default(), Clock::fixed(Timestamp(1_000))).unwrap();
+        Self { weed, proxy, client, index: Arc::new(index), model, stores }
+    }
+
+    /// Writes `objects` (key, content); an empty content removes the object.
+    fn put(&self, objects: Vec<(String, String)>) {
+        put(&self.client, objects);
+    }
+
+    fn sync(&self) -> Result<Report> {
+        let options = SyncOptions { stores: Some(Arc::clone(&self.stores) as _), ..SyncOptions::default() };
+        sync(&self.index, &self.model, &[SourceSpec::new("s3://docs/all")], &options, &Silent)
+    }
+
+    /// A run that goes well: what it did, with the number of texts that were really embedded.
+    fn did(&self) -> Did {
+        let before = self.model.texts.load(Ordering::Relaxed);
+        let report = self.sync().unwrap();
+        let embedded = self.model.texts.load(Ordering::Relaxed) - before;
+        assert_eq!(embedded, report.embedded);
+        (report.added, report.changed, report.permission_only, report.deleted, report.skipped.len(), embedded)
+    }
+
+    /// What a member of `group` may see, ids in order.
+    fn visible(&self, group: &str) -> Vec<String> {
+        let identity = Identity::asserted("somebody").groups([group]).issue(self.index.clock()).unwrap();
+        let mut ids = self.index.visible_documents(&identity).unwrap();
+        ids.sort();
+        ids
+    }
+}
+
+fn put(client: &Client, objects: Vec<(String, String)>) {
+    let client = client.clone();
+    let written = wait_for(async move {
+        let one = |(key, content): (String, String)| {
+            let client = client.clone();
+            async move {
+                let key = format!("all/{key}");
+                if content.is_empty() {
+                    client.delete_object().bucket("docs").key(key).send().await.map(drop).unwrap();
+                } else {
+                    let body = content.into_bytes().into();
+                    client.put_object().bucket("docs").key(key).body(body).send().await.map(drop).unwrap();
+                }
+            }
+        };
+        stream::iter(objects).for_each_concurrent(32, one).await;
+        Ok(())
+    });
+    written.unwrap();
+}
+
+/// The name of a document's sidecar, and one that opens it to `group`.
+fn sidecar(id: &str, group: &str) -> (String, String) {
+    let content = serde_json::json!({
+        "metadataAttributes": {"department": "all"},
+        "accessControlList": [{"name": group, "type": "GROUP", "access": "ALLOW"}]
+    });
+    (format!("{id}.metadata.json"), content.to_string())
+}

@@ -1,0 +1,80 @@
+//! A store that speaks S3, as a process of its own: SeaweedFS, on the loopback, telling nobody.
+
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+pub const KEY: &str = "AKIDEXAMPLE";
+pub const SECRET: &str = "a-secret-of-tests";
+
+pub struct Weed {
+    pub address: String,
+    process: Child,
+    _folder: TempDir,
+}
+
+impl Weed {
+    /// Starts one and waits until it answers.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let identities = serde_json::json!({"identities": [
+            {"name": "tests", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin", "Read", "Write", "List"]}
+        ]});
+        let config = folder.path().join("s3.json");
+        std::fs::write(&config, identities.to_string()).unwrap();
+        // All at once, so that no two get the same.
+        let held: Vec<TcpListener> = (0..8).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let ports: Vec<u16> = held.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+        drop(held);
+        let names = ["master", "volume", "filer", "s3"];
+        let plain = names.iter().zip(&ports[..4]).map(|(name, port)| format!("-{name}.port={port}"));
+        let grpc = names.iter().zip(&ports[4..]).map(|(name, port)| format!("-{name}.port.grpc={port}"));
+        let mut process = Command::new(binary())
+            .arg("server")
+            .args([
+                "-ip=127.0.0.1",
+                "-ip.bind=127.0.0.1",
+                "-master.telemetry=false",
+                "-volume.max=400",
+                "-filer",
+                "-s3",
+            ])
+            .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
+            .args(plain.chain(grpc))
+            .arg(format!("-dir={}", folder.path().display()))
+            .arg(format!("-s3.config={}", config.display()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let said = log.by_ref().find(|line| line.contains("Start Seaweed S3 API Server"));
+        assert!(said.is_some(), "the store did not start");
+        // A full pipe would stop it.
+        std::thread::spawn(move || log.for_each(drop));
+        let address = format!("127.0.0.1:{}", ports[3]);
+        while TcpStream::connect(&address).is_err() {
+            std::thread::yield_now();
+        }
+        Self { address, process, _folder: folder }
+    }
+}
+
+impl Drop for Weed {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// The program that `.ci/seaweedfs` installs, or the one that is named.
+fn binary() -> PathBuf {
+    let named = std::env::var_os("SAFEPASSAGE_WEED").map(PathBuf::from);
+    let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
+    let found = named.unwrap_or_else(|| target.join("seaweedfs/bin/weed"));
+    assert!(found.exists(), "there is no {}; `.ci/seaweedfs` installs it", found.display());
+    found
+}

@@ -1,0 +1,46 @@
+//! What was read of a store last time: what need not be fetched again?
+//!
+//! It saves work and decides nothing by itself: a file counts as read only if the store lists the very same file, and the
+//! index holds the very content that was made of it then.
+
+use std::collections::BTreeMap;
+
+use safepassage_access::Version;
+use serde::{Deserialize, Serialize};
+
+use super::store::StoredFile;
+
+/// What is known of the files of one store, by id.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Memory(pub BTreeMap<String, Remembered>);
+
+/// A document as it was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Remembered {
+    pub file: StoredFile,
+    /// The sidecar and what stood in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sidecar: Option<(StoredFile, String)>,
+    /// The version that was made of both, in hex.
+    version: String,
+}
+
+impl Remembered {
+    pub fn new(file: StoredFile, sidecar: Option<(StoredFile, String)>, version: Version) -> Self {
+        Self { file, sidecar, version: hex(version) }
+    }
+
+    /// The same content beside another sidecar.
+    pub fn with_sidecar(&self, sidecar: Option<(StoredFile, String)>) -> Self {
+        Self { sidecar, ..self.clone() }
+    }
+
+    /// Whether the content that was read then is `live` now.
+    pub fn is(&self, live: Option<Version>) -> bool {
+        live.is_some_and(|live| hex(live) == self.version)
+    }
+}
+
+fn hex(version: Version) -> String {
+    format!("{:032x}", version.0)
+}
