@@ -8,6 +8,7 @@ use std::sync::{Arc, mpsc};
 use futures_util::{StreamExt, stream};
 use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::call::{CallError, Cost};
 use super::caller::{Caller, Calls};
@@ -61,8 +62,8 @@ struct Route {
 
 /// A run of texts that go in one call.
 type Part = std::ops::Range<usize>;
-/// What became of a part.
-type Outcome = (Part, Result<Embedded>);
+/// What became of a part, and its place among the calls under way: free for the next one when it is kept.
+type Outcome = (Part, Result<Embedded>, OwnedSemaphorePermit);
 
 impl RemoteEmbedder {
     /// `provider`, called by `caller`. `tokenizer` says where texts are cut and how many tokens a call may cost: that of
@@ -136,13 +137,17 @@ impl RemoteEmbedder {
         let beside = routes.iter().map(|route| route.caller.limits().max_concurrent).max().unwrap_or(1);
         let parts: Vec<Part> = (0..sent.len()).step_by(step).map(|from| from..(from + step).min(sent.len())).collect();
         let stopped = AtomicBool::new(false);
+        // What has arrived and is not kept yet would be paid again by a process that comes after: that much waits at most.
+        let places = Arc::new(Semaphore::new(beside));
         runtime::start(async move {
             let one = |part: Part| {
                 let (sender, stopped, routes, sent, tokens) = (&sender, &stopped, &routes, &sent, &tokens);
+                let places = &places;
                 async move {
                     // Parts whose text is refused are halved until the text is found.
                     let mut open = vec![part];
                     while let Some(part) = open.pop() {
+                        let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
                         if stopped.load(Ordering::Relaxed) {
                             return;
                         }
@@ -158,7 +163,7 @@ impl RemoteEmbedder {
                             Err(error) if error.kind() != Kind::Invalid => stopped.store(true, Ordering::Relaxed),
                             _ => {}
                         }
-                        if sender.send((part, outcome)).is_err() {
+                        if sender.send((part, outcome, place)).is_err() {
                             stopped.store(true, Ordering::Relaxed);
                         }
                     }
@@ -241,7 +246,7 @@ impl Embedder for RemoteEmbedder {
         let (sent, tokens, truncated) = self.prepared(texts, purpose)?;
         let mut kept = Kept { truncated, ..Kept::default() };
         let mut failed = None;
-        for (part, outcome) in self.outcomes(sent, tokens.clone(), purpose)? {
+        for (part, outcome, _place) in self.outcomes(sent, tokens.clone(), purpose)? {
             match outcome {
                 Ok(embedded) => {
                     let estimate = || tokens[part.clone()].iter().map(|n| u64::from(*n)).sum();
