@@ -122,3 +122,18 @@ pub trait Embedder: Send + Sync {
     /// How this model cuts text into tokens.
     fn tokenizer(&self) -> &Tokenizer;
 }
+
+/// The vectors that [`Embedder::embed_each`] gives one by one, all together; a refused text fails them.
+#[cfg(feature = "remote")]
+pub(crate) fn gathered(embedder: &dyn Embedder, texts: &[&str], purpose: Purpose) -> Result<Embeddings> {
+    let dim = embedder.stamp().dim;
+    let mut values = vec![0.0; texts.len() * dim];
+    let kept = embedder.embed_each(texts, purpose, &mut |at, row| {
+        values[at * dim..][..dim].copy_from_slice(row);
+        Ok(())
+    })?;
+    match kept.refused.into_iter().next() {
+        Some(Refused { text, reason }) => Err(Error::invalid("embed", reason).with("text", text)),
+        None => Ok(Embeddings { dim, values, tokens: kept.tokens, truncated: kept.truncated }),
+    }
+}

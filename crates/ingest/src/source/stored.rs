@@ -73,11 +73,24 @@ impl Stored {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the store gives for each of `files`. A store that gives fewer or more has mixed them up: nothing of it counts.
+    fn get(&self, files: &[&StoredFile]) -> Result<Vec<Result<Vec<u8>>>> {
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let given = self.store.get(files)?;
+        if given.len() == files.len() {
+            return Ok(given);
+        }
+        let message = format!("the store gave {} files where {} were asked for", given.len(), files.len());
+        Err(Error::new(Kind::Unavailable, "read source", message).with("source", self.store.url()))
+    }
+
     /// The one file `file`, which must not be missed: it may hold a deny.
     fn need(&self, file: &StoredFile) -> Result<Vec<u8>> {
         let one = |file: &StoredFile| {
             let nothing = || Error::new(Kind::Unavailable, "read source", "the store gave nothing");
-            self.store.get(&[file])?.pop().unwrap_or_else(|| Err(nothing()))
+            self.get(&[file])?.pop().unwrap_or_else(|| Err(nothing()))
         };
         match one(file) {
             Err(error) if error.kind() == Kind::Conflict => match self.store.find(&file.key)? {
@@ -126,14 +139,16 @@ impl Stored {
                         texts.push(Err(Missed::Fault(Fault::hidden(reason))));
                     }
                     None => {
-                        texts.push(Ok(None));
+                        // Of one that is there and does not come nobody knows what it says.
+                        let reason = "its sidecar cannot be read: the store gave nothing";
+                        texts.push(Err(Missed::Fault(Fault::hidden(reason))));
                         missing.push((at, listed.clone()));
                     }
                 }
             }
         }
         let files: Vec<&StoredFile> = missing.iter().map(|(_, file)| file).collect();
-        let fetched = if files.is_empty() { Vec::new() } else { self.store.get(&files)? };
+        let fetched = self.get(&files)?;
         for ((at, file), bytes) in missing.into_iter().zip(fetched) {
             texts[at] = match bytes.map(String::from_utf8) {
                 Ok(Ok(text)) => Ok(Some((file, text))),
@@ -172,7 +187,7 @@ impl Stored {
             }
             let wanted = |file: &&StoredFile| file.bytes <= MOST_BYTES;
             let files: Vec<&StoredFile> = part.iter().filter_map(|(_, file)| file.as_ref()).filter(wanted).collect();
-            let mut fetched = if files.is_empty() { Vec::new() } else { self.store.get(&files)? }.into_iter();
+            let mut fetched = self.get(&files)?.into_iter();
             for ((entry, beside), file) in part {
                 let fault = |reason: String| {
                     let permission = Some(Box::new((beside.acl.clone(), None)));
@@ -343,3 +358,6 @@ impl Source for Stored {
         Some((self.store.url().to_owned(), self.state().read.clone()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use safepassage_error::{Error, Kind, Result};
 use sha2::{Digest, Sha256};
 
 use crate::catalogue::Cleared;
-use crate::embedder::{Embedder, Embeddings, Kept, Purpose, Refused};
+use crate::embedder::{Embedder, Embeddings, Kept, Purpose, Refused, gathered};
 use crate::stamp::ModelStamp;
 use crate::tokenizer::Tokenizer;
 
@@ -139,16 +139,7 @@ impl Embedder for CachedEmbedder {
         if purpose == Purpose::Query {
             return self.inner.embed(texts, purpose);
         }
-        let dim = self.stamp().dim;
-        let mut values = vec![0.0; texts.len() * dim];
-        let kept = self.embed_each(texts, purpose, &mut |at, row| {
-            values[at * dim..][..dim].copy_from_slice(row);
-            Ok(())
-        })?;
-        match kept.refused.into_iter().next() {
-            Some(Refused { text, reason }) => Err(Error::invalid("embed", reason).with("text", text)),
-            None => Ok(Embeddings { dim, values, tokens: kept.tokens, truncated: kept.truncated }),
-        }
+        gathered(self, texts, purpose)
     }
 
     fn embed_each(

@@ -14,7 +14,7 @@ use super::call::{CallError, Cost};
 use super::caller::{Caller, Calls};
 use super::runtime;
 use crate::catalogue::Cleared;
-use crate::embedder::{Embedder, Embeddings, Kept, Purpose, Refused};
+use crate::embedder::{Embedder, Embeddings, Kept, Purpose, Refused, gathered};
 use crate::stamp::ModelStamp;
 use crate::tokenizer::Tokenizer;
 
@@ -225,16 +225,7 @@ impl Embedder for RemoteEmbedder {
     }
 
     fn embed(&self, texts: &[&str], purpose: Purpose) -> Result<Embeddings> {
-        let dim = self.stamp().dim;
-        let mut values = vec![0.0; texts.len() * dim];
-        let kept = self.embed_each(texts, purpose, &mut |at, row| {
-            values[at * dim..][..dim].copy_from_slice(row);
-            Ok(())
-        })?;
-        match kept.refused.into_iter().next() {
-            Some(Refused { text, reason }) => Err(Error::invalid(OPERATION, reason).with("text", text)),
-            None => Ok(Embeddings { dim, values, tokens: kept.tokens, truncated: kept.truncated }),
-        }
+        gathered(self, texts, purpose)
     }
 
     fn embed_each(
