@@ -15,6 +15,7 @@ from ._core import (
     InternalError,
     InvalidError,
     NotFoundError,
+    Reranker,
     Results,
     SafepassageError,
     Session,
@@ -23,6 +24,7 @@ from ._core import (
     Verifier,
     __version__,
     evaluate,
+    learn_fusion,
 )
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "InternalError",
     "InvalidError",
     "NotFoundError",
+    "Reranker",
     "Results",
     "SafepassageError",
     "Session",
@@ -44,4 +47,5 @@ __all__ = [
     "Verifier",
     "__version__",
     "evaluate",
+    "learn_fusion",
 ]

@@ -21,6 +21,7 @@ from .types import (
     Counted,
     DocumentAcl,
     EvaluationReport,
+    LearntFusion,
     Explanation,
     Facets,
     FieldStats,
@@ -153,6 +154,22 @@ class Identity:
     @property
     def expires_at(self) -> datetime:
         """When it ends (UTC)."""
+
+@final
+class Reranker:
+    """A model that reads question and passage together, opened once and used by many searches."""
+
+    def __new__(cls, folder: str | PathLike[str]) -> Reranker:
+        """The BERT or RoBERTa cross-encoder in `folder`."""
+
+    @staticmethod
+    def from_catalogue(models: str | PathLike[str], name: str) -> Reranker:
+        """The reranker `name` of the catalogue in the file `models`: one of Bedrock, or a server with `/v1/rerank`. It is
+        sent the question, and passages up to the label that it is cleared for."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the audit log."""
 
 @final
 class Verifier:
@@ -540,7 +557,7 @@ class Session:
         *,
         fusion: str | None = None,
         vector: npt.ArrayLike | None = None,
-        rerank: Callable[[str, list[str]], Sequence[float]] | str | PathLike[str] | None = None,
+        rerank: Reranker | Callable[[str, list[str]], Sequence[float]] | str | PathLike[str] | None = None,
         candidates: int | None = None,
         diverse: float | None = None,
         distinct: bool = False,
@@ -570,7 +587,7 @@ class Session:
         *,
         fusion: str | None = None,
         vector: npt.ArrayLike | None = None,
-        rerank: Callable[[str, list[str]], Sequence[float]] | str | PathLike[str] | None = None,
+        rerank: Reranker | Callable[[str, list[str]], Sequence[float]] | str | PathLike[str] | None = None,
         candidates: int | None = None,
         diverse: float | None = None,
         distinct: bool = False,
@@ -755,10 +772,12 @@ def evaluate(
     recall: float = 0.95,
     least_score: float | None = None,
     seed: int = 1,
+    rerank: Reranker | Callable[[str, list[str]], Sequence[float]] | str | PathLike[str] | None = None,
     against: Index | None = None,
     against_mode: Literal["hybrid", "vector", "lexical"] | None = None,
     against_fusion: str | None = None,
     against_recall: float | None = None,
+    against_rerank: Reranker | Callable[[str, list[str]], Sequence[float]] | str | PathLike[str] | None = None,
     gate: str | PathLike[str] | dict[str, Any] | None = None,
     html: str | PathLike[str] | None = None,
     show_questions: bool = False,
@@ -767,5 +786,16 @@ def evaluate(
     reports what came: for operators. `passed` says whether nothing leaked and the gate holds.
 
     `personas` is a file, or a dict of names and identities; without it the `personas.jsonl` beside the questions. With
-    several `k`, ascending, searches are for the first. `against` is another index; `against_mode`, `against_fusion`
-    and `against_recall` say how the other side is asked."""
+    several `k`, ascending, searches are for the first. `rerank` is that of `Session.search`. `against` is another index;
+    `against_mode`, `against_fusion`, `against_recall` and `against_rerank` (a reranker, or `"none"`) say how the other
+    side is asked."""
+
+def learn_fusion(
+    index: Index,
+    questions: str | PathLike[str],
+    *,
+    personas: str | PathLike[str] | Mapping[str, Identity] | None = None,
+    k: int = 10,
+    split: str | None = None,
+) -> LearntFusion:
+    """How much words should count beside meaning, by judged questions: `argument` is for `fusion=` of `Session.search`."""

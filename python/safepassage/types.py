@@ -23,6 +23,8 @@ __all__ = [
     "EvaluatedPersona",
     "Evaluation",
     "EvaluationReport",
+    "LearntFusion",
+    "WeighedFusion",
     "Explanation",
     "FacetValue",
     "Facets",
@@ -374,6 +376,25 @@ class EvaluationReport(_EvaluationReport, total=False):
     against: dict[str, Any]
     gate: dict[str, Any]
     questions: list[dict[str, Any]]
+
+
+class WeighedFusion(TypedDict):
+    """A weight of words, and the measure over all questions with it."""
+
+    words: float
+    mean: float
+
+
+class LearntFusion(TypedDict):
+    """What `learn_fusion` found; `held_out` and `default` are of questions that the choice was not made with."""
+
+    fusion: dict[str, Any]
+    argument: str
+    measure: str
+    questions: int
+    weights: list[WeighedFusion]
+    held_out: float
+    default: float
 
 
 class Counted(TypedDict):

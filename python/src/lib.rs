@@ -44,13 +44,15 @@ mod _core {
     #[pymodule_export]
     use crate::break_glass::BreakGlass;
     #[pymodule_export]
-    use crate::evaluate::evaluate;
+    use crate::evaluate::{evaluate, learn_fusion};
     #[pymodule_export]
     use crate::hit::Hit;
     #[pymodule_export]
     use crate::identity::Identity;
     #[pymodule_export]
     use crate::index::Index;
+    #[pymodule_export]
+    use crate::models::Reranker;
     #[pymodule_export]
     use crate::results::Results;
     #[pymodule_export]

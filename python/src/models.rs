@@ -1,21 +1,57 @@
-//! Callables as models: what Python gives is called with the interpreter, and its exceptions are errors of the search.
+//! Models that Python gives: rerankers, and callables, whose exceptions are errors of the search.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use pyo3::prelude::*;
-use safepassage::{CrossEncoder, Error, Kind, RerankWith, Reranker, Result};
+use safepassage::{CrossEncoder, Error, Kind, RerankWith, Result};
 
 use crate::errors::run;
 
-/// A callable `(question, passages) -> scores`, or the folder of a cross-encoder.
-pub fn reranker(given: &Bound<'_, PyAny>) -> PyResult<Box<dyn Reranker>> {
+/// A model that reads question and passage together, opened once and used by many searches.
+///
+/// `Reranker(folder)` opens a BERT or RoBERTa cross-encoder. Raises `NotFoundError` or `InvalidError` if there is none.
+#[pyclass(frozen, module = "safepassage")]
+pub struct Reranker(pub Arc<dyn safepassage::Reranker>);
+
+#[pymethods]
+impl Reranker {
+    #[new]
+    fn new(py: Python<'_>, folder: PathBuf) -> PyResult<Self> {
+        run(py, || Ok(Self(Arc::new(CrossEncoder::open(&folder)?))))
+    }
+
+    /// The reranker `name` of the catalogue in the file `models`: one of Bedrock, or a server with `/v1/rerank`. It is sent
+    /// the question, and passages up to the label that it is cleared for. Raises `DeniedError` if it is not in the
+    /// catalogue or has expired there.
+    #[staticmethod]
+    fn from_catalogue(py: Python<'_>, models: PathBuf, name: &str) -> PyResult<Self> {
+        run(py, || safepassage::models::open_reranker(&models, name)).map(Self)
+    }
+
+    /// What it is called in the audit log.
+    #[getter]
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Reranker({:?})", self.0.name())
+    }
+}
+
+/// A [`Reranker`], a callable `(question, passages) -> scores`, or the folder of a cross-encoder.
+pub fn reranker(given: &Bound<'_, PyAny>) -> PyResult<Arc<dyn safepassage::Reranker>> {
+    if let Ok(opened) = given.cast::<Reranker>() {
+        return Ok(Arc::clone(&opened.get().0));
+    }
     if !given.is_callable() {
         let folder: PathBuf = given.extract()?;
-        return Ok(Box::new(run(given.py(), || CrossEncoder::open(&folder))?));
+        return Ok(Arc::new(run(given.py(), || CrossEncoder::open(&folder))?));
     }
     let name = given.getattr("__name__").and_then(|name| name.extract()).unwrap_or_else(|_| "callable".to_owned());
     let callable = given.clone().unbind();
-    Ok(Box::new(RerankWith::new(&name, move |question, passages| {
+    Ok(Arc::new(RerankWith::new(&name, move |question, passages| {
         called("rerank", |py| callable.bind(py).call1((question, passages.to_vec()))?.extract::<Vec<f32>>())
     })))
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from safepassage import Identity, Index, InvalidError, NotFoundError, evaluate
+from safepassage import Identity, Index, InvalidError, NotFoundError, evaluate, learn_fusion
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 MUSEUM = FIXTURES / "beir-mini"
@@ -70,3 +70,29 @@ def test_what_cannot_be_evaluated(museum: Index, tmp_path: Path) -> None:
         evaluate(museum, MUSEUM, personas=3)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         evaluate(museum, MUSEUM, gate=3)  # type: ignore[arg-type]
+
+
+def test_with_a_reranker_and_without(museum: Index) -> None:
+    def worst_first(question: str, passages: list[str]) -> list[float]:
+        return [-float(place) for place, _ in enumerate(reversed(passages))]
+
+    def first_last(question: str, passages: list[str]) -> list[float]:
+        return [float(place) for place, _ in enumerate(passages)]
+
+    plain = evaluate(museum, MUSEUM)["all"]["measures"]["ndcg@10"]["mean"]
+    report = evaluate(museum, MUSEUM, rerank=first_last, against_rerank="none")
+    assert report["all"]["measures"]["ndcg@10"]["mean"] < plain
+    assert report["against"]["measures"]["ndcg@10"]["difference"]["mean"] < 0
+    same = evaluate(museum, MUSEUM, rerank=worst_first, against_rerank=worst_first)
+    assert same["against"]["measures"]["ndcg@10"]["difference"]["mean"] == 0
+
+
+def test_the_weight_of_words_is_learnt(museum: Index, tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match="20"):
+        learn_fusion(museum, MUSEUM)
+    texts = [(f"When is the museum open, {n}?", "d05") for n in range(24)]
+    lines = [json.dumps({"question": text, "expected": [document]}) for text, document in texts]
+    (tmp_path / "questions.jsonl").write_text("\n".join(lines))
+    learnt = learn_fusion(museum, tmp_path, personas={"ann": Identity.asserted("ann")}, k=3)
+    assert learnt["questions"] == 24 and learnt["measure"] == "ndcg@3" and len(learnt["weights"]) == 21
+    assert learnt["argument"].startswith("scores:")

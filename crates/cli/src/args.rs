@@ -10,6 +10,7 @@ use crate::audit_args::{Audit, BreakGlass};
 use crate::eval_args::{Canary, Eval};
 use crate::filter_args::{Count, Facets, Narrowed};
 use crate::import_args::Import;
+use crate::rerank::Rerank;
 
 /// Retrieval that returns only the passages the asker may read.
 #[derive(Debug, Parser)]
@@ -188,9 +189,8 @@ pub struct Search {
 /// What is done with what was found.
 #[derive(Debug, Args)]
 pub struct Refine {
-    /// Folder of a BERT or RoBERTa cross-encoder that puts the best candidates in its order
-    #[arg(long, value_name = "FOLDER")]
-    pub rerank: Option<PathBuf>,
+    #[command(flatten)]
+    pub rerank: Rerank,
     /// How many candidates are read or chosen from [default: three times k, at least 50]
     #[arg(long, value_name = "N")]
     pub candidates: Option<usize>,

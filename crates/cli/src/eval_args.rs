@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use safepassage::{Fusion, Principal};
 
 use crate::args::{self, Mode, Operate};
+use crate::rerank::Rerank;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -49,6 +50,8 @@ pub struct Measure {
     /// How meaning and words are brought together: `scores:W` with the weight of words, or `ranks:K`
     #[arg(long, default_value_t = Fusion::default(), value_name = "F")]
     pub fusion: Fusion,
+    #[command(flatten)]
+    pub rerank: Rerank,
     /// A best score below this counts as having no answer
     #[arg(long, value_name = "SCORE")]
     pub least_score: Option<f32>,
@@ -67,6 +70,9 @@ pub struct Measure {
     /// Bring the two ways together otherwise on the other side [default: the same]
     #[arg(long, value_name = "F")]
     pub against_fusion: Option<Fusion>,
+    /// Rerank with another model on the other side, or with `none` [default: the same]
+    #[arg(long, value_name = "MODEL")]
+    pub against_rerank: Option<String>,
     /// What must hold, as JSON or TOML: else the exit code is 7
     #[arg(long, value_name = "FILE")]
     pub gate: Option<PathBuf>,

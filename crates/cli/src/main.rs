@@ -13,6 +13,7 @@ mod identity;
 mod import_args;
 mod output;
 mod progress;
+mod rerank;
 mod sync_args;
 
 use std::process::ExitCode;

@@ -1,6 +1,8 @@
 //! Here is an index and what is asked of it: everything in one call, as the surfaces have it.
 
-use safepassage::{Engine, Fusion, Mode, Progress, Result};
+use std::sync::Arc;
+
+use safepassage::{Engine, Fusion, Mode, Progress, Reranker, Result};
 
 use crate::canary;
 use crate::collection::Collection;
@@ -15,6 +17,8 @@ use crate::retriever::EngineRetriever;
 pub struct Wishes {
     /// The other side, to be compared with.
     pub against: Option<OtherSide>,
+    /// Puts what is found in its order.
+    pub rerank: Option<Arc<dyn Reranker>>,
     /// What must hold.
     pub gate: Option<Gate>,
     /// Whether the report has the questions themselves.
@@ -34,6 +38,8 @@ pub struct OtherSide {
     pub mode: Mode,
     /// How meaning and words are brought together.
     pub fusion: Fusion,
+    /// Puts what is found in its order.
+    pub rerank: Option<Arc<dyn Reranker>>,
 }
 
 /// Asks every question as everybody, looks for canaries where there are any, compares and judges.
@@ -51,16 +57,16 @@ pub fn assess(
     if let Some(gate) = &wishes.gate {
         gate.check(run, collection, wishes.against.is_some())?;
     }
-    let mut retriever = EngineRetriever::new(engine.clone()).by(run.mode, run.fusion);
+    let mut retriever = EngineRetriever::new(engine.clone()).by(run.mode, run.fusion).reranked(wishes.rerank.clone());
     let evaluation = evaluate(&mut retriever, collection, run, progress)?;
     let mut report = Report::new(collection, OfIndex::of(engine)?, &evaluation, wishes.show_questions);
     let canaries = canary::check(engine, &mut retriever, &collection.personas, run.recall)?;
     if canaries.canaries > 0 {
         report.add_canaries(canaries);
     }
-    if let Some(OtherSide { name, engine, recall, mode, fusion }) = &wishes.against {
+    if let Some(OtherSide { name, engine, recall, mode, fusion, rerank }) = &wishes.against {
         let run = Run { recall: *recall, mode: *mode, fusion: *fusion, ..run.clone() };
-        let mut retriever = EngineRetriever::new(engine.clone()).by(*mode, *fusion);
+        let mut retriever = EngineRetriever::new(engine.clone()).by(*mode, *fusion).reranked(rerank.clone());
         let there = evaluate(&mut retriever, collection, &run, progress)?;
         report.against = Some(compare(collection, &evaluation, &there, name.clone(), OfIndex::of(engine)?)?);
     }

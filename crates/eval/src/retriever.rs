@@ -4,9 +4,10 @@
 //! any search. [`EngineRetriever`] asks an index; tests ask one that leaks.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use safepassage::system::Stopwatch;
-use safepassage::{Engine, Error, Fusion, Judge, Kind, Mode, Purpose, Readable, Result, Session};
+use safepassage::{Engine, Error, Fusion, Judge, Kind, Mode, Purpose, Readable, Reranker, Result, Session};
 
 use crate::collection::{Persona, Question};
 
@@ -97,6 +98,7 @@ pub struct EngineRetriever {
     sessions: HashMap<String, Session>,
     judge: Option<Judge>,
     mode: Mode,
+    reranker: Option<Arc<dyn Reranker>>,
     fusion: Fusion,
 }
 
@@ -105,13 +107,19 @@ impl EngineRetriever {
     #[must_use]
     pub fn new(engine: Engine) -> Self {
         let (mode, fusion) = (Mode::default(), Fusion::default());
-        Self { engine, vectors: HashMap::new(), sessions: HashMap::new(), judge: None, mode, fusion }
+        Self { engine, vectors: HashMap::new(), sessions: HashMap::new(), judge: None, mode, fusion, reranker: None }
     }
 
     /// The same, which finds passages by `mode` and brings the two ways together by `fusion`.
     #[must_use]
     pub fn by(self, mode: Mode, fusion: Fusion) -> Self {
         Self { mode, fusion, ..self }
+    }
+
+    /// The same, which puts what it found in the order of `reranker`.
+    #[must_use]
+    pub fn reranked(self, reranker: Option<Arc<dyn Reranker>>) -> Self {
+        Self { reranker, ..self }
     }
 
     /// The same, with vectors of questions by their texts, for an index without a model.
@@ -181,6 +189,10 @@ impl Retriever for EngineRetriever {
         let search = session.search(&question.text).mode(self.mode).fusion(self.fusion);
         let search = match self.vectors.get(&question.text) {
             Some(vector) => search.vector(vector),
+            None => search,
+        };
+        let search = match &self.reranker {
+            Some(reranker) => search.rerank(&**reranker),
             None => search,
         };
         let watch = Stopwatch::start();

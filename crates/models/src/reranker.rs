@@ -1,5 +1,7 @@
 //! What does every model offer that reads question and passage together?
 
+use std::fmt;
+
 use safepassage_error::{Error, Result};
 
 use crate::catalogue::Cleared;
@@ -34,6 +36,12 @@ pub trait Reranker: Send + Sync {
             Some(at) => wrong(format!("{} for passage {at}", scores[at])),
             None => Ok(scores),
         }
+    }
+}
+
+impl fmt::Debug for dyn Reranker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reranker").field(&self.name()).finish()
     }
 }
 

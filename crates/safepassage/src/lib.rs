@@ -99,7 +99,7 @@ pub mod models {
     pub use safepassage_models::remote::*;
     pub use safepassage_models::{At, Catalogue, CataloguedModel, Limits, Texts};
 
-    pub use crate::remote::open_model;
+    pub use crate::remote::{open_model, open_reranker};
 }
 
 #[cfg(feature = "builtin")]

@@ -1,12 +1,14 @@
-//! Here is a name in a catalogue of models: make the embedder that it stands for.
+//! Here is a name in a catalogue of models: make the embedder or the reranker that it stands for.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use safepassage_error::{Error, Result};
-use safepassage_models::remote::{CachedEmbedder, CallLimits, Caller, OpenAi, OpenAiSettings, RemoteEmbedder};
-use safepassage_models::{At, Catalogue, CataloguedModel, Embedder, Texts, Tokenizer};
+use safepassage_models::remote::{
+    CachedEmbedder, CallLimits, Caller, OpenAi, OpenAiSettings, RemoteEmbedder, RemoteReranker, RerankServer,
+};
+use safepassage_models::{At, Catalogue, CataloguedModel, Embedder, Reranker, Texts, Tokenizer};
 
 const OPERATION: &str = "open model";
 /// How many tokens a model reads if its entry does not say.
@@ -31,6 +33,31 @@ pub fn open_model(catalogue: &Path, name: &str, cache: Option<&Path>) -> Result<
     }
 }
 
+/// The reranker `name` of the catalogue in the file `catalogue`. It reads passages up to the label that it is cleared for.
+///
+/// # Errors
+/// As [`open_model`].
+pub fn open_reranker(catalogue: &Path, name: &str) -> Result<Arc<dyn Reranker>> {
+    let catalogue = Catalogue::read(catalogue)?;
+    let model = catalogue.model(name)?;
+    if !model.fallbacks.is_empty() {
+        let message = format!("`{name}` falls back to another model, whose scores would not stand beside its own");
+        return Err(Error::invalid(OPERATION, message));
+    }
+    let (cleared, caller) = (model.cleared()?, Caller::new(limits(model)?)?);
+    match model.provider.as_str() {
+        "openai" => Ok(Arc::new(RemoteReranker::new(cleared, RerankServer::new(openai(model)?)?, caller)?)),
+        #[cfg(feature = "aws")]
+        "bedrock" => Ok(Arc::new(safepassage_aws::bedrock::BedrockReranker::open(model, None, caller)?)),
+        _ => Err(built_without(model)),
+    }
+}
+
+fn built_without(model: &CataloguedModel) -> Error {
+    let CataloguedModel { name, provider, .. } = model;
+    Error::invalid(OPERATION, format!("`{name}` is of the provider `{provider}`, which this program was built without"))
+}
+
 fn remote(model: &CataloguedModel) -> Result<RemoteEmbedder> {
     let cleared = model.cleared()?;
     let caller = Caller::new(limits(model)?)?;
@@ -44,11 +71,7 @@ fn remote(model: &CataloguedModel) -> Result<RemoteEmbedder> {
             let provider = safepassage_aws::bedrock::Bedrock::open(&model.into())?;
             RemoteEmbedder::new(cleared, provider, caller, tokenizer(&model.texts)?)
         }
-        other => {
-            let message =
-                format!("`{}` is of the provider `{other}`, which this program was built without", model.name);
-            Err(Error::invalid(OPERATION, message))
-        }
+        _ => Err(built_without(model)),
     }
 }
 

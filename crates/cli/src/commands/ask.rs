@@ -1,6 +1,6 @@
 //! `safepassage search`, `visible` and `explain`
 
-use safepassage::{Around, CrossEncoder, Engine, Hit, Result, Results, Visible};
+use safepassage::{Around, Engine, Hit, Result, Results, Visible};
 
 use crate::args::{Explain, Refine, Search, Who};
 use crate::{identity, output};
@@ -14,9 +14,9 @@ pub fn search(arguments: &Search, json: bool) -> Result<()> {
         search = search.filter(filter);
     }
     let Refine { rerank, candidates, diverse, distinct, around, section, page, merged } = &arguments.refine;
-    let reranker = rerank.as_deref().map(CrossEncoder::open).transpose()?;
+    let reranker = rerank.open()?;
     if let Some(reranker) = &reranker {
-        search = search.rerank(reranker);
+        search = search.rerank(&**reranker);
     }
     if let Some(candidates) = candidates {
         search = search.candidates(*candidates);

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use safepassage::system::Clock;
-use safepassage::{Engine, Error, Identity, Kind, Result};
+use safepassage::{Engine, Error, Identity, Kind, Reranker, Result};
 use safepassage_eval::drift::{self, DriftSettings};
 use safepassage_eval::{
     Collection, Gate, Learnt, OtherSide, Persona, Run, Wishes, assess, drift_table, learn, page, read_personas, table,
@@ -12,6 +13,7 @@ use safepassage_eval::{
 
 use crate::eval_args::{Askers, Drift, Eval, EvalCommand, Learn, Measure};
 use crate::progress::Bar;
+use crate::rerank::open;
 use crate::{identity, output};
 
 /// What the process ends with when something was given away, or a gate does not let it pass.
@@ -39,8 +41,10 @@ fn measure(arguments: &Measure, questions: &Path, index: &Path, json: bool) -> R
         least_score: arguments.least_score,
         seed: arguments.seed,
     };
+    let rerank = arguments.rerank.open()?;
     let wishes = Wishes {
-        against: other_side(arguments, &engine)?,
+        against: other_side(arguments, &engine, rerank.clone())?,
+        rerank,
         gate: arguments.gate.as_deref().map(Gate::read).transpose()?,
         show_questions: arguments.show_questions,
     };
@@ -92,12 +96,15 @@ fn learn_fusion(arguments: &Learn, json: bool) -> Result<()> {
 }
 
 /// Another index, or the same one asked in another way.
-fn other_side(arguments: &Measure, engine: &Engine) -> Result<Option<OtherSide>> {
+fn other_side(arguments: &Measure, engine: &Engine, rerank: Option<Arc<dyn Reranker>>) -> Result<Option<OtherSide>> {
     let index = arguments.against.as_ref().map(|index| index.display().to_string());
     let recall = arguments.against_recall.map(|recall| format!("recall {recall}"));
     let mode = arguments.against_mode.map(|mode| format!("{:?}", safepassage::Mode::from(mode)).to_lowercase());
     let fusion = arguments.against_fusion.map(|fusion| fusion.to_string());
-    let name = [index, mode, fusion, recall].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let model = arguments.against_rerank.as_deref();
+    let reranked =
+        model.map(|model| if model == "none" { "not reranked".into() } else { format!("reranked by {model}") });
+    let name = [index, mode, fusion, recall, reranked].into_iter().flatten().collect::<Vec<_>>().join(", ");
     if name.is_empty() {
         return Ok(None);
     }
@@ -108,6 +115,11 @@ fn other_side(arguments: &Measure, engine: &Engine) -> Result<Option<OtherSide>>
         recall: arguments.against_recall.unwrap_or(arguments.recall),
         mode: arguments.against_mode.unwrap_or(arguments.mode).into(),
         fusion: arguments.against_fusion.unwrap_or(arguments.fusion),
+        rerank: match model {
+            None => rerank,
+            Some("none") => None,
+            Some(model) => Some(open(model, arguments.rerank.models.as_deref())?),
+        },
     }))
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A [`Caller`] makes every call to a provider: within a deadline, within limits of requests, tokens and concurrency, again
 //! after a wait where that may help, and not at all while nothing answers. It knows nothing of what is asked, so that
-//! embedding, reranking and answering share it. [`RemoteEmbedder`] makes an [`crate::Embedder`] of an [`EmbedProvider`].
+//! embedding, reranking and answering share it. [`RemoteEmbedder`] makes an [`crate::Embedder`] of an [`EmbedProvider`],
+//! [`RemoteReranker`] a [`crate::Reranker`] of a [`RerankProvider`].
 
 mod breaker;
 mod cache;
@@ -13,6 +14,8 @@ mod embedder;
 mod http;
 mod openai;
 mod rate;
+mod rerank_server;
+mod reranker;
 mod runtime;
 
 pub use breaker::BreakerLimits;
@@ -21,6 +24,8 @@ pub use call::{CallError, CallLimits, Cost};
 pub use caller::{Caller, Calls};
 pub use embedder::{EmbedCall, EmbedProvider, Embedded, RemoteEmbedder};
 pub use openai::{OpenAi, OpenAiSettings};
+pub use rerank_server::RerankServer;
+pub use reranker::{Ranked, RemoteReranker, RerankCall, RerankProvider};
 pub use runtime::wait_for;
 
 #[cfg(test)]

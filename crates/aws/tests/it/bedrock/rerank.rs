@@ -3,14 +3,14 @@
 use safepassage_aws::bedrock::BedrockReranker;
 use safepassage_error::Kind;
 use safepassage_models::Reranker;
-use safepassage_models::remote::{CallLimits, Caller};
+use safepassage_models::remote::{CallLimits, Caller, RemoteReranker};
 
 use super::fake::{Fake, Fault, score};
 use super::{account, entry, limits};
 
 const MODELS: [&str; 2] = ["cohere.rerank-v3-5:0", "amazon.rerank-v1:0"];
 
-fn reranker(url: &str, model: &str, limits: CallLimits) -> BedrockReranker {
+fn reranker(url: &str, model: &str, limits: CallLimits) -> RemoteReranker {
     let arn = format!("arn:aws:bedrock:eu-central-1::foundation-model/{model}");
     BedrockReranker::open(&entry(url, model, Some(&arn)), account(url).keys, Caller::new(limits).unwrap()).unwrap()
 }
