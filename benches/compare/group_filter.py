@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What does a filter of 500 group ids cost in a vector store? LanceDB and qdrant-edge as they are in peers.txt, beside the
-table of sql_filter.py: 1,000,000 documents with three groups each of 5,000, an index over the groups, vectors of eight
-numbers so that nearly all of a search is its filter. Usage: group_filter.py FOLDER [DOCUMENTS] (FOLDER is filled)"""
+table of sql_filter.py: 1,000,000 documents under 37,000 different lists of three groups of 5,000 (as many lists as documents if
+LISTS is 0), an index over the groups, vectors of eight numbers so that nearly all of a search is its filter.
+Usage: group_filter.py FOLDER [DOCUMENTS [LISTS]] (FOLDER is filled)"""
 
 from __future__ import annotations
 
@@ -102,7 +103,9 @@ def main() -> None:
     documents = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
     chance = random.Random(1)
     group = lambda: f"g{min(chance.randrange(GROUPS), chance.randrange(GROUPS))}"
-    groups = [sorted({group() for _ in range(OF_A_DOCUMENT)}) for _ in range(documents)]
+    lists = int(sys.argv[3]) if len(sys.argv) > 3 else 37_000
+    drawn = [sorted({group() for _ in range(OF_A_DOCUMENT)}) for _ in range(lists or documents)]
+    groups = [chance.choice(drawn) for _ in range(documents)] if lists else drawn
     vectors = np.random.default_rng(1).normal(size=(documents, WIDTH)).astype(np.float32)
     for package, build in (("lancedb", lance), ("qdrant-edge-py", qdrant)):
         name = f"{package} {importlib.metadata.version(package)}"

@@ -11,13 +11,14 @@ use safepassage_access::{
 use safepassage_error::system::{Clock, Timestamp};
 use safepassage_error::{Error, Result};
 use safepassage_index::storage::LocalStorage;
-use safepassage_index::{GraphSettings, Index, NewChunk, NewDocument, Settings};
+use safepassage_index::{FieldType, Fields, GraphSettings, Index, Language, NewChunk, NewDocument, Settings};
 
 const DIM: usize = 8;
 
 fn main() -> Result<()> {
     let folder = std::env::args().nth(1).ok_or_else(|| Error::invalid("write fixture", "say which folder"))?;
-    let settings = Settings::vectors(DIM);
+    let fields = Fields::new([("year".into(), FieldType::Number), ("topics".into(), FieldType::List)])?;
+    let settings = Settings { language: Language::German, fields, ..Settings::vectors(DIM) };
     let clock = Clock::fixed(Timestamp(1_795_000_000_000));
     let index = Index::create(Arc::new(LocalStorage::new(folder)), settings, &Labels::default(), clock)?
         .with_graph_settings(GraphSettings { from_rows: 8, ..GraphSettings::default() });
@@ -59,12 +60,12 @@ fn main() -> Result<()> {
         })?;
         let chunk = |ordinal: u32| NewChunk {
             ordinal,
-            text: format!("passage {ordinal} of {id}"),
+            text: format!("passage {ordinal} of {id}: {} der Häuser", ["das Dach", "die Türen"][ordinal as usize % 2]),
             span: (u64::from(ordinal) * 20, u64::from(ordinal) * 20 + 14),
             heading: "Heading".into(),
             hash: u128::from(ordinal),
             section: u16::from(id == "e" && ordinal == 5),
-            page: None,
+            page: Some(1 + ordinal / 2),
         };
         let vector = |row: usize| (0..DIM).map(move |i| if i == row % DIM { 1.0 } else { 0.01 * (row + i) as f32 });
         let document = NewDocument {
@@ -74,7 +75,7 @@ fn main() -> Result<()> {
             source: "fixture".into(),
             title: Some(format!("Title {id}")),
             uri: Some(format!("https://example.org/{id}")),
-            metadata: Some("{\"year\":2026}".into()),
+            metadata: Some(format!("{{\"year\":{},\"topics\":[\"Häuser\",\"{id}\"]}}", 2020 + number.0)),
             chunks: (0..6).map(chunk).collect(),
             vectors: (0..6).flat_map(|row| vector(row + number.0 as usize)).collect::<Vec<f32>>().into(),
         };

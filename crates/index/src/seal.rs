@@ -12,7 +12,7 @@ use twox_hash::XxHash3_64;
 use crate::storage::Storage;
 
 /// The format this program writes; it reads this one and all older ones.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 fn header(kind: &str, format: u32, body: &[u8]) -> String {
     format!(

@@ -1,5 +1,6 @@
-//! What do permissions cost where there are many? `cost FOLDER [DOCUMENTS] [OBJECTS]`; with no objects every document has an
-//! ACL of three groups of its own, as in `benches/compare/group_filter.py`.
+//! What do permissions cost where there are many? `cost FOLDER [DOCUMENTS] [OBJECTS] [LISTS]`; with no objects every
+//! document has one of so many lists of three groups (a list of its own if LISTS is 0), as in
+//! `benches/compare/group_filter.py`.
 //!
 //! Documents under ACL objects in trees, an identity in 500 of 5,000 groups: what it may see, cold and warm; a revocation,
 //! durable in FOLDER, of a document and of an object; memory. Times are of the profile it is built with.
@@ -71,16 +72,21 @@ fn show(what: &str, mut times: Vec<f64>) {
     println!("{what}: p50 {:.1} µs, p99 {:.1} µs, most {:.1} µs", at(0.5), at(0.99), at(1.0));
 }
 
-fn document_acl(numbers: &mut Numbers, objects: usize) -> Acl {
+fn list(numbers: &mut Numbers) -> Acl {
+    Acl::new((0..3).map(|_| group(numbers)), [])
+}
+
+fn document_acl(numbers: &mut Numbers, objects: usize, lists: &[Acl]) -> Acl {
     if objects == 0 {
-        return Acl::new((0..3).map(|_| group(numbers)), []);
+        return if lists.is_empty() { list(numbers) } else { lists[numbers.below(lists.len())].clone() };
     }
     let under = Acl::under(&name(numbers.below(objects)));
     if numbers.one_in(10) { Acl { allow: [group(numbers)].into(), ..under } } else { under }
 }
 
-fn fill(index: &Index, numbers: &mut Numbers, documents: usize, objects: usize) -> Result<()> {
+fn fill(index: &Index, numbers: &mut Numbers, documents: usize, objects: usize, lists: usize) -> Result<()> {
     let tenant = Tenant::default();
+    let lists: Vec<Acl> = (0..lists).map(|_| list(numbers)).collect();
     let stated: Vec<AccessEvent> = (0..objects)
         .map(|n| {
             let statement = ObjectStatement { acl: Some(object(numbers, n)), source_acl: None, origin: Origin::Set };
@@ -94,7 +100,7 @@ fn fill(index: &Index, numbers: &mut Numbers, documents: usize, objects: usize) 
         let mut events = Vec::new();
         for n in first..documents.min(first + PER_EPOCH) {
             let number = DocumentNumber(n as u32);
-            let acl = document_acl(numbers, objects);
+            let acl = document_acl(numbers, objects, &lists);
             let binding = Binding::by_source(Version(1), acl, LabelRank(0));
             events.push(AccessEvent::Numbered { tenant: tenant.clone(), id: format!("d{n}").into(), number });
             events.push(AccessEvent::Bound { number, binding });
@@ -104,13 +110,13 @@ fn fill(index: &Index, numbers: &mut Numbers, documents: usize, objects: usize) 
     Ok(())
 }
 
-fn run(folder: &str, documents: usize, objects: usize) -> Result<()> {
+fn run(folder: &str, [documents, objects, lists]: [usize; 3]) -> Result<()> {
     let clock = Clock::system();
     let storage = Arc::new(LocalStorage::new(folder));
     let index = Index::create(storage, Settings::vectors(8), &Labels::default(), clock.clone())?;
     let mut numbers = Numbers(1);
     let before = memory_bytes();
-    let (filled, us) = timed(|| fill(&index, &mut numbers, documents, objects));
+    let (filled, us) = timed(|| fill(&index, &mut numbers, documents, objects, lists));
     filled?;
     println!("{documents} documents under {objects} ACL objects, written and applied in {:.0} s", us / 1e6);
     let held = (memory_bytes() - before) / documents as f64;
@@ -167,10 +173,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize, most: usize| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(most);
     let Some(folder) = arguments.first() else {
-        eprintln!("cost FOLDER [DOCUMENTS] [OBJECTS]");
+        eprintln!("cost FOLDER [DOCUMENTS] [OBJECTS] [LISTS]");
         return ExitCode::from(2);
     };
-    match run(folder, number(1, 1_000_000), number(2, 100_000)) {
+    match run(folder, [number(1, 1_000_000), number(2, 100_000), number(3, 37_000)]) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

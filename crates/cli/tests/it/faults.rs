@@ -44,13 +44,13 @@ fn a_newer_format_is_named_and_not_guessed_at() {
         let (line, body) = text.split_once('\n').unwrap();
         let kind = if path.starts_with("manifest") { "manifest" } else { "access" };
         assert!(line.contains(&format!("\"{kind}\"")));
-        let sum = XxHash3_64::oneshot_with_seed(3, body.as_bytes());
-        let newer = format!("{{\"safepassage\":\"{kind}\",\"format\":3,\"xxh3\":\"{sum:016x}\"}}\n{body}");
+        let sum = XxHash3_64::oneshot_with_seed(4, body.as_bytes());
+        let newer = format!("{{\"safepassage\":\"{kind}\",\"format\":4,\"xxh3\":\"{sum:016x}\"}}\n{body}");
         fs::remove_file(&file).unwrap();
         fs::write(&file, newer).unwrap();
         for command in ["verify", "stats", "generations"] {
             let (kind, message) = scratch.run(&[command, "--index", "index"]).error();
-            assert!(kind == "Invalid" && message.contains("format 3 is newer"), "{command}: {message}");
+            assert!(kind == "Invalid" && message.contains("format 4 is newer"), "{command}: {message}");
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Indexes written by earlier versions open for ever.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use safepassage_access::Identity;
-use safepassage_index::Index;
 use safepassage_index::storage::LocalStorage;
+use safepassage_index::{Filter, Index, Language, VisibleRows, Words};
 
 use crate::world::*;
 
@@ -52,6 +53,38 @@ fn format_3_opens_with_objects_sections_and_what_was_derived() {
     for (groups, rows) in [(&["staff", "cleared"][..], 11), (&["staff", "cleared", "hr"][..], 18)] {
         let (_, visible) = index.visible(&who("bob", groups)).unwrap();
         assert_eq!(visible.len(), rows, "the section of the summary is for HR");
+    }
+}
+
+#[test]
+fn format_4_opens_with_words_fields_and_pages() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/format/4");
+    let index = Index::open(Arc::new(LocalStorage::new(folder)), clock()).unwrap();
+    let verified = index.verify().unwrap();
+    assert_eq!((verified.acl_epochs, verified.documents), (8, 4));
+    let who = Identity::asserted("bob").groups(["staff", "cleared"]).clearance("internal").issue(&clock()).unwrap();
+    let (snapshot, visible) = index.visible(&who).unwrap();
+    let settings = &snapshot.manifest().settings;
+    assert_eq!(settings.language, Language::German);
+    let found = |asked: &str, visible: &VisibleRows| {
+        let words = Words::read(asked, settings.language).unwrap();
+        let answer = snapshot.search_words(visible, &words, 100).unwrap();
+        let ids: BTreeSet<&str> = answer.hits.iter().map(|hit| snapshot.document_of(hit)).collect();
+        (answer.hits.len(), ids.into_iter().collect::<Vec<_>>().join(" "), answer.hits)
+    };
+    let (rows, ids, _) = found("Haus", &visible);
+    assert_eq!((rows, ids.as_str()), (11, "d e"), "the words of a section for HR are not found by others");
+    let (rows, ids, hits) = found("Tür", &visible);
+    assert_eq!((rows, ids.as_str()), (5, "d e"));
+    let pages: BTreeSet<_> = snapshot.passages(&hits).unwrap().iter().map(|row| row.page).collect();
+    assert_eq!(pages, [Some(1), Some(2), Some(3)].into());
+    for (filter, ids) in [
+        (r#"{"equals": {"key": "year", "value": 2023}}"#, "d"),
+        (r#"{"greaterThan": {"key": "year", "value": 2023}}"#, "e"),
+        (r#"{"listContains": {"key": "topics", "value": "Häuser"}}"#, "d e"),
+    ] {
+        let narrowed = snapshot.filtered(&visible, &filter.parse::<Filter>().unwrap()).unwrap();
+        assert_eq!(found("Haus", &narrowed).1, ids, "{filter}");
     }
 }
 
