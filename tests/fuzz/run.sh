@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 seconds=${1:-600}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(token sources access_log audit_log texts filter files)
+[ ${#targets[@]} -gt 0 ] || targets=(token sources access_log audit_log texts filter files imports)
 corpus=${CORPUS:-../../target/fuzz}
 built=${CARGO_TARGET_DIR:-../../target}
 triple=$(rustc -vV | sed -n 's/^host: //p')

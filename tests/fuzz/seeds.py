@@ -114,3 +114,12 @@ for path in sorted(FIXTURES.glob("office/*/*")):
         with zipfile.ZipFile(path) as parcel:
             parts = [parcel.read(name)[:1500] if name in parcel.namelist() else b"" for name in PARTS[kind]]
         seed("files", path.stem + "-parts", bytes([number]) + BETWEEN.join(parts))
+
+imports = FIXTURES / "import"
+for number, name in ((1, "kendra.json"), (2, "azure.json"), (3, "posix.getfacl"), (4, "nfs4.getfacl"), (6, "CODEOWNERS")):
+    seed("imports", name, bytes([number]) + read(imports / name))
+for path in imports.rglob("*.metadata.json"):
+    seed("imports", path.name, b"\0" + BETWEEN.join([read(path)] * 2))
+owners = [read(path) for path in sorted(imports.rglob("OWNERS"))]
+for number, one in enumerate(owners):
+    seed("imports", f"owners-{number}", b"\5" + BETWEEN.join([owners[0], one, read(imports / "owners/OWNERS_ALIASES")]))
