@@ -48,6 +48,7 @@ __all__ = [
     "InternalError",
     "InvalidError",
     "NotFoundError",
+    "Reranker",
     "Results",
     "SafepassageError",
     "Session",
@@ -56,6 +57,7 @@ __all__ = [
     "Verifier",
     "__version__",
     "evaluate",
+    "learn_fusion",
 ]
 
 __version__: str
