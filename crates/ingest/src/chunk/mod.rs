@@ -71,7 +71,7 @@ impl<'a> Chunker<'a> {
 
     /// The chunks of `parsed`, in order; none if there are no words. `title` is embedded with every chunk that has no
     /// headings above it. Every word is in at least one chunk. `O(text)`, and by [`ChunkWay::Semantic`] what it takes to embed
-    /// every sentence three times.
+    /// every sentence twice more.
     ///
     /// # Errors
     /// `Invalid` if the tokenizer refuses the text, or a model is needed and was not given; what the model fails with.

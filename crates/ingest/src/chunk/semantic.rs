@@ -1,9 +1,11 @@
 //! Here is a text: where does its meaning change?
 //!
-//! Percentile breakpoints as Greg Kamradt published them (2023) and LangChain and LlamaIndex use them: each sentence is embedded
-//! with its neighbours, and where two neighbouring vectors are further apart than a percentile of all such distances, a
-//! chunk ends. Other than there, what is longer than the budget is cut by its structure.
+//! Percentile breakpoints as Greg Kamradt published them (2023) and LangChain and LlamaIndex have them: where what is said
+//! before and after a sentence's end is further apart than a percentile of all such distances, a chunk ends. They compare
+//! three sentences with three of which two are the same, which puts a break a sentence early or late; here two are
+//! compared with the next two. What is longer than the budget is then cut by its structure.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use safepassage_error::{Error, Kind, Result};
@@ -16,10 +18,8 @@ use super::structure::Structure;
 
 /// Sentences embedded at once.
 const AT_ONCE: usize = 256;
-/// Sentences before and after one that are embedded with it.
-const BUFFER: usize = 1;
 
-/// Where neighbouring sentences are least alike.
+/// Where sentences are least like those before them.
 pub(super) struct Semantic<'a> {
     pub embedder: &'a dyn Embedder,
     pub percentile: u8,
@@ -46,24 +46,28 @@ impl Cutter for Semantic<'_> {
 }
 
 impl Semantic<'_> {
-    /// How far each sentence is from the next: 1 less the cosine.
+    /// How far the two sentences that end with each are from the two that follow it: 1 less the cosine.
     fn distances(&self, text: &Text<'_>, sentences: &[Range<usize>]) -> Result<Vec<f32>> {
-        let around = |n: usize| {
-            let (first, last) = (n.saturating_sub(BUFFER), (n + BUFFER).min(sentences.len() - 1));
-            &text.parsed.text[text.range(&(sentences[first].start..sentences[last].end))]
+        let Some(last) = sentences.len().checked_sub(1) else { return Ok(Vec::new()) };
+        // Each with the one before it, and the last one alone: two of these that are two apart have none in common.
+        let pair = |n: usize| {
+            let tokens = sentences[n.saturating_sub(1)].start..sentences[n.min(last)].end;
+            &text.parsed.text[text.range(&tokens)]
         };
-        let (mut distances, mut before) = (Vec::with_capacity(sentences.len()), None::<Vec<f32>>);
-        let all: Vec<&str> = (0..sentences.len()).map(around).collect();
-        for part in all.chunks(AT_ONCE) {
+        let pairs: Vec<&str> = (0..=sentences.len()).map(pair).collect();
+        let (mut distances, mut before) = (Vec::with_capacity(last), VecDeque::<Vec<f32>>::with_capacity(3));
+        for part in pairs.chunks(AT_ONCE) {
             let embeddings = self.embedder.embed(part, Purpose::Document)?;
             if embeddings.rows().len() != part.len() {
                 let message = "the model gave another number of vectors than texts";
                 return Err(Error::new(Kind::Unavailable, "embed", message));
             }
             for row in embeddings.rows() {
-                let dot = |before: &Vec<f32>| before.iter().zip(row).map(|(a, b)| a * b).sum::<f32>();
-                distances.extend(before.as_ref().map(|before| 1.0 - dot(before)));
-                before = Some(row.to_vec());
+                if before.len() == 2 {
+                    let far = before.pop_front();
+                    distances.extend(far.map(|far| 1.0 - far.iter().zip(row).map(|(a, b)| a * b).sum::<f32>()));
+                }
+                before.push_back(row.to_vec());
             }
         }
         Ok(distances)

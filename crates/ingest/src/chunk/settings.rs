@@ -39,7 +39,7 @@ pub enum ChunkWay {
     /// Where the meaning changes: each sentence is embedded once more for that, in dry runs too. A model elsewhere, which
     /// would be paid for it, is refused.
     Semantic {
-        /// A break is where two neighbouring sentences are less alike than this share of all, in percent.
+        /// A break is where the distance from what was said to what is said next is above this percentile of all.
         percentile: u8,
     },
     /// A document is one chunk. One that the model cannot read at once is cut by its structure, and a sync says which.
