@@ -221,6 +221,7 @@ class Index:
         *,
         embedder: str | PathLike[str] | Callable[[list[str], str], Sequence[Sequence[float]]] | None = None,
         models: str | PathLike[str] | None = None,
+        chunker: str | None = None,
         chunk_tokens: int | None = None,
         overlap: int | None = None,
         metric: Literal["cosine", "inner_product", "l2"] = "cosine",
@@ -236,6 +237,13 @@ class Index:
         `open` too, and needs `dim`; it decides itself where texts go. `metric` says what near means (by L2 the score
         is the squared distance, negative), `precision` how exact vectors are kept. `language` is that of the documents,
         for search by words; `"none"` for several. `schema` says which fields of the metadata filters can ask for.
+
+        `chunker` says by what texts are cut, and `chunk_tokens` and `overlap` into how many tokens: `"structure"` (the
+        default), `"fixed"`, `"sentences:3"` (each is found by itself and `search` gives it with three on either side),
+        `"hierarchical:512"` (small chunks are found and the parent of 512 tokens is given), `"semantic:95"` (breaks at the
+        95th percentile of the distances between sentences; embeds every sentence besides, and refuses a model elsewhere)
+        or `"none"` (a chunk a document, if the model reads it at once). The number may be left out. Of windows and
+        parents an asker gets the passages that they may read.
         """
 
     @staticmethod

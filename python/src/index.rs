@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use safepassage::{Create, Engine, Fields, Labels};
+use safepassage::{ChunkWay, Create, Engine, Fields, Labels};
 
 use crate::embedder;
 use crate::errors::{invalid, run};
@@ -27,7 +27,9 @@ impl Index {
     /// of a BERT-family model folder, with `models` a name in that catalogue of models elsewhere, a callable, or the
     /// built-in all-MiniLM-L6-v2. A callable `(texts, purpose) -> vectors` gets `"document"` or `"query"`, must be given to
     /// `open` too, and needs `dim`; it decides itself where texts go. `default_label` is the label of unlabelled
-    /// rows; the lowest unless set. `chunk_tokens` and `overlap` say how texts are cut. `metric` says what near means:
+    /// rows; the lowest unless set. `chunker` says by what texts are cut (`"structure"`, `"fixed"`, `"sentences:3"`,
+    /// `"hierarchical:512"`, `"semantic:95"`, `"none"`; the number may be left out), `chunk_tokens` and `overlap` into how
+    /// many tokens. `metric` says what near means:
     /// `"cosine"`, `"inner_product"` or `"l2"` (the score is then the squared distance, negative); `precision` how exact
     /// vectors are kept: `"f32"` or `"f16"`. `language` is that of the documents, for search by words; `"none"` for
     /// several. `schema`, a dict of names and types (`"string"`, `"number"`, `"bool"`,
@@ -35,7 +37,7 @@ impl Index {
     ///
     /// Raises `ConflictError` if there is an index already and `InvalidError` for settings that make no sense.
     #[staticmethod]
-    #[pyo3(signature = (path, dim = None, default_label = None, *, embedder = None, models = None, chunk_tokens = None, overlap = None, metric = "cosine", precision = "f32", language = "english", schema = None))]
+    #[pyo3(signature = (path, dim = None, default_label = None, *, embedder = None, models = None, chunker = None, chunk_tokens = None, overlap = None, metric = "cosine", precision = "f32", language = "english", schema = None))]
     #[expect(clippy::too_many_arguments, reason = "the settings of an index")]
     fn create(
         py: Python<'_>,
@@ -44,6 +46,7 @@ impl Index {
         default_label: Option<String>,
         embedder: Option<&Bound<'_, PyAny>>,
         models: Option<PathBuf>,
+        chunker: Option<&str>,
         chunk_tokens: Option<usize>,
         overlap: Option<usize>,
         metric: &str,
@@ -54,7 +57,7 @@ impl Index {
         let fields = schema.map_or_else(|| Ok(Fields::default()), fields::read)?;
         let metric = named("metric", metric, "cosine, inner_product or l2")?;
         let precision = named("precision", precision, "f32 or f16")?;
-        if embedder.is_none() && dim.is_some() && (chunk_tokens.is_some() || overlap.is_some()) {
+        if embedder.is_none() && dim.is_some() && (chunker.is_some() || chunk_tokens.is_some() || overlap.is_some()) {
             return Err(invalid("create index", "vectors that the caller brings are one chunk each"));
         }
         let choice = embedder::choice(dim, embedder, models)?;
@@ -65,8 +68,10 @@ impl Index {
                 None => labels,
             };
             let overlap_tokens = overlap;
+            let chunker = chunker.map_or_else(|| Ok(ChunkWay::default()), str::parse)?;
             let (embedder, language) = (choice, language.parse()?);
-            let create = Create { embedder, chunk_tokens, overlap_tokens, labels, metric, precision, language, fields };
+            let create =
+                Create { embedder, chunker, chunk_tokens, overlap_tokens, labels, metric, precision, language, fields };
             Engine::create(&path, create)
         })?;
         Ok(Self { engine, path })

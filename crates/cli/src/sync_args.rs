@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use safepassage::{Language, SourceSpec};
+use safepassage::{ChunkWay, Language, SourceSpec};
 
 use crate::args::Operate;
 
@@ -26,7 +26,13 @@ pub struct Sync {
     /// Catalogue of the models elsewhere that texts may be sent to; the index remembers where it lies
     #[arg(long, value_name = "FILE", requires = "embedder")]
     pub models: Option<PathBuf>,
-    /// The most tokens of a chunk; only for a new index [default: what the model reads]
+    /// By what documents are cut: `structure`, `fixed`, `sentences:N` (each found by itself, given with N on either side),
+    /// `hierarchical:N` (small chunks are found, those of N tokens given), `semantic:N` (breaks at the Nth percentile of
+    /// distances; embeds every sentence besides, in dry runs too) or `none` (a chunk a document), N or not; only for a new
+    /// index [default: structure]
+    #[arg(long, value_name = "WAY")]
+    pub chunker: Option<ChunkWay>,
+    /// The most tokens of a chunk; only for a new index [default: what the model reads, 128 with `hierarchical`]
     #[arg(long, value_name = "N")]
     pub chunk_tokens: Option<usize>,
     /// Tokens that neighbouring chunks share; only for a new index [default: an eighth of a chunk]

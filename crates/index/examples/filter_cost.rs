@@ -92,6 +92,7 @@ fn fill(index: &Index, documents: u64) -> Result<()> {
             hash: 1,
             section: 0,
             page: None,
+            parent: None,
         };
         let document = NewDocument {
             number: DocumentNumber(n as u32),

@@ -66,6 +66,7 @@ fn main() -> Result<()> {
             hash: u128::from(ordinal),
             section: u16::from(id == "e" && ordinal == 5),
             page: Some(1 + ordinal / 2),
+            parent: (id == "d").then_some(ordinal / 3),
         };
         let vector = |row: usize| (0..DIM).map(move |i| if i == row % DIM { 1.0 } else { 0.01 * (row + i) as f32 });
         let document = NewDocument {

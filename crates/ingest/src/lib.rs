@@ -14,7 +14,7 @@ mod parse;
 mod source;
 mod sync;
 
-pub use chunk::{ChunkSettings, Chunker};
+pub use chunk::{ChunkSettings, ChunkWay, Chunker};
 pub use import::{ImportFormat, ImportOptions, Imported, import};
 pub use source::{AclObject, FileStore, FileStores, Format, Section, SourceSpec, StoredFile, read_acl_objects};
 pub use sync::{Batch, BatchDocument, Progress, Report, Silent, Skipped, SyncOptions, check_model, sync};

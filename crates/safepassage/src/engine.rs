@@ -9,7 +9,9 @@ use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
 use safepassage_index::storage::{LocalStorage, Storage};
 use safepassage_index::{Fields, Index, Language, Manifest, MergeState, Metric, Precision, Settings, Stats, Verified};
-use safepassage_ingest::{Batch, BatchDocument, ChunkSettings, Progress, Report, SourceSpec, SyncOptions, check_model};
+use safepassage_ingest::{
+    Batch, BatchDocument, ChunkSettings, ChunkWay, Progress, Report, SourceSpec, SyncOptions, check_model,
+};
 use safepassage_models::{Embedder, open_folder};
 
 use crate::audit;
@@ -45,7 +47,9 @@ pub enum EmbedderChoice {
 pub struct Create {
     /// Which model makes the vectors.
     pub embedder: EmbedderChoice,
-    /// The most tokens of a chunk; as many as the model reads unless set.
+    /// By what documents are cut; by their structure unless set.
+    pub chunker: ChunkWay,
+    /// The most tokens of a chunk; as many as the model reads unless set, and 128 where chunks have parents.
     pub chunk_tokens: Option<usize>,
     /// How many tokens neighbouring chunks share; an eighth of a chunk unless set.
     pub overlap_tokens: Option<usize>,
@@ -140,7 +144,9 @@ impl Engine {
         let settings = match (&embedder, &create.embedder) {
             (Some(embedder), _) => {
                 let most = embedder.tokenizer().max_tokens();
-                let chunker = ChunkSettings::new(most, create.chunk_tokens, create.overlap_tokens)?;
+                let Create { chunker, chunk_tokens, overlap_tokens, .. } = create;
+                let chunker = ChunkSettings::by(chunker, most, chunk_tokens, overlap_tokens)?;
+                chunker.check_embedder(&**embedder)?;
                 Settings {
                     model: json(embedder.stamp())?,
                     embedder: hint,

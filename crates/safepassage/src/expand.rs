@@ -1,10 +1,12 @@
 //! Here are hits: what stands around them, and which of them are one passage?
 //!
 //! Each passage around a hit is looked up among the visible ones by itself; where some between two are withheld, the text
-//! has [`GAP`]. Hits whose passages meet are one hit, at the place of the best.
+//! has [`GAP`]. What is asked for: hits whose passages meet are one hit, at the place of the best. What the index was cut
+//! for, windows of sentences and parents of small chunks: nothing that a better hit has given is given again.
 
 use safepassage_error::{Error, Result};
 use safepassage_index::{Around, ChunkRow, Hit, Snapshot, VisibleRows};
+use safepassage_ingest::{ChunkSettings, ChunkWay};
 
 /// Stands where text between two passages of a document is withheld.
 pub const GAP: &str = "\n[…]\n";
@@ -24,11 +26,24 @@ pub(crate) struct Joined {
 }
 
 pub(crate) fn check(around: Around) -> Result<()> {
-    let (Around::Neighbours(n) | Around::Section(n) | Around::Page(n)) = around;
+    let (Around::Neighbours(n) | Around::Section(n) | Around::Page(n) | Around::Parent(n)) = around;
     if n > MOST {
         return Err(Error::invalid("search", format!("{n} passages around a hit are too many; {MOST} can be")));
     }
     Ok(())
+}
+
+/// What is given around a hit because the index was cut for it.
+pub(crate) fn natural(snapshot: &Snapshot) -> Result<Option<Around>> {
+    let chunker = &snapshot.manifest().settings.chunker;
+    if chunker.is_null() {
+        return Ok(None);
+    }
+    Ok(match ChunkSettings::read(chunker)?.way {
+        ChunkWay::Sentences { window } => Some(Around::Neighbours(window)),
+        ChunkWay::Hierarchical { .. } => Some(Around::Parent(MOST)),
+        ChunkWay::Structure | ChunkWay::Fixed | ChunkWay::Semantic { .. } | ChunkWay::Whole => None,
+    })
 }
 
 /// Each of `hits` with what stands around it; those that meet are one, at the place of the best.
@@ -65,7 +80,7 @@ pub(crate) fn join(parts: &[Option<&ChunkRow>]) -> Joined {
         if gap {
             joined.text.push_str(GAP);
         } else if shared == 0 && !joined.text.is_empty() {
-            joined.text.push('\n');
+            joined.text.push_str(between(&joined.text, chunk.span.0.saturating_sub(end)));
         }
         joined.text.push_str(&chunk.text[shared..]);
         joined.span = (joined.span.0.min(chunk.span.0), joined.span.1.max(chunk.span.1));
@@ -73,6 +88,16 @@ pub(crate) fn join(parts: &[Option<&ChunkRow>]) -> Joined {
         (end, gap) = (chunk.span.1, false);
     }
     joined
+}
+
+/// What stands between `text` and a passage that begins so many bytes after it. White space is not kept: one byte of it
+/// after a sentence is a blank.
+fn between(text: &str, bytes: u64) -> &'static str {
+    match bytes {
+        0 => "",
+        1 if text.ends_with(['.', '!', '?', ':', ';', ',', '"', '”', '’', ')']) => " ",
+        _ => "\n",
+    }
 }
 
 /// How many bytes at the beginning of `next` are the end of `text`.
@@ -99,15 +124,18 @@ mod tests {
             metadata: None,
             hash: 0,
             page: None,
+            parent: None,
         }
     }
 
     #[test]
     fn what_overlaps_is_said_once_and_gaps_are_marked() {
         let (a, b) = (chunk(0, (0, 12), "one two three"), chunk(1, (8, 20), "three four"));
-        let (c, d) = (chunk(2, (20, 24), "four"), chunk(5, (50, 60), "ten é"));
+        let (c, d) = (chunk(2, (22, 26), "four"), chunk(5, (50, 60), "ten é"));
         let joined = join(&[Some(&a), Some(&b), Some(&c), None, Some(&d)]);
         assert_eq!(joined.text, "one two three four\nfour\n[…]\nten é");
+        let (a, b, c) = (chunk(0, (0, 4), "One."), chunk(1, (5, 9), "Two."), chunk(2, (9, 14), "三。"));
+        assert_eq!(join(&[Some(&a), Some(&b), Some(&c)]).text, "One. Two.三。");
         assert_eq!((joined.span, joined.chunks), ((0, 60), vec![0, 1, 2, 5]));
         assert_eq!((shared("aé", "éa"), shared("ab", "cd"), shared("aa", "aaa")), (2, 0, 2));
         assert!(join(&[]).text.is_empty());

@@ -85,8 +85,9 @@ pub use safepassage_index::{
     Bucket, Counted, FacetValue, FacetValues, Facets, FieldStats, FieldType, Fields, Filter, Suggestion,
 };
 pub use safepassage_ingest::{
-    AclObject, BatchDocument, ChunkSettings, FileStore, FileStores, ImportFormat, ImportOptions, Imported, Progress,
-    Report, Section, Silent, Skipped, SourceSpec, StoredFile, SyncOptions, import as import_acls, read_acl_objects,
+    AclObject, BatchDocument, ChunkSettings, ChunkWay, FileStore, FileStores, ImportFormat, ImportOptions, Imported,
+    Progress, Report, Section, Silent, Skipped, SourceSpec, StoredFile, SyncOptions, import as import_acls,
+    read_acl_objects,
 };
 pub use safepassage_models::{
     Cleared, CrossEncoder, EmbedWith, Embedder, Embeddings, Kept, ModelStamp, Price, Purpose, Refused, RerankWith,

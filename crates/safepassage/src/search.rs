@@ -2,7 +2,7 @@
 
 use safepassage_access::Identity;
 use safepassage_error::{Error, Kind, Result};
-use safepassage_index::{Answer, Around, Filter, Fusion, Snapshot, VisibleRows, Words};
+use safepassage_index::{Answer, Around, Filter, Fusion, Hit as IndexHit, Snapshot, VisibleRows, Words};
 use safepassage_models::{Cleared, Purpose, Reranker};
 use serde::{Deserialize, Serialize};
 
@@ -237,22 +237,55 @@ impl<'a> Search<'a> {
         let (snapshot, visible) = self.session.seen(&self.filters)?;
         let mut asking = guard.as_ref().map(|guard| guard.asking(asker.identity()));
         let listed = asking.as_ref().map(|asking| asking.listed_rows(&snapshot, &visible)).transpose()?.flatten();
-        let mut answer = self.refine.apply(engine, &snapshot, self.text, self.k, |k| match (&mut asking, &listed) {
-            (Some(asking), None) => {
-                self.best(&snapshot, &asked, k, |asked| self.checked(asking, &snapshot, &visible, asked, k))
+        let mut refined = |k| {
+            self.refine.apply(engine, &snapshot, self.text, k, |k| match (&mut asking, &listed) {
+                (Some(asking), None) => {
+                    self.best(&snapshot, &asked, k, |asked| self.checked(asking, &snapshot, &visible, asked, k))
+                }
+                (_, rows) => {
+                    let rows = rows.as_ref().unwrap_or(&visible);
+                    self.best(&snapshot, &asked, k, |asked| self.answer(&snapshot, rows, asked, k))
+                }
+            })
+        };
+        let (mut answer, blocks) = match (self.around, expand::natural(&snapshot)?) {
+            (None, Some(natural)) if !self.merged => {
+                let (answer, blocks) = self.windows(&snapshot, &visible, natural, refined)?;
+                (answer, Some(blocks))
             }
-            (_, rows) => {
-                let rows = rows.as_ref().unwrap_or(&visible);
-                self.best(&snapshot, &asked, k, |asked| self.answer(&snapshot, rows, asked, k))
+            (None, None) if !self.merged => (refined(self.k)?, None),
+            (around, natural) => {
+                let answer = refined(self.k)?;
+                let blocks = expand::blocks(&snapshot, &visible, &answer.hits, around.or(natural))?;
+                (answer, Some(blocks))
             }
-        })?;
+        };
         let ends = asker.identity().expires_at();
-        if self.around.is_none() && !self.merged {
-            return VectorHits::new(engine, snapshot, answer, ends);
-        }
-        let (hits, blocks) = expand::blocks(&snapshot, &visible, &answer.hits, self.around)?.into_iter().unzip();
+        let Some(blocks) = blocks else { return VectorHits::new(engine, snapshot, answer, ends) };
+        let (hits, blocks) = blocks.into_iter().unzip();
         answer.hits = hits;
         Ok(VectorHits::new(engine, snapshot, answer, ends)?.expanded(blocks))
+    }
+
+    /// The best k windows or parents: as many passages are found as they take, for several may be of one.
+    fn windows(
+        &self,
+        snapshot: &Snapshot,
+        visible: &VisibleRows,
+        natural: Around,
+        mut found: impl FnMut(usize) -> Result<Answer>,
+    ) -> Result<(Answer, Vec<(IndexHit, expand::Block)>)> {
+        let mut fetch = self.k.saturating_mul(2);
+        loop {
+            let mut answer = found(fetch)?;
+            let all = answer.hits.len() < fetch;
+            let windows = snapshot.windows(visible, &answer.hits, natural, self.k)?;
+            if all || windows.len() == self.k {
+                answer.complete = windows.len() == self.k || (all && answer.complete);
+                return Ok((answer, windows));
+            }
+            fetch = fetch.saturating_mul(2);
+        }
     }
 
     /// What is asked: the question, or what a transform made of it.

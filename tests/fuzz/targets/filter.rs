@@ -30,7 +30,7 @@ fn indexed(fields: &Fields, metadata: &Map<String, Value>, filter: &Filter) -> b
         })
         .unwrap();
     let chunk =
-        NewChunk { ordinal: 0, text: String::new(), span: (0, 0), heading: String::new(), hash: 0, section: 0, page: None };
+        NewChunk { ordinal: 0, text: String::new(), span: (0, 0), heading: String::new(), hash: 0, section: 0, page: None, parent: None };
     let document = NewDocument {
         number,
         version: Version(1),

@@ -1,6 +1,6 @@
 //! What do the parsers of texts make of any text?
 //!
-//! The first byte says which format. What a block says must lie in the source, and cutting it must not fail.
+//! The first byte says which format, and by which way it is cut. What a block says must lie in the source, and cutting it must not fail.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use safepassage::Tokenizer;
-use safepassage_ingest::{ChunkSettings, Chunker, Format, parse};
+use safepassage_ingest::{ChunkSettings, ChunkWay, Chunker, Format, parse};
 
 static TOKENIZER: LazyLock<Tokenizer> = LazyLock::new(|| {
     let tokenizer = br#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
@@ -17,12 +17,22 @@ static TOKENIZER: LazyLock<Tokenizer> = LazyLock::new(|| {
     Tokenizer::from_json(tokenizer, 64).unwrap()
 });
 
+const WAYS: [ChunkWay; 5] = [
+    ChunkWay::Structure,
+    ChunkWay::Fixed,
+    ChunkWay::Sentences { window: 1 },
+    ChunkWay::Hierarchical { parent_tokens: 40 },
+    ChunkWay::Whole,
+];
+
 fuzz_target!(|bytes: &[u8]| {
     let Some((&first, rest)) = bytes.split_first() else { return };
     let Ok(text) = std::str::from_utf8(rest) else { return };
     let format = [Format::Plain, Format::Markdown, Format::Html][usize::from(first) % 3];
     let parsed = parse(rest, format).expect("any text parses");
-    let settings = ChunkSettings::new(64, Some(16), Some(4)).unwrap();
+    let way = WAYS[usize::from(first) / 3 % WAYS.len()];
+    let overlap = (!matches!(way, ChunkWay::Sentences { .. })).then_some(4);
+    let settings = ChunkSettings::by(way, 64, Some(16), overlap).unwrap();
     for block in &parsed.blocks {
         assert!(parsed.text.get(block.range.clone()).is_some(), "a block is no part of the text");
     }

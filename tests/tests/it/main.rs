@@ -6,6 +6,7 @@ mod audit;
 mod authorizer;
 mod break_glass;
 mod catalogue;
+mod chunkers;
 mod company;
 mod expiry;
 mod filters;

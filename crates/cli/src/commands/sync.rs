@@ -84,7 +84,11 @@ fn open_or_create(arguments: &Sync) -> Result<Engine> {
         let message = format!("the index was made with {what} `{has}`; make a new index for another");
         Err(Error::invalid("sync", message))
     };
-    if let Ok(chunker) = serde_json::from_value::<ChunkSettings>(stats.chunker) {
+    if !stats.chunker.is_null() {
+        let chunker = ChunkSettings::read(&stats.chunker)?;
+        if arguments.chunker.is_some_and(|way| !way.is_like(chunker)) {
+            return differs("--chunker", &chunker.way);
+        }
         if arguments.chunk_tokens.is_some_and(|n| n != chunker.chunk_tokens) {
             return differs("--chunk-tokens", &chunker.chunk_tokens);
         }
@@ -128,9 +132,11 @@ fn create(arguments: &Sync) -> Result<Engine> {
         labels = labels.with_default(label)?;
     }
     let (chunk_tokens, overlap_tokens) = (arguments.chunk_tokens, arguments.overlap);
+    let chunker = arguments.chunker.unwrap_or_default();
     let language = arguments.language.unwrap_or_default();
     let fields = arguments.schema.as_deref().map_or_else(|| Ok(Fields::default()), fields::read)?;
-    let create = Create { embedder, chunk_tokens, overlap_tokens, labels, language, fields, ..Create::default() };
+    let create =
+        Create { embedder, chunker, chunk_tokens, overlap_tokens, labels, language, fields, ..Create::default() };
     if arguments.dry_run {
         return Engine::create_in(Arc::new(MemoryStorage::default()), create, Clock::system());
     }

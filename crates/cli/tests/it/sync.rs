@@ -192,3 +192,20 @@ fn odd_names_links_and_sizes_are_put_aside() {
     assert_eq!(report["skipped"][0]["reason"], "the line is longer than 64 MiB");
     assert!(scratch.visible("eve").contains(&"small".to_owned()));
 }
+
+#[test]
+fn an_index_keeps_the_chunker_it_was_made_with() {
+    let scratch = three();
+    let report = scratch.sync(&["docs", "--chunker", "sentences:1", "--chunk-tokens", "64"]);
+    assert!(report["chunks"].as_u64().unwrap() > 50, "{report}");
+    scratch.sync(&["docs", "--chunker", "sentences:1"]);
+    for other in ["structure", "sentences:2"] {
+        let (kind, message) = scratch.run(&["sync", "docs", "--index", "index", "--chunker", other]).error();
+        assert!(kind == "Invalid" && message.contains("--chunker `sentences:1`"), "{message}");
+    }
+    let (kind, message) = scratch.run(&["sync", "docs", "--index", "new", "--chunker", "spiral"]).error();
+    assert!(kind == "Invalid" && message.contains("`spiral` is none of"), "{message}");
+    let hits =
+        scratch.ok(&["search", "third", "--index", "index", "--user", "eve", "--no-groups", "--mode", "lexical"]);
+    assert!(hits["hits"][0]["chunks"].as_array().unwrap().len() == 3, "{hits}");
+}

@@ -51,10 +51,16 @@ pub struct ChunkRow {
     pub hash: u128,
     /// The page it begins on, from 1, where the document has pages.
     pub page: Option<u32>,
+    /// The number, within the document, of the larger chunk that it is given with.
+    pub parent: Option<u32>,
 }
 
-/// The columns; the last only where some document has pages, so that files without are what they always were.
-fn schema(pages: bool) -> Arc<Schema> {
+const PAGE: &str = "page";
+const PARENT: &str = "parent";
+
+/// The columns; the last two only where some document has pages or larger chunks, so that files without are what they
+/// always were.
+fn schema(pages: bool, parents: bool) -> Arc<Schema> {
     let text = |name, nullable| Field::new(name, DataType::Utf8, nullable);
     let mut fields = vec![
         text("document", false),
@@ -68,7 +74,8 @@ fn schema(pages: bool) -> Arc<Schema> {
         text("metadata", true),
         Field::new("hash", DataType::FixedSizeBinary(16), false),
     ];
-    fields.extend(pages.then(|| Field::new("page", DataType::UInt32, true)));
+    fields.extend(pages.then(|| Field::new(PAGE, DataType::UInt32, true)));
+    fields.extend(parents.then(|| Field::new(PARENT, DataType::UInt32, true)));
     Arc::new(Schema::new(fields))
 }
 
@@ -82,7 +89,8 @@ pub(super) fn encode(documents: &[&NewDocument], out: &mut dyn FnMut(&[u8]) -> i
         .set_created_by("safepassage".into())
         .build();
     let pages = documents.iter().flat_map(|document| &document.chunks).any(|chunk| chunk.page.is_some());
-    let schema = schema(pages);
+    let parents = documents.iter().flat_map(|document| &document.chunks).any(|chunk| chunk.parent.is_some());
+    let schema = schema(pages, parents);
     let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties))?;
     let mut all = documents.iter().flat_map(|&d| d.chunks.iter().map(move |c| (d, c)));
     loop {
@@ -110,6 +118,9 @@ pub(super) fn encode(documents: &[&NewDocument], out: &mut dyn FnMut(&[u8]) -> i
         ];
         if pages {
             columns.push(Arc::new(part.iter().map(|(_, c)| c.page).collect::<UInt32Array>()));
+        }
+        if parents {
+            columns.push(Arc::new(part.iter().map(|(_, c)| c.parent).collect::<UInt32Array>()));
         }
         writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns).map_err(io::Error::other)?)?;
         // What is finished of the file goes; the writer counts by itself how long it is.
@@ -175,7 +186,8 @@ impl Chunks {
         }
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
         let loaded = ArrowReaderMetadata::load(&self.bytes, options).map_err(corrupted)?;
-        if [false, true].iter().all(|pages| loaded.schema().fields() != schema(*pages).fields()) {
+        let has = |name| loaded.schema().column_with_name(name).is_some();
+        if loaded.schema().fields() != schema(has(PAGE), has(PARENT)).fields() {
             return Err(Error::corrupted("read chunks", "the columns are not those of this format"));
         }
         Ok(self.metadata.get_or_init(|| loaded))
@@ -261,6 +273,10 @@ fn row_of(batch: &RecordBatch, i: usize) -> ChunkRow {
         column.is_valid(i).then(|| column.value(i).to_owned())
     };
     let text = |column| optional(column).unwrap_or_default();
+    let named = |name: &str| {
+        let column = batch.column_by_name(name)?.as_primitive::<UInt32Type>();
+        column.is_valid(i).then(|| column.value(i))
+    };
     let number = |column: usize| batch.column(column).as_primitive::<UInt64Type>().value(i);
     let mut hash = [0; 16];
     hash.copy_from_slice(batch.column(9).as_fixed_size_binary().value(i));
@@ -274,10 +290,8 @@ fn row_of(batch: &RecordBatch, i: usize) -> ChunkRow {
         span: (number(6), number(7)),
         metadata: optional(8),
         hash: u128::from_be_bytes(hash),
-        page: batch.columns().get(10).and_then(|pages| {
-            let pages = pages.as_primitive::<UInt32Type>();
-            pages.is_valid(i).then(|| pages.value(i))
-        }),
+        page: named(PAGE),
+        parent: named(PARENT),
     }
 }
 
@@ -288,26 +302,35 @@ mod tests {
     use super::*;
     use crate::segment::NewChunk;
 
-    fn document(pages: [Option<u32>; 3]) -> NewDocument {
-        let chunk = |(page, ordinal)| {
+    fn document(pages: [Option<u32>; 3], parents: [Option<u32>; 3]) -> NewDocument {
+        let chunk = |((page, parent), ordinal)| {
             let (text, heading) = (format!("text {ordinal}"), String::new());
-            NewChunk { ordinal, text, span: (0, 6), heading, hash: 7, section: 0, page }
+            NewChunk { ordinal, text, span: (0, 6), heading, hash: 7, section: 0, page, parent }
         };
-        let chunks = pages.into_iter().zip(0..).map(chunk).collect();
+        let chunks = pages.into_iter().zip(parents).zip(0..).map(chunk).collect();
         let (number, version, id) = (DocumentNumber(0), Version(1), "d".to_owned());
         let (source, vectors) = ("test".into(), vec![0.0; 3].into());
         NewDocument { number, version, id, source, title: None, uri: None, metadata: None, chunks, vectors }
     }
 
     #[test]
-    fn pages_come_back_and_a_file_without_them_has_no_column() {
+    fn pages_and_parents_come_back_and_a_file_without_them_has_no_column() {
         let columns = |chunks: &Chunks| chunks.metadata().unwrap().schema().fields().len();
-        let without = Chunks::of(&[&document([None; 3])]);
+        let without = Chunks::of(&[&document([None; 3], [None; 3])]);
         assert_eq!(columns(&without), 10);
         assert!(without.fetch(&[2]).unwrap()[0].page.is_none());
-        let with = Chunks::of(&[&document([None; 3]), &document([Some(1), None, Some(u32::MAX)])]);
+        let with =
+            Chunks::of(&[&document([None; 3], [None; 3]), &document([Some(1), None, Some(u32::MAX)], [None; 3])]);
         assert_eq!(columns(&with), 11);
         let pages: Vec<Option<u32>> = with.fetch(&[0, 3, 4, 5]).unwrap().iter().map(|row| row.page).collect();
         assert_eq!(pages, [None, Some(1), None, Some(u32::MAX)]);
+        let parts = [Some(0), Some(0), Some(1)];
+        for (pages, all) in [([None; 3], 11), ([None, Some(2), None], 12)] {
+            let with = Chunks::of(&[&document(pages, parts)]);
+            assert_eq!(columns(&with), all);
+            let read = with.fetch(&[0, 1, 2]).unwrap();
+            assert_eq!(read.iter().map(|row| row.parent).collect::<Vec<_>>(), parts);
+            assert_eq!(read.iter().map(|row| row.page).collect::<Vec<_>>(), pages);
+        }
     }
 }

@@ -107,6 +107,8 @@ pub struct NewChunk {
     pub section: u16,
     /// The page it begins on, from 1, where the document has pages.
     pub page: Option<u32>,
+    /// The number, within the document, of the larger chunk that it is given with; rows of one follow each other.
+    pub parent: Option<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

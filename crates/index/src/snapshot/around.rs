@@ -3,8 +3,8 @@
 //! Whatever is given is looked up in [`VisibleRows`] row by row: that a passage of a document may be read says nothing
 //! about the next, which may belong to a narrower section.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use safepassage_error::Result;
@@ -23,6 +23,8 @@ pub enum Around {
     /// The passages that begin on the same page, so many before and after it at most; of a document without pages the hit
     /// alone.
     Page(u32),
+    /// The passages of the same larger chunk, so many before and after it at most; of a document without such the hit alone.
+    Parent(u32),
 }
 
 impl Snapshot {
@@ -39,16 +41,17 @@ impl Snapshot {
         let all = live.segment.access.column().rows_of(document);
         let wanted = match around {
             Around::Neighbours(n) => within(&all, hit.row, n),
-            Around::Section(n) | Around::Page(n) => {
+            Around::Section(n) | Around::Page(n) | Around::Parent(n) => {
                 let near = within(&all, hit.row, n);
-                // Headings and pages of what is withheld are not read.
+                // Headings, pages and parents of what is withheld are not read.
                 let rows: Vec<u32> = near.clone().filter(|row| part.contains(*row)).collect();
                 let chunks = live.segment.chunks.fetch(&rows)?;
-                if matches!(around, Around::Page(_)) {
-                    run(&rows, hit.row, |a, b| a == b || (chunks[a].page.is_some() && chunks[a].page == chunks[b].page))
-                } else {
-                    run(&rows, hit.row, |a, b| chunks[a].heading == chunks[b].heading)
-                }
+                let both = |a: Option<u32>, b: Option<u32>| a.is_some() && a == b;
+                run(&rows, hit.row, |a, b| match around {
+                    Around::Page(_) => a == b || both(chunks[a].page, chunks[b].page),
+                    Around::Parent(_) => a == b || both(chunks[a].parent, chunks[b].parent),
+                    _ => chunks[a].heading == chunks[b].heading,
+                })
             }
         };
         if !part.contains(hit.row) {
@@ -58,13 +61,44 @@ impl Snapshot {
         for row in wanted {
             match part.contains(row) {
                 true => given.push(Some(Hit { row, ..*hit })),
-                // What is withheld before the first and after the last leaves no trace.
                 false if given.last().is_some_and(Option::is_some) => given.push(None),
                 false => {}
             }
         }
-        given.truncate(given.iter().rposition(Option::is_some).map_or(0, |last| last + 1));
-        Ok(given)
+        Ok(without_ends(&given))
+    }
+
+    /// The first `k` of `hits` that no better one has given, each with what stands around it, as [`Snapshot::around`] gives
+    /// it, up to where a better one has given it.
+    ///
+    /// # Errors
+    /// `Corrupted`.
+    pub fn windows(
+        &self,
+        visible: &VisibleRows,
+        hits: &[Hit],
+        around: Around,
+        k: usize,
+    ) -> Result<Vec<(Hit, Vec<Option<Hit>>)>> {
+        let mut given = HashSet::new();
+        let mut windows = Vec::new();
+        for hit in hits {
+            if windows.len() == k {
+                break;
+            }
+            if given.contains(&(hit.key, hit.row)) {
+                continue;
+            }
+            let block = self.around(visible, hit, around)?;
+            let Some(own) = block.iter().position(|row| row.is_some_and(|row| row.row == hit.row)) else { continue };
+            let new = |row: &&Option<Hit>| row.is_none_or(|row| !given.contains(&(row.key, row.row)));
+            let before = block[..own].iter().rev().take_while(new).count();
+            let after = block[own..].iter().take_while(new).count();
+            let block = without_ends(&block[own - before..own + after]);
+            given.extend(block.iter().flatten().map(|row| (row.key, row.row)));
+            windows.push((*hit, block));
+        }
+        Ok(windows)
     }
 
     /// The best `k` of `hits` by maximal marginal relevance: each next one is the best by its score, brought to 0 to 1
@@ -150,6 +184,12 @@ impl Snapshot {
         self.rank(&mut hits, k);
         hits
     }
+}
+
+/// `block` without gaps at its ends: what is withheld before the first and after the last leaves no trace.
+fn without_ends(block: &[Option<Hit>]) -> Vec<Option<Hit>> {
+    let (first, last) = (block.iter().position(Option::is_some), block.iter().rposition(Option::is_some));
+    first.zip(last).map_or_else(Vec::new, |(first, last)| block[first..=last].to_vec())
 }
 
 /// The rows of `all` that are at most `n` from `row`.

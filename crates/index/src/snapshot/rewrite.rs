@@ -29,9 +29,9 @@ impl Snapshot {
             let document = &mut all[at];
             if !live.dead.contains(at as u32) {
                 (document.title, document.uri, document.metadata) = (chunk.title, chunk.uri, chunk.metadata);
-                let ChunkRow { chunk: ordinal, text, span, heading, hash, page, .. } = chunk;
+                let ChunkRow { chunk: ordinal, text, span, heading, hash, page, parent, .. } = chunk;
                 let section = column.section_of(row);
-                document.chunks.push(NewChunk { ordinal, text, span, heading, hash, section, page });
+                document.chunks.push(NewChunk { ordinal, text, span, heading, hash, section, page, parent });
             }
             row += 1;
             Ok(())
@@ -66,6 +66,7 @@ mod tests {
             hash: 0,
             section: 0,
             page: None,
+            parent: None,
         };
         NewDocument {
             number: DocumentNumber(n),

@@ -66,6 +66,7 @@ fn corpus(metric: Metric, precision: Precision, from_rows: u32) -> Corpus {
             hash: i as u128,
             section: 0,
             page: None,
+            parent: None,
         };
         let document = NewDocument {
             number: DocumentNumber(i as u32),

@@ -78,6 +78,7 @@ pub fn bound(
         hash: u128::from(ordinal) + version,
         section: 0,
         page: None,
+        parent: None,
     };
     Ok(NewDocument {
         number: given,

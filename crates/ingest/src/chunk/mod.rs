@@ -1,51 +1,25 @@
 //! Here is a parsed document: where is it cut?
 //!
-//! The text is tokenised once, with offsets, and cut at the best boundary within the budget: a heading, else the end of
-//! a block, else of a sentence, else a blank. A chunk keeps its bytes and the headings above it.
+//! The text is tokenised once, with offsets; a [`Cutter`] says which tokens are a chunk, by the way that the index's settings
+//! name. A chunk keeps its bytes, the headings above it and, where small ones are of a large one, which. One text at a time
+//! comes here: sections that fewer may read are cut by themselves (`sync/content.rs`).
 
 mod boundaries;
+mod cutter;
+mod fixed;
+mod semantic;
+mod sentences;
+mod settings;
+mod structure;
 
 use std::ops::Range;
 
 use safepassage_error::{Error, Result};
-use safepassage_models::Tokenizer;
-use serde::{Deserialize, Serialize};
+use safepassage_models::{Embedder, Tokenizer};
 
-use crate::parse::{Block, Parsed};
-use boundaries::{Boundaries, Strength};
-
-/// The most that title and headings may take of a passage's tokens.
-const MOST_PREFIX_TOKENS: usize = 48;
-
-/// How documents are cut; fixed for the life of an index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChunkSettings {
-    /// The most tokens of a chunk, title and headings that are embedded with it included.
-    pub chunk_tokens: usize,
-    /// About how many tokens a chunk repeats of the one before, unless a section begins there.
-    pub overlap_tokens: usize,
-}
-
-impl ChunkSettings {
-    /// Settings for a model that reads `max_tokens`; what is not given is the model's own measure, and an eighth of it.
-    ///
-    /// # Errors
-    /// `Invalid` for fewer than 16 tokens, more than the model reads, or an overlap of half a chunk or more.
-    pub fn new(max_tokens: usize, chunk_tokens: Option<usize>, overlap_tokens: Option<usize>) -> Result<Self> {
-        let chunk_tokens = chunk_tokens.unwrap_or(max_tokens);
-        if !(16..=max_tokens).contains(&chunk_tokens) {
-            let message = format!("a chunk has 16 to {max_tokens} tokens with this model, not {chunk_tokens}");
-            return Err(Error::invalid("set chunk size", message));
-        }
-        let overlap_tokens = overlap_tokens.unwrap_or(chunk_tokens / 8);
-        if overlap_tokens * 2 >= chunk_tokens {
-            let message = format!("an overlap of {overlap_tokens} is half of a chunk of {chunk_tokens} or more");
-            return Err(Error::invalid("set chunk size", message));
-        }
-        Ok(Self { chunk_tokens, overlap_tokens })
-    }
-}
+use crate::parse::Parsed;
+use cutter::{Cutter, Text};
+pub use settings::{ChunkSettings, ChunkWay};
 
 /// One chunk of a parsed document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,82 +30,79 @@ pub struct Chunk {
     pub headings: Vec<String>,
     /// What is embedded before its text: title or headings, one line, perhaps empty.
     pub prefix: String,
+    /// The number, within the text, of the larger chunk that it is given with; chunks of one follow each other.
+    pub parent: Option<u32>,
 }
 
 /// Cuts documents for one tokenizer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Chunker<'a> {
     tokenizer: &'a Tokenizer,
+    embedder: Option<&'a dyn Embedder>,
     settings: ChunkSettings,
 }
 
-impl<'a> Chunker<'a> {
-    /// A chunker for `tokenizer`.
-    #[must_use]
-    pub fn new(tokenizer: &'a Tokenizer, settings: ChunkSettings) -> Self {
-        Self { tokenizer, settings }
-    }
-
-    /// The chunks of `parsed`, in order; none if there are no words. `title` is embedded with every chunk that has no
-    /// headings above it. Every word is in at least one chunk. `O(text)`.
-    ///
-    /// # Errors
-    /// `Invalid` if the tokenizer refuses the text.
-    pub fn chunk(&self, parsed: &Parsed, title: Option<&str>) -> Result<Vec<Chunk>> {
-        let tokens = self.tokenizer.offsets(&parsed.text)?;
-        let first = parsed.blocks.first().map_or(parsed.text.len(), |block| block.range.start);
-        let mut start = tokens.partition_point(|(from, _)| *from < first);
-        let boundaries = Boundaries::new(parsed);
-        let headings: Vec<&Block> = parsed.blocks.iter().filter(|block| block.heading.is_some()).collect();
-        let (mut chunks, mut reached) = (Vec::new(), 0);
-        while start < tokens.len() {
-            let (headings, prefix) = context(&headings, tokens[start].0, title);
-            let prefix_tokens =
-                if prefix.is_empty() { 0 } else { self.tokenizer.offsets(&prefix)?.len().min(MOST_PREFIX_TOKENS) };
-            let budget = self.settings.chunk_tokens.saturating_sub(prefix_tokens).max(self.settings.chunk_tokens / 2);
-            let (end, strength) = boundaries.cut(&tokens, start, budget);
-            if end <= reached {
-                // Under longer headings the overlap alone filled the budget: go on without it.
-                start = reached;
-                continue;
-            }
-            reached = end;
-            let text = &parsed.text[tokens[start].0..tokens[end - 1].1.max(tokens[start].0)];
-            // White space and punctuation that make no token still belong to the words beside them.
-            let until = if end < tokens.len() { tokens[end].0 } else { parsed.text.len() };
-            let whole = parsed.text[tokens[start].0..until].trim_end();
-            let length = if strength == Strength::Token { text.len() } else { whole.len().max(text.len()) };
-            let range = tokens[start].0..tokens[start].0 + length;
-            chunks.push(Chunk { range, headings, prefix });
-            if end >= tokens.len() {
-                break;
-            }
-            start = match strength {
-                Strength::Section => end,
-                _ => boundaries.step_back(&tokens, start, end, self.settings.overlap_tokens),
-            };
-        }
-        Ok(chunks)
+impl std::fmt::Debug for Chunker<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chunker").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
-/// The headings above byte `at`, of all these, and the line that is embedded before a chunk that starts there.
-fn context(all: &[&Block], at: usize, title: Option<&str>) -> (Vec<String>, String) {
-    let mut open: Vec<(u8, &str)> = Vec::new();
-    let mut starts_with_heading = false;
-    for block in all.iter().take_while(|block| block.range.start <= at) {
-        let Some((level, text)) = &block.heading else { continue };
-        open.retain(|(above, _)| above < level);
-        open.push((*level, text));
-        starts_with_heading = block.range.contains(&at);
+impl<'a> Chunker<'a> {
+    /// A chunker for `tokenizer`, by any way but [`ChunkWay::Semantic`].
+    #[must_use]
+    pub fn new(tokenizer: &'a Tokenizer, settings: ChunkSettings) -> Self {
+        Self { tokenizer, embedder: None, settings }
     }
-    let headings: Vec<String> = open.iter().map(|(_, text)| (*text).to_owned()).collect();
-    let shown = &headings[..headings.len() - usize::from(starts_with_heading && !headings.is_empty())];
-    let mut line: Vec<&str> = shown.iter().map(String::as_str).collect();
-    if let Some(title) = title.filter(|title| headings.first().is_none_or(|first| first != title)) {
-        line.insert(0, title);
+
+    /// A chunker for `embedder`.
+    ///
+    /// # Errors
+    /// As [`ChunkSettings::check_embedder`].
+    pub fn of(embedder: &'a dyn Embedder, settings: ChunkSettings) -> Result<Self> {
+        settings.check_embedder(embedder)?;
+        Ok(Self { tokenizer: embedder.tokenizer(), embedder: Some(embedder), settings })
     }
-    (headings.clone(), line.join(" > "))
+
+    /// By what it cuts.
+    pub(crate) fn way(&self) -> ChunkWay {
+        self.settings.way
+    }
+
+    /// The chunks of `parsed`, in order; none if there are no words. `title` is embedded with every chunk that has no
+    /// headings above it. Every word is in at least one chunk. `O(text)`, and by [`ChunkWay::Semantic`] what it takes to embed
+    /// every sentence twice more.
+    ///
+    /// # Errors
+    /// `Invalid` if the tokenizer refuses the text, or a model is needed and was not given; what the model fails with.
+    pub fn chunk(&self, parsed: &Parsed, title: Option<&str>) -> Result<Vec<Chunk>> {
+        let text = Text::new(self.tokenizer, self.settings.chunk_tokens, parsed, title)?;
+        let pieces = self.cutter()?.cut(&text)?;
+        let chunks = pieces.into_iter().map(|piece| {
+            let range = text.range(&piece.tokens);
+            let (headings, prefix) = text.context(range.start);
+            Chunk { range, headings, prefix, parent: piece.parent }
+        });
+        Ok(chunks.collect())
+    }
+
+    fn cutter(&self) -> Result<Box<dyn Cutter + 'a>> {
+        let overlap_tokens = self.settings.overlap_tokens;
+        Ok(match self.settings.way {
+            ChunkWay::Structure => Box::new(structure::Structure { overlap_tokens }),
+            ChunkWay::Fixed => Box::new(fixed::Fixed { overlap_tokens }),
+            ChunkWay::Sentences { .. } => Box::new(sentences::Sentences),
+            ChunkWay::Hierarchical { parent_tokens } => {
+                Box::new(structure::Hierarchy { parent_tokens, overlap_tokens })
+            }
+            ChunkWay::Semantic { percentile } => {
+                let message = "a model is needed to see where the meaning changes, and none was given";
+                let embedder = self.embedder.ok_or_else(|| Error::invalid("cut", message))?;
+                Box::new(semantic::Semantic { embedder, percentile, overlap_tokens })
+            }
+            ChunkWay::Whole => Box::new(structure::Whole { overlap_tokens }),
+        })
+    }
 }
 
 #[cfg(test)]

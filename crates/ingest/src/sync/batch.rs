@@ -166,7 +166,7 @@ impl Batch {
                 return Err(Error::new(Kind::Denied, "commit", format!("`{}`: {what}", staged.document.id)));
             }
         }
-        let chunker = Chunker::new(embedder.tokenizer(), chunk_settings(index, embedder)?);
+        let chunker = Chunker::of(embedder, chunk_settings(index, embedder)?)?;
         let inputs = waiting.iter_mut().map(|staged| staged.cut(&chunker)).collect::<Result<Vec<_>>>()?;
         let texts: Vec<&str> = inputs.iter().flatten().map(String::as_str).collect();
         let embeddings = embedder.embed(&texts, Purpose::Document)?;

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::embedding::{Embedded, Embedding};
 use super::plan::{Plan, Planned, Stated};
 use super::{Progress, Report};
-use crate::chunk::{ChunkSettings, Chunker};
+use crate::chunk::{ChunkSettings, ChunkWay, Chunker};
 use crate::parse::{PARSE, parse};
 use crate::source::{Entry, Format, Section, SourceDocument, first_16, metadata_text, section};
 
@@ -54,7 +54,10 @@ pub(super) fn cut(
     let own_titles = parsed.iter().filter(|(_, _, section)| *section == 0).map(|(parsed, ..)| &parsed.title);
     let title = title.or_else(|| own_titles.flatten().next().cloned()).or_else(|| format.title(path?));
     let (mut chunks, mut inputs) = (Vec::new(), Vec::new());
+    let mut parents = 0;
     for (parsed, within, section) in parsed {
+        // The larger chunks of one part end with it.
+        let before = parents;
         for chunk in chunker.chunk(&parsed, title.as_deref())? {
             let text = parsed.text[chunk.range.clone()].to_owned();
             let input = if chunk.prefix.is_empty() { text.clone() } else { format!("{}\n{text}", chunk.prefix) };
@@ -63,7 +66,9 @@ pub(super) fn cut(
             let span = ((within.start + source.start) as u64, (within.start + source.end) as u64);
             let (ordinal, heading) = (chunks.len() as u32, chunk.headings.join(" > "));
             let hash = first_16(&Sha256::digest(input.as_bytes()));
-            chunks.push(NewChunk { ordinal, text, span, heading, hash, section, page });
+            let parent = chunk.parent.map(|parent| before + parent);
+            parents = parent.map_or(parents, |parent| parent + 1);
+            chunks.push(NewChunk { ordinal, text, span, heading, hash, section, page, parent });
             inputs.push(input);
         }
     }
@@ -114,7 +119,7 @@ pub(super) fn write(
     report: &mut Report,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let chunker = Chunker::new(embedding.embedder().tokenizer(), settings);
+    let chunker = Chunker::of(embedding.embedder(), settings)?;
     let moved = vectors_of_gone(snapshot, plan)?;
     let job = Job { index, embedding, chunker, snapshot, plan, moved, progress };
     let work = job.work(report);
@@ -227,6 +232,10 @@ impl<'a> Job<'a> {
         for (prepared, planned) in prepared.into_iter().zip(documents) {
             match prepared {
                 Ok(prepared) => {
+                    if self.chunker.way() == ChunkWay::Whole && is_cut(&prepared.document.chunks) {
+                        let id = &planned.id;
+                        report.warnings.push(format!("`{id}` is longer than one chunk and was cut by its structure"));
+                    }
                     report.chunks += prepared.document.chunks.len() as u64;
                     whole.push(prepared);
                 }
@@ -323,6 +332,11 @@ impl<'a> Job<'a> {
         self.progress.advance(prepared.iter().map(|document| document.planned.entry.bytes + 1).sum());
         Ok(())
     }
+}
+
+/// Whether a part of a document that may be read as a whole is several chunks.
+fn is_cut(chunks: &[NewChunk]) -> bool {
+    chunks.windows(2).any(|pair| pair[0].section == pair[1].section)
 }
 
 /// Documents and chunks that have no vector yet.

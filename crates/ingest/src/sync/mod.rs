@@ -124,8 +124,7 @@ fn chunk_settings(index: &Index, embedder: &dyn Embedder) -> Result<ChunkSetting
     let snapshot = index.snapshot()?;
     let settings = &snapshot.manifest().settings;
     check_model(&settings.model, embedder)?;
-    serde_json::from_value(settings.chunker.clone())
-        .map_err(|e| Error::corrupted("sync", "the index does not say how it is cut").because(e))
+    ChunkSettings::read(&settings.chunker)
 }
 
 /// Whether `embedder` is the model that an index was made with; `index_model` is its stamp as JSON.

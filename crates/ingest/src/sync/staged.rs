@@ -126,8 +126,8 @@ impl Staged {
         if !vectors.is_empty() {
             let text = text.take().unwrap_or_default();
             let span = (0, text.len() as u64);
-            let (ordinal, heading, section, page) = (0, String::new(), 0, None);
-            chunks = vec![NewChunk { ordinal, text, span, heading, hash: version.0, section, page }];
+            let (ordinal, heading, section, page, parent) = (0, String::new(), 0, None, None);
+            chunks = vec![NewChunk { ordinal, text, span, heading, hash: version.0, section, page, parent }];
         }
         let (number, source) = (DocumentNumber(u32::MAX), CALLER.into());
         let (id, title) = (document.id, document.title);
