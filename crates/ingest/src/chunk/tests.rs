@@ -170,7 +170,7 @@ fn a_slide_shares_no_chunk_with_another() {
 const TALE: &str = "Dr. Smith lives in a small house near the harbour of the old town. He has two dogs. Both of them bark \
     at the ships\nthat come in every morning from the islands. No. They never sleep.\n\nThe law of 1920 was changed.";
 
-fn texts<'a>((parsed, chunks): &'a (Parsed, Vec<Chunk>)) -> Vec<&'a str> {
+fn texts((parsed, chunks): &(Parsed, Vec<Chunk>)) -> Vec<&str> {
     chunks.iter().map(|chunk| &parsed.text[chunk.range.clone()]).collect()
 }
 
