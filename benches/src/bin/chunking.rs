@@ -130,8 +130,7 @@ fn run(folder: &Path, work: &Path, ways: &[String]) -> Result<()> {
         };
         engine.add(corpora.iter().map(document).collect())?;
         engine.commit()?;
-        let session =
-            engine.session(Identity::asserted("reader").groups(Vec::<String>::new()).issue(engine.clock())?)?;
+        let session = engine.session(Identity::asserted("reader").groups([]).issue(engine.clock())?)?;
         let all = all(&session, engine.dim()?, &corpora)?;
         let length: usize = all.values().flatten().map(|(start, end)| end - start).sum();
         let count: usize = all.values().map(Vec::len).sum();
