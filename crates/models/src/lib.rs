@@ -22,6 +22,7 @@ mod stamp;
 mod static_tokens;
 mod tokenizer;
 mod transformer;
+mod word_tokens;
 
 #[cfg(all(doctest, feature = "builtin"))]
 #[doc = include_str!("../README.md")]

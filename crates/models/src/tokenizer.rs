@@ -1,12 +1,14 @@
 //! Here is a text: where are its tokens, and how many does the model read at once?
 //!
 //! A thin wrapper over `tokenizers::Tokenizer`. The file's own truncation and padding are switched off: cutting is ours,
-//! so that it is reported. Long texts are cut at blanks first, where that provably changes no token, and the parts are
-//! tokenised on all cores.
+//! so that it is reported. Where that provably changes no token, long texts are cut at blanks first and the parts tokenised
+//! on all cores, and words that were seen before are not tokenised again.
 
 use rayon::prelude::*;
 use safepassage_error::{Error, Kind, Result};
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
+
+use crate::word_tokens::{Token, Words};
 
 /// Parts of about this size keep a core busy for milliseconds.
 const PART_BYTES: usize = 1 << 14;
@@ -22,6 +24,7 @@ pub struct Tokenizer {
     max_tokens: usize,
     /// No token spans a blank, so a text may be cut there.
     cuts_at_blanks: bool,
+    words: Words,
 }
 
 /// The tokens of one text as the model reads them, special tokens included.
@@ -56,7 +59,7 @@ impl Tokenizer {
         }
         let cuts_at_blanks = cuts_at_blanks(&inner);
         let unknown = unknown(json, &inner);
-        Ok(Self { inner, unknown, before, after, max_tokens, cuts_at_blanks })
+        Ok(Self { inner, unknown, before, after, max_tokens, cuts_at_blanks, words: Words::default() })
     }
 
     /// Tokens of text that the model reads at once, special tokens not counted (254 for the built-in model).
@@ -74,8 +77,7 @@ impl Tokenizer {
     pub fn offsets(&self, text: &str) -> Result<Vec<(usize, usize)>> {
         let parts: Vec<(usize, &str)> = self.parts(text).collect();
         let of_part = |&(start, part): &(usize, &str)| -> Result<Vec<(usize, usize)>> {
-            let encoding = self.inner.encode(part, false).map_err(refused)?;
-            Ok(encoding.get_offsets().iter().map(|&(from, to)| (start + from, start + to)).collect())
+            Ok(self.tokens(part)?.iter().map(|token| (start + token.from, start + token.to)).collect())
         };
         if let [part] = parts.as_slice() {
             return of_part(part);
@@ -89,7 +91,7 @@ impl Tokenizer {
         let mut ids = self.before.clone();
         let most = self.before.len() + self.max_tokens;
         for (_, part) in self.parts(text) {
-            ids.extend_from_slice(self.inner.encode_fast(part, false).map_err(refused)?.get_ids());
+            ids.extend(self.tokens(part)?.iter().map(|token| token.id));
             if ids.len() > most {
                 break;
             }
@@ -112,6 +114,16 @@ impl Tokenizer {
         encoded.ids.drain(..self.before.len());
         encoded.ids.retain(|id| Some(*id) != self.unknown);
         Ok(encoded)
+    }
+
+    /// The tokens of `part`, word by word where that changes none.
+    fn tokens(&self, part: &str) -> Result<Vec<Token>> {
+        let make = |word: &str| -> Result<Vec<Token>> {
+            let encoding = self.inner.encode(word, false).map_err(refused)?;
+            let tokens = encoding.get_ids().iter().zip(encoding.get_offsets());
+            Ok(tokens.map(|(&id, &(from, to))| Token { id, from, to }).collect())
+        };
+        if self.cuts_at_blanks { self.words.tokens(part, &make) } else { make(part) }
     }
 
     /// Parts of `text` with their starts; one part unless it is long and may be cut at blanks.
@@ -176,6 +188,10 @@ impl std::fmt::Debug for Tokenizer {
 
 #[cfg(all(test, feature = "builtin"))]
 mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -191,10 +207,27 @@ mod tests {
         assert_eq!(parts, text);
 
         let (cut, ids) = (tokenizer.offsets(&text).unwrap(), tokenizer.encode(&text).unwrap());
+        assert_eq!(cut, tokenizer.offsets(&text).unwrap(), "words that were seen have other tokens");
         tokenizer.cuts_at_blanks = false;
         assert_eq!(tokenizer.parts(&text).count(), 1);
         assert_eq!(cut, tokenizer.offsets(&text).unwrap());
         assert_eq!(ids.ids, tokenizer.encode(&text).unwrap().ids);
         assert!(ids.truncated && ids.ids.len() == 256);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, rng_seed: proptest::test_runner::RngSeed::Fixed(8), failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn tokens_of_words_are_those_of_the_text(text in any::<String>(), words in proptest::collection::vec("\\PC{0,3}[ \n]{1,2}[\u{300}-\u{303}]?[a-zé.,]{1,9}", 0..12)) {
+            static BOTH: LazyLock<[Tokenizer; 2]> = LazyLock::new(|| {
+                let tokenizer = || Tokenizer::from_json(safepassage_minilm_3::TOKENIZER, 256).unwrap();
+                [tokenizer(), Tokenizer { cuts_at_blanks: false, ..tokenizer() }]
+            });
+            let [by_words, whole] = &*BOTH;
+            let text = format!("{text}{}{text} {text}", words.concat());
+            let tokens = whole.tokens(&text).unwrap();
+            prop_assert_eq!(&by_words.tokens(&text).unwrap(), &tokens);
+            prop_assert_eq!(&by_words.tokens(&text).unwrap(), &tokens);
+        }
     }
 }
