@@ -52,7 +52,7 @@ class LateInteraction:
 
 def main() -> None:
     folder, index, questions = Path(sys.argv[1]), Index.open(sys.argv[2]), sys.argv[3]
-    asker = {"anybody": Identity.asserted("anybody")}
+    asker = {"anybody": Identity.asserted("anybody", ttl_seconds=86_400)}
     for fused in (False, True):
         rerank = LateInteraction(folder, fused)
         report = evaluate(index, questions, personas=asker, recall=1.0, rerank=rerank, against_rerank="none")
