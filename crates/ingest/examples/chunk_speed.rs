@@ -18,9 +18,12 @@ fn main() {
             line["text"].as_str().unwrap_or_default().to_owned()
         })
         .collect();
-    let model = safepassage_models::builtin().expect("the model is inside the program");
-    let tokenizer = model.tokenizer();
-    timed("our tokenizer alone", || texts.iter().map(|text| tokenizer.offsets(text).expect("tokens").len()).sum());
+    // A new one each time: a tokenizer remembers words.
+    let model = || safepassage_models::builtin().expect("the model is inside the program");
+    let fresh = model();
+    timed("our tokenizer alone", || {
+        texts.iter().map(|text| fresh.tokenizer().offsets(text).expect("tokens").len()).sum()
+    });
     let mut parsed: Vec<Parsed> = Vec::new();
     timed("our parser of Markdown alone", || {
         parsed = texts.iter().map(|text| parse(text.as_bytes(), Format::Markdown).expect("Markdown")).collect();
@@ -28,7 +31,8 @@ fn main() {
     });
     for way in ["structure", "fixed", "sentences", "hierarchical", "none"] {
         let settings = ChunkSettings::by(way.parse::<ChunkWay>().expect("a way"), 100_000, Some(tokens), Some(0));
-        let chunker = Chunker::new(tokenizer, settings.expect("settings"));
+        let fresh = model();
+        let chunker = Chunker::new(fresh.tokenizer(), settings.expect("settings"));
         timed(&format!("ours, {way}"), || {
             parsed.iter().map(|parsed| chunker.chunk(parsed, None).expect("chunks").len()).sum()
         });
