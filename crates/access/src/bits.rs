@@ -177,7 +177,7 @@ mod tests {
                 plain.remove(&i);
             }
             prop_assert_eq!(bits.words().len(), bound.div_ceil(64) as usize);
-            prop_assert_eq!(bits.len(), plain.len() as u64);
+            prop_assert_eq!((bits.len(), bits.is_empty()), (plain.len() as u64, plain.is_empty()));
             prop_assert_eq!(bits.iter().collect::<Vec<_>>(), plain.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(bits.runs().flatten().collect::<Vec<_>>(), plain.iter().copied().collect::<Vec<_>>());
             let runs: Vec<_> = bits.runs().collect();

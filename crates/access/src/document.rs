@@ -232,6 +232,40 @@ mod tests {
 
     proptest! {
         #[test]
+        fn every_row_is_of_its_document_and_its_section(
+            documents in proptest::collection::vec(proptest::collection::vec(prop_oneof![3 => Just(0u16), 2 => 1..3u16], 0..5), 1..8),
+        ) {
+            let mut first_row = vec![0];
+            for sections in &documents {
+                first_row.push(first_row[first_row.len() - 1] + sections.len() as u32);
+            }
+            let n = documents.len();
+            let numbers = (0..n as u32).map(DocumentNumber).collect();
+            let sections: Vec<u16> = documents.concat();
+            let column = Column::new(Tenant::default(), numbers, vec![Version(0); n], first_row).unwrap();
+            prop_assert!(column.clone().with_sections(&[&sections[..], &[0]].concat()).is_err());
+            let column = column.with_sections(&sections).unwrap();
+            prop_assert_eq!(column.undivided(), sections.iter().all(|section| *section == 0));
+            for (row, section) in (0..).zip(&sections) {
+                prop_assert_eq!(column.section_of(row), *section);
+            }
+            prop_assert_eq!(column.document_of(sections.len() as u32), None);
+            // Parts follow each other and are all there is.
+            let mut next = 0;
+            for part in 0..column.parts() {
+                let (document, section) = column.part(part);
+                let rows = column.rows_of_part(part);
+                prop_assert_eq!(rows.start, next);
+                for row in rows.clone() {
+                    prop_assert_eq!((column.document_of(row), sections[row as usize]), (Some(document), section));
+                }
+                next = rows.end;
+            }
+            prop_assert_eq!(next as usize, sections.len());
+            prop_assert_eq!(column.one_row_each(), column.undivided() && documents.iter().all(|rows| rows.len() == 1));
+        }
+
+        #[test]
         fn a_repeated_number_is_refused(
             close in proptest::collection::vec(0..60u32, 0..12),
             far in proptest::collection::vec(prop_oneof![0..9u32, 4_000_000_000..4_000_000_009u32], 0..6),

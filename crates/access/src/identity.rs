@@ -96,6 +96,13 @@ impl Identity {
         self.user.as_deref()
     }
 
+    /// The same asker with another clearance.
+    pub(crate) fn with_clearance(&self, label: &str) -> Self {
+        let mut other = Self { clearance: Some(label.to_owned()), ..self.clone() };
+        other.digest = other.digested();
+        other
+    }
+
     /// Whether `groups` are all the groups of the user, transitive ones included.
     #[must_use]
     pub fn groups_complete(&self) -> bool {

@@ -160,6 +160,14 @@ mod tests {
     }
 
     #[test]
+    fn an_issuer_does_not_change_how_a_principal_splits() {
+        for issuer in ["", "https://a/user:", "https://a/group:"] {
+            assert!(check_issuer(issuer).is_err(), "{issuer}");
+        }
+        assert!(check_issuer("https://a|b/users").is_ok());
+    }
+
+    #[test]
     fn the_contract_by_example() {
         for (text, want) in [
             ("public", Principal::Public),

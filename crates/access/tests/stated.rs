@@ -121,3 +121,24 @@ fn a_path_goes_through_the_groups_that_led_there() {
     assert_eq!(path("company"), "user:ann > group:team > group:unit > group:company > document ACL");
     assert_eq!(path("team"), "user:ann > group:team > document ACL");
 }
+
+#[test]
+fn a_label_that_came_with_newer_content_is_not_that_of_older() {
+    let mut plane = AccessPlane::default();
+    let number = DocumentNumber(0);
+    let bound = |version: u128, label: u8| {
+        let binding = Binding::by_source(Version(version), Acl::new([Principal::Everyone], []), LabelRank(label));
+        AccessEvent::Bound { number, binding }
+    };
+    let numbered = AccessEvent::Numbered { tenant: Tenant::default(), id: "a".into(), number };
+    plane.apply(1, &[AccessEvent::Created { labels: Labels::default() }, numbered, bound(1, 3), bound(2, 1)]).unwrap();
+    let stored = AccessPlane::from_columns(1, std::sync::Arc::new(plane.to_columns().unwrap())).unwrap();
+    for plane in [&plane, &stored] {
+        let label = |version: u128| plane.label_of(number, Version(version)).map(|label| label.0);
+        // Of content that nobody spoke of, the highest.
+        assert_eq!([label(1), label(2), label(7)], [Some(3), Some(1), Some(3)]);
+        assert_eq!(plane.label_of(DocumentNumber(1), Version(1)), None);
+    }
+    plane.apply(2, &[bound(1, 0)]).unwrap();
+    assert_eq!(plane.label_of(number, Version(1)), Some(LabelRank(0)));
+}

@@ -300,7 +300,7 @@ proptest! {
                 }
             }
             for number in (0..plane.next_number().min(50)).map(DocumentNumber) {
-                let _ = (plane.document(number), plane.id(number), plane.label(number));
+                let _ = (plane.document(number), plane.id(number), plane.label_of(number, Version(1)));
                 let _ = plane.number(&Tenant::default(), &format!("d{}", number.0));
             }
             let _ = (plane.explain(&who, "d0", None, Timestamp(0)), plane.says_the_same_as(&plane), plane.to_columns());

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::acls::COMPOSED;
+use super::effective::Effective;
 use super::rules::{NONE, Rules};
-use super::table::{Effective, Passes};
+use super::table::Passes;
 use crate::bits::Bits;
 use crate::event::Input;
 

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use safepassage_error::{Error, Result};
 
 use super::AclTable;
+use super::effective::Effective;
 use super::state::State;
 use super::stored::{Newest, Stored};
-use super::table::{Effective, NOBODY};
+use super::table::NOBODY;
 use crate::bits::Bits;
 use crate::document::{DocumentNumber, Tenant, Version};
 use crate::event::WHOLE;
@@ -128,12 +129,13 @@ impl Documents {
         Ok(())
     }
 
-    /// The label of the newest version of a document.
-    pub fn label(&self, number: DocumentNumber) -> Option<LabelRank> {
-        match self.place(number) {
-            None if !self.touched.contains(number.0) => self.stored.label(number.0),
-            _ => self.state(number)?.newest().map(|bound| bound.label),
+    /// The label of `version` of a document.
+    pub fn label_of(&self, number: DocumentNumber, version: Version) -> Option<LabelRank> {
+        let stored = self.place(number).is_none() && !self.touched.contains(number.0);
+        if stored && self.stored.newest().of(number.0).is_some_and(|(newest, _)| newest == version) {
+            return self.stored.label(number.0);
         }
+        self.state(number)?.label_of(version)
     }
 
     /// For looking up many permissions.

@@ -8,7 +8,9 @@ mod acls;
 mod check;
 mod columns;
 mod derived;
+mod descent;
 mod documents;
+mod effective;
 mod object;
 mod objects;
 mod policies;
@@ -18,6 +20,7 @@ mod state;
 mod stored;
 mod stored_rules;
 mod table;
+mod verdict;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,11 +31,13 @@ use safepassage_error::{Error, Kind, Result};
 pub use columns::SharedBytes;
 use documents::Documents;
 pub(crate) use documents::{Permissions, RowPermission};
+pub(crate) use effective::Effective;
 pub use object::ObjectAccess;
 use policies::Policies;
 use state::Bound;
 use table::AclTable;
-pub(crate) use table::{Clearance, Effective, NOBODY, Passes, Verdict};
+pub(crate) use table::{Clearance, NOBODY, Passes};
+pub(crate) use verdict::Verdict;
 
 use crate::document::{DocumentNumber, Tenant, Version};
 use crate::event::{AccessEvent, Binding, Input};
@@ -126,7 +131,7 @@ impl AccessPlane {
     /// How many distinct effective ACLs are in the table.
     #[must_use]
     pub fn distinct_acls(&self) -> usize {
-        self.table.effective().len()
+        self.table.effectives.len()
     }
 
     /// Applies the batch that makes `epoch`.
@@ -212,10 +217,11 @@ impl AccessPlane {
         Some(DocumentAccess { number, bindings, revoked })
     }
 
-    /// The label of the newest version of a document; `None` if no ACL was ever stated.
+    /// The label of `version` of a document: the highest that was stated from that version on, since a lower one that came
+    /// with newer content is not meant for this; `None` if no ACL was ever stated.
     #[must_use]
-    pub fn label(&self, number: DocumentNumber) -> Option<LabelRank> {
-        self.documents.label(number)
+    pub fn label_of(&self, number: DocumentNumber, version: Version) -> Option<LabelRank> {
+        self.documents.label_of(number, version)
     }
 
     /// Which effective ACLs let `identity` pass. Remembered by (identity digest, epoch); cold it costs
@@ -240,6 +246,35 @@ impl AccessPlane {
         let permitted = Permitted::new(identity, self.epoch, passes);
         remembered().put(identity.digest(), self.epoch, permitted.clone());
         Ok(permitted)
+    }
+
+    /// The same asker as far as something may see that is cleared for `highest` and no more, such as a model; `None` if they
+    /// see no more themselves. What a passage was derived from and every label that its version was ever bound to count.
+    ///
+    /// # Errors
+    /// `Invalid` if `highest` or the identity's clearance is not a label of this index.
+    pub fn up_to(&self, identity: &Identity, highest: &str) -> Result<Option<Identity>> {
+        let (own, highest) = (self.clearance(identity)?.highest, self.labels.rank(highest)?);
+        Ok((highest < own).then(|| identity.with_clearance(self.labels.name(highest))))
+    }
+
+    /// The highest label of `version` of a document and of all that it was derived from: what a model must be cleared for that
+    /// reads it. `None` if nothing is stated of some of it.
+    #[must_use]
+    pub fn label_with_inputs(&self, number: DocumentNumber, version: Version) -> Option<LabelRank> {
+        let (tenant, _) = self.documents.name(number)?;
+        let permissions = self.permissions();
+        let (mut highest, mut seen) = (self.label_of(number, version)?, BTreeSet::new());
+        let mut open = vec![Input { number, version }];
+        while let Some(input) = open.pop() {
+            if !seen.insert(input) {
+                continue;
+            }
+            let needed = permissions.of_whole(tenant, input.number, input.version)?;
+            highest = highest.max(needed.label());
+            open.extend(needed.bases().flat_map(|base| self.table.rules.inputs_of(base)));
+        }
+        Some(highest)
     }
 
     fn clearance(&self, identity: &Identity) -> Result<Clearance> {

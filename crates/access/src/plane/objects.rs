@@ -7,6 +7,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use super::acls::next_id;
+use super::descent::Descent;
+use super::rules::Rules;
 use crate::document::Tenant;
 use crate::event::Origin;
 
@@ -38,6 +40,11 @@ impl Object {
     pub fn is_stated(&self) -> bool {
         self.stated.is_some_and(|stated| stated.rule.is_some())
     }
+
+    /// The object above it.
+    pub fn above(&self) -> Option<u32> {
+        self.stated.and_then(|stated| stated.parent)
+    }
 }
 
 /// All objects by number and by (tenant, name).
@@ -45,7 +52,7 @@ impl Object {
 pub(super) struct Objects {
     all: Vec<Object>,
     numbers: HashMap<Tenant, HashMap<Arc<str>, u32>>,
-    order: OnceLock<Vec<u32>>,
+    descent: OnceLock<Descent>,
     changes: u64,
 }
 
@@ -76,37 +83,33 @@ impl Objects {
         self.numbers.entry(tenant.clone()).or_default().insert(Arc::clone(&name), id);
         let (tenant, revoked) = (tenant.clone(), BTreeSet::new());
         self.all.push(Object { tenant, name, stated: None, revoked, revoked_lists: None });
-        self.order = OnceLock::new();
+        self.descent = OnceLock::new();
         self.changes += 1;
         id
     }
 
-    /// An object to be changed.
+    /// An object to be changed in any way.
     pub fn change(&mut self, id: u32) -> Option<&mut Object> {
-        self.order = OnceLock::new();
+        self.descent = OnceLock::new();
         self.changes += 1;
         self.all.get_mut(id as usize)
     }
 
-    /// Numbers of all objects, each after the one above it. Those in a circle, and below one, are left out.
-    pub fn parents_first(&self) -> &[u32] {
-        self.order.get_or_init(|| {
-            let parent = |id: u32| self.all[id as usize].stated.and_then(|stated| stated.parent);
-            let mut below = vec![Vec::new(); self.all.len()];
-            let mut order = Vec::with_capacity(self.all.len());
-            for id in 0..self.all.len() as u32 {
-                match parent(id) {
-                    Some(above) => below[above as usize].push(id),
-                    None => order.push(id),
-                }
-            }
-            let mut next = 0;
-            while let Some(&id) = order.get(next) {
-                order.append(&mut below[id as usize]);
-                next += 1;
-            }
-            order
-        })
+    /// Changes an object. As long as it stays under the same one, that costs nothing where there are many others.
+    pub fn alter(&mut self, id: u32, rules: &Rules, change: impl FnOnce(&mut Object)) {
+        let Some(object) = self.all.get_mut(id as usize) else { return };
+        let above = object.above();
+        change(object);
+        self.changes += 1;
+        match self.descent.get_mut() {
+            Some(descent) if object.above() == above => descent.restate(id, object, rules),
+            _ => self.descent = OnceLock::new(),
+        }
+    }
+
+    /// What is needed to ask all of them from the top down.
+    pub fn descent(&self, rules: &Rules) -> &Descent {
+        self.descent.get_or_init(|| Descent::new(&self.all, rules))
     }
 
     /// An object and those above it, nearest first; each once.
@@ -115,7 +118,7 @@ impl Objects {
         let (mut next, mut seen) = (Some(from), BTreeSet::new());
         while let Some(id) = next.filter(|id| seen.insert(*id)) {
             chain.push(id);
-            next = self.get(id).and_then(|object| object.stated).and_then(|stated| stated.parent);
+            next = self.get(id).and_then(Object::above);
         }
         chain
     }

@@ -9,7 +9,7 @@ use crate::document::DocumentNumber;
 impl AclTable {
     /// What every base of an effective ACL says, in no order that depends on numbers.
     fn describe(&self, effective: u32) -> Option<(Vec<String>, u8)> {
-        let effective = self.effective().get(effective as usize)?;
+        let effective = self.effectives.get(effective)?;
         let mut bases: Vec<String> = effective
             .bases()
             .map(|base| {

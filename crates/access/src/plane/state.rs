@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::AclTable;
-use super::table::{Effective, NOBODY};
+use super::effective::Effective;
+use super::table::NOBODY;
 use crate::document::{Tenant, Version};
 use crate::event::{Binding, Origin, WHOLE};
 use crate::label::LabelRank;
@@ -128,7 +129,7 @@ impl State {
             bound.base = table.with_revocations(bound.acl, revoked);
         }
         let effective = self.effective_of(None, 0, table);
-        self.effective = effective.map_or(NOBODY, |effective| table.intern(effective));
+        self.effective = effective.map_or(NOBODY, |effective| table.effectives.intern(effective));
     }
 
     /// The bindings that rows of `version` need (of the newest for `None`): every one stated from the last binding of
@@ -165,6 +166,11 @@ impl State {
         }
         let label = self.bound_to(version).map(|bound| bound.label).max()?;
         Effective::new(bases, label)
+    }
+
+    /// The highest label that rows of `version` were given since; none if nothing was ever stated.
+    pub fn label_of(&self, version: Version) -> Option<LabelRank> {
+        self.bound_to(Some(version)).map(|bound| bound.label).max()
     }
 
     /// The bindings that rows of `version` need, as they were stated.

@@ -11,9 +11,9 @@ use super::AclTable;
 use super::acls::COMPOSED;
 use super::columns::{Columns, Numbers, SharedBytes, Texts, Writer, corrupted};
 use super::documents::Documents;
+use super::effective::Effective;
 use super::state::{Bound, State};
 use super::stored_rules;
-use super::table::Effective;
 use crate::document::{DocumentNumber, Tenant, Version};
 use crate::event::Origin;
 use crate::label::{LabelRank, Labels};
@@ -226,7 +226,7 @@ pub(super) fn write(
         out.bytes(Policies as usize, &text);
     }
     max_age_ms.iter().for_each(|age| out.bytes(MaxAge as usize, &age.to_le_bytes()));
-    for effective in table.effective() {
+    for effective in table.effectives.iter() {
         effective.bases().for_each(|base| out.number(EffectiveBases as usize, base));
         out.end(EffectiveEnds as usize, EffectiveBases as usize, 4)?;
         out.byte(EffectiveLabels as usize, effective.label().0);
@@ -315,7 +315,9 @@ pub(super) fn read(bytes: SharedBytes) -> Result<Read> {
         let effective = bases.and_then(|bases| Effective::new(bases, LabelRank(*label)));
         effectives.push(effective.ok_or_else(|| corrupted("an effective ACL is none"))?);
     }
-    effectives.into_iter().for_each(|effective| table.push(effective));
+    for effective in effectives {
+        table.effectives.push(effective);
+    }
 
     let documents = numbers(EffectiveOf).len();
     let bindings = columns.bytes(Origins as usize).len();

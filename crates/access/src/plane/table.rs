@@ -6,11 +6,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::acls::{Acls, COMPOSED, Clauses, Principals, Said, next_id};
+use super::acls::{Acls, COMPOSED, Clauses, Principals};
 use super::derived;
+use super::effective::{Effective, Effectives};
 use super::objects::{ObjectRules, Objects};
 use super::rules::{Class, NO_ATTRIBUTES, NONE, PART, Rule, Rules};
-use crate::acl::{Acl, Inherit};
+use super::verdict::{Saying, Verdict};
+use crate::acl::Acl;
 use crate::bits::Bits;
 use crate::document::Tenant;
 use crate::event::{Binding, Input, ObjectStatement};
@@ -25,62 +27,6 @@ pub(crate) const NOBODY: u32 = u32::MAX;
 pub(crate) struct Clearance {
     pub highest: LabelRank,
     pub groups_complete: bool,
-}
-
-/// What is said of somebody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Nothing,
-    Allowed,
-    Denied,
-    /// Denied, and nothing below can override it.
-    Lost,
-}
-
-impl Verdict {
-    /// What a child says becomes together with what its parent says.
-    pub fn under(self, parent: Self, inherit: Inherit) -> Self {
-        use Verdict::*;
-        match (self, parent, inherit) {
-            (Lost, _, _) | (_, Lost, _) => Lost,
-            (Allowed, Allowed, Inherit::BothPermit) => Allowed,
-            (_, _, Inherit::BothPermit) => Denied,
-            (Nothing, other, Inherit::ChildOverrides) => other,
-            (said, _, Inherit::ChildOverrides) => said,
-            (other, Nothing, Inherit::ParentOverrides) => other,
-            (_, said, Inherit::ParentOverrides) => said,
-            (Denied, _, Inherit::DenyWins) | (_, Denied, Inherit::DenyWins) => Denied,
-            (Allowed, _, Inherit::DenyWins) | (_, Allowed, Inherit::DenyWins) => Allowed,
-            (Nothing, Nothing, Inherit::DenyWins) => Nothing,
-        }
-    }
-}
-
-/// Bases that must all permit, and the label of the rows under them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Effective {
-    first: u32,
-    /// Ascending, without `first`; nearly always empty.
-    others: Box<[u32]>,
-    label: LabelRank,
-}
-
-impl Effective {
-    /// The conjunction of `bases`; order and repetition do not matter. No base at all permits nobody: `None`.
-    pub fn new(bases: impl IntoIterator<Item = u32>, label: LabelRank) -> Option<Self> {
-        let distinct: BTreeSet<u32> = bases.into_iter().collect();
-        let mut ascending = distinct.into_iter();
-        Some(Self { first: ascending.next()?, others: ascending.collect(), label })
-    }
-
-    /// The bases, ascending.
-    pub fn bases(&self) -> impl Iterator<Item = u32> + '_ {
-        std::iter::once(self.first).chain(self.others.iter().copied())
-    }
-
-    pub fn label(&self) -> LabelRank {
-        self.label
-    }
 }
 
 /// What an identity passes.
@@ -102,15 +48,19 @@ impl Passes {
     }
 
     #[inline]
-    fn base(&self, id: u32) -> bool {
+    pub(super) fn base(&self, id: u32) -> bool {
         if id & COMPOSED == 0 { self.lists.contains(id) } else { self.composed.contains(id & !COMPOSED) }
+    }
+
+    /// The one rule, where there is one base.
+    #[inline]
+    pub(super) fn permits_one(&self, base: u32, label: LabelRank) -> bool {
+        label <= self.clearance.highest && self.base(base)
     }
 
     /// The one rule: the label is within the clearance and every base permits.
     pub fn permits(&self, effective: &Effective) -> bool {
-        effective.label <= self.clearance.highest
-            && self.base(effective.first)
-            && effective.others.iter().all(|base| self.base(*base))
+        self.permits_one(effective.first, effective.label) && effective.others.iter().all(|base| self.base(*base))
     }
 
     pub fn bytes(&self) -> usize {
@@ -126,25 +76,13 @@ pub(super) struct AclTable {
     pub acls: Acls,
     pub rules: Rules,
     pub objects: Objects,
-    by_id: Vec<Effective>,
-    /// `None` until a number is looked for.
-    ids: Option<HashMap<Effective, u32>>,
+    pub effectives: Effectives,
 }
 
 /// What policies say of the classes they were asked about.
 pub(super) type Judged = HashMap<Class, bool>;
 
 impl AclTable {
-    /// The distinct effective ACLs by number.
-    pub fn effective(&self) -> &[Effective] {
-        &self.by_id
-    }
-
-    /// Adds an effective ACL that is not there yet, before any number is looked for.
-    pub fn push(&mut self, effective: Effective) {
-        self.by_id.push(effective);
-    }
-
     /// The number of what `acl` says in `tenant`.
     pub fn intern_acl(&mut self, acl: &Acl, tenant: &Tenant) -> u32 {
         let rule = self.rule(acl, tenant);
@@ -211,9 +149,7 @@ impl AclTable {
         let source_rule = statement.source_acl.as_ref().map(|acl| self.intern_acl(acl, tenant));
         let stated = ObjectRules { rule, source_rule, origin: statement.origin, parent: self.parent_of(rule) };
         let id = self.objects.intern(tenant, name);
-        if let Some(object) = self.objects.change(id) {
-            object.stated = Some(stated);
-        }
+        self.objects.alter(id, &self.rules, |object| object.stated = Some(stated));
     }
 
     /// The object that a rule inherits from.
@@ -224,17 +160,14 @@ impl AclTable {
     /// Takes everything under an object from a principal, or gives it back.
     pub fn revoke_object(&mut self, tenant: &Tenant, name: &str, principal: &Principal, lost: bool) {
         let (id, principal) = (self.objects.intern(tenant, name), self.principals.intern(principal));
-        let Some(object) = self.objects.change(id) else { return };
+        let mut revoked = self.objects.get(id).map(|object| object.revoked.clone()).unwrap_or_default();
         if lost {
-            object.revoked.insert(principal);
+            revoked.insert(principal);
         } else {
-            object.revoked.remove(&principal);
+            revoked.remove(&principal);
         }
-        let revoked = object.revoked.clone();
         let lists = (!revoked.is_empty()).then(|| self.denying(&revoked));
-        if let Some(object) = self.objects.change(id) {
-            object.revoked_lists = lists;
-        }
+        self.objects.alter(id, &self.rules, |object| (object.revoked, object.revoked_lists) = (revoked, lists));
     }
 
     /// What the document's or object's ACL of rule `id` is, as it was stated.
@@ -242,52 +175,6 @@ impl AclTable {
         let rule = self.rules.get(id);
         let parent = self.objects.get(rule.parent).map(|object| object.name.as_ref().into());
         Acl { parent, inherit: rule.inherit, ..self.acls.stated(rule.lists, &self.principals, &self.clauses) }
-    }
-
-    /// The number of an effective ACL.
-    pub fn intern(&mut self, effective: Effective) -> u32 {
-        let known = self.ids.get_or_insert_with(|| self.by_id.iter().cloned().zip(0..).collect());
-        if let Some(&id) = known.get(&effective) {
-            return id;
-        }
-        let id = next_id(self.by_id.len());
-        self.by_id.push(effective.clone());
-        known.insert(effective, id);
-        id
-    }
-
-    fn own(said: &Said, lists: u32) -> Verdict {
-        if said.denied.contains(lists) {
-            Verdict::Denied
-        } else if said.allowed.contains(lists) {
-            Verdict::Allowed
-        } else {
-            Verdict::Nothing
-        }
-    }
-
-    fn says(said: &Said, objects: &[Verdict], rule: &Rule) -> Verdict {
-        if rule.revoked != NONE && said.denied.contains(rule.revoked) {
-            return Verdict::Lost;
-        }
-        let own = Self::own(said, rule.lists);
-        if rule.parent == NONE {
-            return own;
-        }
-        own.under(objects.get(rule.parent as usize).copied().unwrap_or(Verdict::Denied), rule.inherit)
-    }
-
-    /// What every object says; those not stated, and those in a circle, deny.
-    fn objects_say(&self, said: &Said) -> Vec<Verdict> {
-        let mut verdicts = vec![Verdict::Denied; self.objects.all().len()];
-        for &id in self.objects.parents_first() {
-            let Some(object) = self.objects.get(id) else { continue };
-            let lost = object.revoked_lists.is_some_and(|lists| said.denied.contains(lists));
-            let rule = object.stated.and_then(|stated| stated.rule);
-            let own = rule.map(|rule| Self::says(said, &verdicts, &self.rules.get(rule)));
-            verdicts[id as usize] = if lost { Verdict::Lost } else { own.unwrap_or(Verdict::Denied) };
-        }
-        verdicts
     }
 
     /// What somebody with `principals` passes: what allows them, denies them nothing and, for somebody whose groups are
@@ -306,8 +193,9 @@ impl AclTable {
     ) -> Result<Passes, E> {
         let known: Vec<u32> = principals.iter().filter_map(|principal| self.principals.id(principal)).collect();
         let said = self.acls.say_of(&known, &self.clauses, clearance.groups_complete);
-        let objects = self.objects_say(&said);
-        let composed = Bits::of(self.rules.composed(), |rule| Self::says(&said, &objects, rule) == Verdict::Allowed);
+        let objects = self.objects.descent(&self.rules).verdicts(&said);
+        let composed =
+            Bits::of(self.rules.composed(), |rule| Saying::from(*rule).says(&said, &objects) == Verdict::Allowed);
         let class = |rule: &Rule| Class { object: rule.parent, attributes: rule.attributes };
         let plain = Class { object: NONE, attributes: NO_ATTRIBUTES };
         let (mut lists, mut passing) = (said.allowed, composed);
@@ -329,7 +217,7 @@ impl AclTable {
         if !self.rules.inputs.all().is_empty() {
             passes.composed = derived::passing(&self.rules, &passes, &needed);
         }
-        passes.effective = Bits::of(&self.by_id, |effective| passes.permits(effective));
+        passes.effective = self.effectives.passed(&passes);
         Ok(passes)
     }
 }
@@ -378,12 +266,12 @@ mod tests {
             for (of, label) in &conjunctions {
                 let of: Vec<usize> = of.iter().map(|i| i % acls.len()).collect();
                 let effective = Effective::new(of.iter().map(|i| bases[*i]), LabelRank(*label));
-                ids.push((effective.map_or(NOBODY, |e| table.intern(e)), of, *label));
+                ids.push((effective.map_or(NOBODY, |e| table.effectives.intern(e)), of, *label));
             }
             for (principals, highest, groups_complete) in &askers {
                 let clearance = Clearance { highest: LabelRank(*highest), groups_complete: *groups_complete };
                 let passes = table.passed_by(principals, clearance, |_| None, |_| Ok::<_, ()>(None)).unwrap();
-                prop_assert_eq!(passes.effective.words().len(), table.effective().len().div_ceil(64));
+                prop_assert_eq!(passes.effective.words().len(), table.effectives.len().div_ceil(64));
                 for (id, of, label) in &ids {
                     let of: Vec<&Acl> = of.iter().map(|i| &acls[*i]).collect();
                     prop_assert_eq!(passes.effective.contains(*id), permits(&of, *label, principals, clearance));
