@@ -5,10 +5,13 @@ without.
 """
 
 from ._core import (
+    Answer,
+    AnswerStream,
     BreakGlass,
     ConflictError,
     CorruptedError,
     DeniedError,
+    Generator,
     Hit,
     Identity,
     Index,
@@ -28,10 +31,13 @@ from ._core import (
 )
 
 __all__ = [
+    "Answer",
+    "AnswerStream",
     "BreakGlass",
     "ConflictError",
     "CorruptedError",
     "DeniedError",
+    "Generator",
     "Hit",
     "Identity",
     "Index",

@@ -1,7 +1,7 @@
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
-from typing import Any, Literal, final, overload
+from typing import Any, Literal, TypeAlias, final, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,16 @@ from .types import (
     Acl,
     AclDiff,
     AclObject,
+    ArrowArray,
+    ArrowStream,
     AuditHead,
     AuditLine,
     AuditMended,
     AuditRetired,
     AuditSettings,
     AuditVerified,
+    Candidate,
+    Citation,
     Counted,
     DocumentAcl,
     EvaluationReport,
@@ -29,19 +33,24 @@ from .types import (
     Imported,
     OperatorExplanation,
     Policies,
+    ReEmbedReport,
     Report,
     Section,
     Stats,
     Suggestion,
+    Usage,
     Verified,
     Visible,
 )
 
 __all__ = [
+    "Answer",
+    "AnswerStream",
     "BreakGlass",
     "ConflictError",
     "CorruptedError",
     "DeniedError",
+    "Generator",
     "Hit",
     "Identity",
     "Index",
@@ -157,6 +166,129 @@ class Identity:
     def expires_at(self) -> datetime:
         """When it ends (UTC)."""
 
+_Pieces: TypeAlias = str | Iterable[str | dict[str, int]] | AsyncIterable[str | dict[str, int]]
+_GeneratorLike: TypeAlias = (
+    Generator
+    | Callable[[list[dict[str, str]], int], _Pieces]
+    | Callable[[list[dict[str, str]], int], Awaitable[_Pieces]]
+)
+
+@final
+class Generator:
+    """A model that answers prompts, opened once and used by many questions."""
+
+    def __new__(
+        cls,
+        callable: Callable[[list[dict[str, str]], int], _Pieces]
+        | Callable[[list[dict[str, str]], int], Awaitable[_Pieces]],
+        *,
+        name: str | None = None,
+        window: int = 8192,
+    ) -> Generator:
+        """The model that `callable` is: from messages, dicts with `role` and `content`, and how many tokens there may be,
+        to a str or pieces of one, or either of them to be awaited. A dict among the pieces says
+        `{"tokens_in", "tokens_out"}`. `window` is how many tokens prompt and answer may have together."""
+
+    @staticmethod
+    def from_catalogue(models: str | PathLike[str], name: str) -> Generator:
+        """The generator `name` of the catalogue in the file `models`; it is sent the question, and passages up to its label."""
+
+    @staticmethod
+    def local(url: str, model: str, *, highest_label: str, window: int = 4096) -> Generator:
+        """The model of a server on this machine that speaks OpenAI's interface; passages up to `highest_label` are sent."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the audit log."""
+
+@final
+class Answer:
+    """What a model answered, and from what."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the audit log and in the ledger."""
+
+    @property
+    def text(self) -> str:
+        """What the model wrote; empty if nothing was sent to it."""
+
+    @property
+    def citations(self) -> list[Citation]:
+        """The passages that the answer names, in the order in which it does."""
+
+    @property
+    def unknown_citations(self) -> list[int]:
+        """Numbers that the answer names and no passage had."""
+
+    @property
+    def passages(self) -> list[Hit]:
+        """The passages of the prompt: the first has the number 1 there."""
+
+    @property
+    def sent(self) -> bool:
+        """Whether anything was sent."""
+
+    @property
+    def withheld(self) -> int:
+        """How many passages were left out because the model is not cleared for their label."""
+
+    @property
+    def model(self) -> str:
+        """Which model answered."""
+
+    @property
+    def template(self) -> str:
+        """By which template, `name@version`."""
+
+    @property
+    def stop(self) -> Literal["end", "length", "stop_word", "guardrail", "filtered", "tool", "other"] | None:
+        """Why the answer ended."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens, if the model's provider counts."""
+
+    @property
+    def cost(self) -> float | None:
+        """What the call cost, if the catalogue names prices and the provider counts."""
+
+    @property
+    def redacted(self) -> dict[str, int]:
+        """How often something of each kind was taken out."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether there were as many passages as asked for, or as there are."""
+
+    @property
+    def acl_epoch(self) -> int:
+        """Of the permissions right before the prompt left: for operators."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it."""
+
+@final
+class AnswerStream:
+    """An answer as it is written: iterate over its pieces, with `for` or `async for`. To close it, or to let go of it,
+    ends the call."""
+
+    def __iter__(self) -> AnswerStream: ...
+    def __next__(self) -> str: ...
+    def __aiter__(self) -> AnswerStream: ...
+    async def __anext__(self) -> str: ...
+    def __enter__(self) -> AnswerStream: ...
+    def __exit__(self, *_raised: object) -> None: ...
+    def _next(self) -> str: ...
+    def finish(self) -> Answer:
+        """Waits for the rest, and gives all of it. Raises what the answer breaks off with."""
+
+    async def finish_async(self) -> Answer:
+        """As `finish`, awaited."""
+
+    def close(self) -> None:
+        """Ends the call."""
+
 @final
 class Reranker:
     """A model that reads question and passage together, opened once and used by many searches."""
@@ -254,6 +386,14 @@ class Index:
     ) -> Index:
         """Opens the index in the folder `path`. `embedder` is the callable the index was made with, if it was."""
 
+    @staticmethod
+    def open_candidate(
+        path: str | PathLike[str],
+        *,
+        embedder: Callable[[list[str], str], Sequence[Sequence[float]]] | None = None,
+    ) -> Index:
+        """Opens the candidate of `re_embed` in the folder `path`, to be searched and measured; it cannot be written."""
+
     @property
     def path(self) -> str:
         """The folder."""
@@ -301,6 +441,16 @@ class Index:
     ) -> None:
         """As `add`, awaited."""
 
+    def add_rows(self, table: ArrowStream | ArrowArray) -> int:
+        """Stages the rows of `table` for the next `commit`, each a document; returns how many.
+
+        `table` is anything that speaks Arrow (pyarrow, polars, duckdb). Columns are `id` and `text` and, or not, `title`,
+        `uri`, `acl`, `acl_object`, `label`, `tenant`, `sections`, `derived_from`, `metadata` and `vector`; no others.
+        """
+
+    async def add_rows_async(self, table: ArrowStream | ArrowArray) -> int:
+        """As `add_rows`, awaited."""
+
     def delete(self, ids: Iterable[str], *, tenant: str | None = None) -> int:
         """Stages deletions for the next `commit`. Returns how many of the ids are live or staged now."""
 
@@ -317,6 +467,7 @@ class Index:
         acl: str | PathLike[str] | None = None,
         acl_objects: str | PathLike[str] | None = None,
         strict: bool = False,
+        rehash: bool = False,
         dry_run: bool = False,
         max_cost: float | None = None,
         max_minutes: float | None = None,
@@ -333,6 +484,7 @@ class Index:
         acl: str | PathLike[str] | None = None,
         acl_objects: str | PathLike[str] | None = None,
         strict: bool = False,
+        rehash: bool = False,
         dry_run: bool = False,
         max_cost: float | None = None,
         max_minutes: float | None = None,
@@ -340,6 +492,97 @@ class Index:
         progress: Callable[[str, int, int], object] | None = None,
     ) -> Report:
         """As `sync`, awaited."""
+
+    def sync_rows(
+        self,
+        table: ArrowStream | ArrowArray,
+        name: str,
+        *,
+        acl: str | PathLike[str] | None = None,
+        acl_objects: str | PathLike[str] | None = None,
+        strict: bool = False,
+        dry_run: bool = False,
+        max_cost: float | None = None,
+        max_minutes: float | None = None,
+        retry_dead_letters: bool = False,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> Report:
+        """Brings what the index has of the source `name` up to date with the rows of `table`: what is no longer among them
+        is deleted. Columns as in `add_rows`, without `vector`."""
+
+    async def sync_rows_async(
+        self,
+        table: ArrowStream | ArrowArray,
+        name: str,
+        *,
+        acl: str | PathLike[str] | None = None,
+        acl_objects: str | PathLike[str] | None = None,
+        strict: bool = False,
+        dry_run: bool = False,
+        max_cost: float | None = None,
+        max_minutes: float | None = None,
+        retry_dead_letters: bool = False,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> Report:
+        """As `sync_rows`, awaited."""
+
+    def re_embed(
+        self,
+        embedder: str | PathLike[str] | Callable[[list[str], str], Sequence[Sequence[float]]],
+        *,
+        dim: int | None = None,
+        models: str | PathLike[str] | None = None,
+        dry_run: bool = False,
+        max_cost: float | None = None,
+        max_minutes: float | None = None,
+        retry_dead_letters: bool = False,
+        leave_out: bool = False,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> ReEmbedReport:
+        """Embeds every passage with another model, in a candidate beside the index; what it has is not embedded again."""
+
+    async def re_embed_async(
+        self,
+        embedder: str | PathLike[str] | Callable[[list[str], str], Sequence[Sequence[float]]],
+        *,
+        dim: int | None = None,
+        models: str | PathLike[str] | None = None,
+        dry_run: bool = False,
+        max_cost: float | None = None,
+        max_minutes: float | None = None,
+        retry_dead_letters: bool = False,
+        leave_out: bool = False,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> ReEmbedReport:
+        """As `re_embed`, awaited."""
+
+    def switch(
+        self,
+        *,
+        embedder: Callable[[list[str], str], Sequence[Sequence[float]]] | None = None,
+        max_cost: float | None = None,
+        max_minutes: float | None = None,
+        leave_out: bool = False,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> ReEmbedReport:
+        """Takes in what changed since the candidate was made, and makes it the newest generation."""
+
+    async def switch_async(
+        self,
+        *,
+        embedder: Callable[[list[str], str], Sequence[Sequence[float]]] | None = None,
+        max_cost: float | None = None,
+        max_minutes: float | None = None,
+        leave_out: bool = False,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> ReEmbedReport:
+        """As `switch`, awaited."""
+
+    def candidate(self) -> Candidate | None:
+        """The candidate beside the index; None if there is none."""
+
+    def drop_candidate(self) -> bool:
+        """Takes the candidate away and gives its disk back. Returns whether there was one."""
 
     def acl(self, id: str, *, tenant: str | None = None) -> DocumentAcl:
         """What stands written about the document `id`: for operators."""
@@ -519,6 +762,15 @@ class Index:
     def audit_mend(self, reason: str) -> AuditMended:
         """Lets a log whose end is damaged go on; a line says so and why."""
 
+    def usage(self, days: int = 30) -> list[dict[str, Any]]:
+        """The calls of models in the last so many days, oldest first; `pyarrow.Table.from_pylist` makes a table of them."""
+
+    def usage_settings(self) -> dict[str, Any]:
+        """Whether calls are written down, and the budgets."""
+
+    def set_usage(self, settings: Mapping[str, Any]) -> None:
+        """Puts settings in force: `{"on", "budget": [{"tenant", "user", "feature", "per", "tokens", "cost"}]}`."""
+
     def enable_break_glass(self) -> str:
         """Makes a secret that breaks the glass and returns it; the index stores only a digest."""
 
@@ -608,6 +860,106 @@ class Session:
         transform: Callable[[str], Sequence[str]] | None = None,
     ) -> Results:
         """As `search`, awaited."""
+
+    def ask(
+        self,
+        text: str,
+        generator: _GeneratorLike,
+        *,
+        k: int = 6,
+        filter: Mapping[str, Any] | str | None = None,
+        mode: Literal["hybrid", "vector", "lexical"] = "hybrid",
+        recall: float = 0.95,
+        template: str | PathLike[str] | None = None,
+        inputs: Mapping[str, str] | None = None,
+        tokens: int = 512,
+        temperature: float | None = None,
+        stop: Sequence[str] | None = None,
+        above_label: Literal["drop", "refuse"] = "drop",
+        without_passages: bool = False,
+        redact: Sequence[Literal["question", "passages", "answer"]] | None = None,
+        feature: str | None = None,
+        hooks: Sequence[object] | None = None,
+    ) -> Answer:
+        """Puts the question `text` to `generator` with the `k` best passages that the asker may read and the model is
+        cleared for.
+
+        `template` is a file that says what stands where in the prompt, `inputs` what it wants besides. A passage with a
+        label above the model's is left out, or with `above_label="refuse"` the question is refused. Without a passage
+        nothing is sent, unless `without_passages`. `redact` names where identifiers are taken out. `feature` is what it is
+        for, in the ledger and for budgets. `hooks` are objects with any of `before_request(messages)`, `on_piece(text)` and
+        `after_response(text)`; what these give replaces what they were given. All of it is decided
+        again by the newest permissions right before the prompt leaves.
+        """
+
+    def ask_stream(
+        self,
+        text: str,
+        generator: _GeneratorLike,
+        *,
+        k: int = 6,
+        filter: Mapping[str, Any] | str | None = None,
+        mode: Literal["hybrid", "vector", "lexical"] = "hybrid",
+        recall: float = 0.95,
+        template: str | PathLike[str] | None = None,
+        inputs: Mapping[str, str] | None = None,
+        tokens: int = 512,
+        temperature: float | None = None,
+        stop: Sequence[str] | None = None,
+        above_label: Literal["drop", "refuse"] = "drop",
+        without_passages: bool = False,
+        redact: Sequence[Literal["question", "passages", "answer"]] | None = None,
+        feature: str | None = None,
+        hooks: Sequence[object] | None = None,
+    ) -> AnswerStream:
+        """As `ask`, as soon as the model has begun to answer: pieces to iterate over."""
+
+    def feedback(self, id: str, verdict: int, note: str | None = None) -> None:
+        """Writes into the audit log what the asker thinks of the answer `id`: 1 if it was good, -1 if not."""
+
+    async def ask_async(
+        self,
+        text: str,
+        generator: _GeneratorLike,
+        *,
+        k: int = 6,
+        filter: Mapping[str, Any] | str | None = None,
+        mode: Literal["hybrid", "vector", "lexical"] = "hybrid",
+        recall: float = 0.95,
+        template: str | PathLike[str] | None = None,
+        inputs: Mapping[str, str] | None = None,
+        tokens: int = 512,
+        temperature: float | None = None,
+        stop: Sequence[str] | None = None,
+        above_label: Literal["drop", "refuse"] = "drop",
+        without_passages: bool = False,
+        redact: Sequence[Literal["question", "passages", "answer"]] | None = None,
+        feature: str | None = None,
+        hooks: Sequence[object] | None = None,
+    ) -> Answer:
+        """As `ask`, awaited. What a callable gives to be awaited runs on the same event loop."""
+
+    async def ask_stream_async(
+        self,
+        text: str,
+        generator: _GeneratorLike,
+        *,
+        k: int = 6,
+        filter: Mapping[str, Any] | str | None = None,
+        mode: Literal["hybrid", "vector", "lexical"] = "hybrid",
+        recall: float = 0.95,
+        template: str | PathLike[str] | None = None,
+        inputs: Mapping[str, str] | None = None,
+        tokens: int = 512,
+        temperature: float | None = None,
+        stop: Sequence[str] | None = None,
+        above_label: Literal["drop", "refuse"] = "drop",
+        without_passages: bool = False,
+        redact: Sequence[Literal["question", "passages", "answer"]] | None = None,
+        feature: str | None = None,
+        hooks: Sequence[object] | None = None,
+    ) -> AnswerStream:
+        """As `ask_stream`, awaited."""
 
     def search_vector(
         self,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict, Union
+from typing import Any, Literal, Protocol, TypedDict, Union
 
 __all__ = [
     "Acl",
     "AclDiff",
     "AclObject",
     "AppliedImport",
+    "ArrowArray",
+    "ArrowStream",
     "AuditHead",
     "AuditLine",
     "AuditMended",
@@ -16,7 +18,9 @@ __all__ = [
     "AuditSettings",
     "AuditVerified",
     "Bucket",
+    "Candidate",
     "Change",
+    "Citation",
     "Counted",
     "DocumentAcl",
     "EvaluatedBand",
@@ -33,15 +37,29 @@ __all__ = [
     "Imported",
     "OperatorExplanation",
     "Policies",
+    "ReEmbedReport",
     "Reason",
     "Report",
     "Section",
     "Skipped",
     "Stats",
     "Suggestion",
+    "Usage",
     "Verified",
     "Visible",
 ]
+
+
+class ArrowStream(Protocol):
+    """What gives record batches by the Arrow PyCapsule interface: a table of pyarrow, polars, duckdb."""
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
+
+
+class ArrowArray(Protocol):
+    """What is one record batch by the Arrow PyCapsule interface."""
+
+    def __arrow_c_array__(self, requested_schema: Any = None) -> Any: ...
 
 
 class Acl(TypedDict, total=False):
@@ -200,16 +218,52 @@ class Report(TypedDict):
 
 
 class Generation(TypedDict):
-    """One generation; `operation` is `create`, `commit`, `merge` or `rollback`."""
+    """One generation; `operation` is `create`, `commit`, `merge`, `rollback`, `fields` or `switch`. `model` is None if the
+    caller brings vectors."""
 
     generation: int
     parent: int
     created_ms: int
     operation: str
     acl_epoch: int
+    model: str | None
+    dim: int
     segments: int
     documents: int
     chunks: int
+
+
+class ReEmbedReport(TypedDict):
+    """What a change of model did; `left` are documents that the candidate still lacks, `skipped` those it does without."""
+
+    from_model: str
+    to_model: str
+    documents: int
+    chunks: int
+    embedded: int
+    truncated: int
+    deleted: int
+    tokens: int
+    cost: float | None
+    currency: str | None
+    priced: str | None
+    stopped: str | None
+    left: int
+    skipped: list[Skipped]
+    warnings: list[str]
+    ready: bool
+    generation: int
+    dry_run: bool
+
+
+class Candidate(TypedDict):
+    """What stands beside an index to take its place: `missing` documents that it lacks, `gone` that it has too many."""
+
+    model: str
+    dim: int
+    documents: int
+    missing: int
+    gone: int
 
 
 class Stats(TypedDict):
@@ -313,6 +367,7 @@ class AuditLine(_AuditLine, total=False):
     verdict: str
     reason: str
     change: str
+    answer: str
     query_sha256: str
     query: str
     filter_sha256: str
@@ -446,3 +501,24 @@ class Suggestion(TypedDict):
 
     fields: dict[str, Literal["string", "number", "bool", "list", "date"]]
     mixed: dict[str, dict[str, int]]
+
+
+class Citation(TypedDict):
+    """A passage that an answer names."""
+
+    number: int
+    document: str
+    chunk: int
+    span: list[int]
+    page: Union[int, None]
+    title: Union[str, None]
+    uri: Union[str, None]
+    heading: str
+
+
+class Usage(TypedDict):
+    """Tokens, as the model's provider counts them."""
+
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int

@@ -64,6 +64,7 @@ impl Index {
             metadata: metadata.next().flatten(),
             sections: sections.next().flatten().unwrap_or_default(),
             derived_from: derived_from.next().flatten().unwrap_or_default(),
+            ..BatchDocument::default()
         };
         let documents: Vec<BatchDocument> = ids.into_iter().map(document).collect();
         run(py, || self.engine.add(documents))

@@ -91,6 +91,21 @@ impl Index {
         Ok(Self { engine: run(py, || Engine::open_with(&path, embedder))?, path })
     }
 
+    /// Opens the candidate of `re_embed` in the folder `path`, to be searched and measured; it cannot be written.
+    ///
+    /// `embedder` is the callable that `re_embed` was given, if it was.
+    ///
+    /// Raises `NotFoundError` if there is none.
+    #[staticmethod]
+    #[pyo3(signature = (path, *, embedder = None))]
+    fn open_candidate(py: Python<'_>, path: PathBuf, embedder: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let engine = run(py, || Engine::open_candidate(&path))?;
+        if let Some(callable) = embedder {
+            engine.give_embedder(embedder::callable(callable, run(py, || engine.dim())?)?);
+        }
+        Ok(Self { engine, path })
+    }
+
     /// The folder.
     #[getter]
     fn path(&self) -> String {

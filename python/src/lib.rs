@@ -9,7 +9,10 @@
 mod acl;
 mod acl_object;
 mod add;
+mod add_rows;
+mod answer;
 mod arrays;
+mod ask;
 mod audit;
 mod break_glass;
 mod commit;
@@ -19,7 +22,9 @@ mod errors;
 mod evaluate;
 mod fields;
 mod filter;
+mod generator;
 mod hit;
+mod hook;
 mod identity;
 mod import_acls;
 mod index;
@@ -27,13 +32,16 @@ mod json;
 mod models;
 mod operate;
 mod policy;
+mod re_embed;
 mod results;
 mod rows;
 mod search;
 mod session;
+mod stream;
 mod sync;
 mod table;
 mod twin;
+mod usage;
 mod verifier;
 
 /// What `safepassage/__init__.py` re-exports.
@@ -42,9 +50,13 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::answer::{Answer, AnswerStream};
+    #[pymodule_export]
     use crate::break_glass::BreakGlass;
     #[pymodule_export]
     use crate::evaluate::{evaluate, learn_fusion};
+    #[pymodule_export]
+    use crate::generator::Generator;
     #[pymodule_export]
     use crate::hit::Hit;
     #[pymodule_export]

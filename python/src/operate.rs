@@ -33,7 +33,8 @@ impl Index {
             .iter()
             .map(|m| {
                 json!({"generation": m.generation, "parent": m.parent, "created_ms": m.created_ms,
-                       "operation": m.operation, "acl_epoch": m.acl_epoch, "segments": m.segments.len(),
+                       "operation": m.operation, "acl_epoch": m.acl_epoch, "model": m.settings.model["model"],
+                       "dim": m.settings.dim, "segments": m.segments.len(),
                        "documents": m.segments.iter().map(|s| u64::from(s.documents)).sum::<u64>(),
                        "chunks": m.segments.iter().map(|s| u64::from(s.rows)).sum::<u64>()})
             })

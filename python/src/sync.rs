@@ -17,17 +17,17 @@ use crate::twin::in_thread;
 impl Index {
     /// Brings the index up to date with `source` and returns a report, a dict.
     ///
-    /// A source is a folder, a BEIR folder, a `.jsonl` file or one document; `"NAME=PATH"` names it; a list syncs
+    /// A source is a folder, a BEIR folder, a `.jsonl` file, a Parquet or Arrow file (or a folder of them) or one document; `"NAME=PATH"` names it; a list syncs
     /// several. `acl` is the ACL file, instead of the `acl.jsonl` beside each source; `acl_objects` is the file that states
     /// ACL objects (folders, sites). With `strict`, anything that would
-    /// be put aside refuses everything. With `dry_run`, nothing is written and the report says what it would cost.
+    /// be put aside refuses everything. With `rehash`, files that are surely as they were are read too. With `dry_run`, nothing is written and the report says what it would cost.
     /// `max_cost` (in the currency of the catalogue) and `max_minutes` end it early; the report says what is left.
     /// `retry_dead_letters` tries documents again that the model refused before. `progress(stage, done, total)` is called
     /// from working threads; total is 0 if it is not known.
     ///
     /// Raises `InvalidError` if a source cannot be read and `ConflictError` while another writer is at work. What was
     /// committed before an error stays.
-    #[pyo3(signature = (source, *, acl = None, acl_objects = None, strict = false, dry_run = false, max_cost = None, max_minutes = None, retry_dead_letters = false, progress = None))]
+    #[pyo3(signature = (source, *, acl = None, acl_objects = None, strict = false, rehash = false, dry_run = false, max_cost = None, max_minutes = None, retry_dead_letters = false, progress = None))]
     #[expect(clippy::too_many_arguments, reason = "the options of a sync")]
     fn sync<'py>(
         &self,
@@ -36,6 +36,7 @@ impl Index {
         acl: Option<PathBuf>,
         acl_objects: Option<PathBuf>,
         strict: bool,
+        rehash: bool,
         dry_run: bool,
         max_cost: Option<f64>,
         max_minutes: Option<f64>,
@@ -46,11 +47,20 @@ impl Index {
         let max_time = max_minutes.map(|minutes| Duration::try_from_secs_f64(minutes * 60.0));
         let max_time = max_time.transpose().map_err(|_| invalid("sync", "`max_minutes` is no number of minutes"))?;
         let retry_refused = retry_dead_letters;
-        let options =
-            SyncOptions { acl, acl_objects, strict, dry_run, max_cost, max_time, retry_refused, stores: None };
+        let options = SyncOptions {
+            acl,
+            acl_objects,
+            strict,
+            rehash,
+            dry_run,
+            max_cost,
+            max_time,
+            retry_refused,
+            ..SyncOptions::default()
+        };
         let report = match progress {
             Some(call) => {
-                let callback = Callback { call, stage: Mutex::default() };
+                let callback = Callback::new(call);
                 run(py, || self.engine.sync(&sources, &options, &callback))?
             }
             None => run(py, || self.engine.sync(&sources, &options, &Silent))?,
@@ -59,7 +69,7 @@ impl Index {
     }
 
     /// As `sync`, awaited.
-    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, source, *, acl=None, acl_objects=None, strict=False, dry_run=False, max_cost=None, max_minutes=None, retry_dead_letters=False, progress=None)")]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, source, *, acl=None, acl_objects=None, strict=False, rehash=False, dry_run=False, max_cost=None, max_minutes=None, retry_dead_letters=False, progress=None)")]
     fn sync_async<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,
@@ -85,12 +95,16 @@ fn one(source: &Bound<'_, PyAny>) -> PyResult<SourceSpec> {
 }
 
 /// Calls back into Python. What it raises is reported as unraisable: a progress bar does not stop a sync.
-struct Callback {
+pub struct Callback {
     call: Py<PyAny>,
     stage: Mutex<(String, u64, u64)>,
 }
 
 impl Callback {
+    pub fn new(call: Py<PyAny>) -> Self {
+        Self { call, stage: Mutex::default() }
+    }
+
     fn say(&self, change: impl FnOnce(&mut (String, u64, u64))) {
         let now = {
             let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);

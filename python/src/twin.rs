@@ -15,3 +15,8 @@ pub fn in_thread<'py>(
     let to_thread = object.py().import("asyncio")?.getattr("to_thread")?;
     to_thread.call(PyTuple::new(object.py(), all)?, kwargs)
 }
+
+/// As [`in_thread`], of a method without arguments.
+pub fn of_thread<'py>(object: &Bound<'py, PyAny>, method: &str) -> PyResult<Bound<'py, PyAny>> {
+    in_thread(object, method, &PyTuple::empty(object.py()), None)
+}

@@ -7,7 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from safepassage import BreakGlass, Hit, Identity, Index, InvalidError, Results, SafepassageError, Verifier, evaluate
+from safepassage import (
+    Answer,
+    BreakGlass,
+    Generator,
+    Hit,
+    Identity,
+    Index,
+    InvalidError,
+    Results,
+    SafepassageError,
+    Verifier,
+    evaluate,
+)
 from safepassage.types import Acl, EvaluationReport, Report
 
 
@@ -66,6 +78,30 @@ async def ask_all(index: Index) -> int:
     answers = await asyncio.gather(session.search_async("pay"), session.search_async("leave"))
     many: list[Results] = await session.search_vectors_async(np.eye(4, dtype=np.float32))
     return sum(len(answer) for answer in [*answers, *many])
+
+
+def answer(index: Index, url: str) -> str:
+    session = index.session(Identity.asserted("ann", []))
+
+    def model(messages: list[dict[str, str]], tokens: int) -> str:
+        return messages[-1]["content"][:tokens]
+
+    first: Answer = session.ask("pay?", model, k=3, redact=["answer"])
+    local = Generator.local(url, "m", highest_label="internal")
+    with session.ask_stream("pay?", local, template="own.toml", inputs={"tone": "kind"}) as stream:
+        pieces = "".join(stream)
+    session.feedback(first.id, 1, "good")
+    return first.text + pieces + str([citation["document"] for citation in first.citations]) + str(first.usage)
+
+
+async def answer_all(index: Index) -> list[str]:
+    session = index.session(Identity.asserted("ann", []))
+
+    async def model(messages: list[dict[str, str]], tokens: int) -> str:
+        return "yes"
+
+    whole = await session.ask_async("pay?", model)
+    return [whole.text] + [piece async for piece in await session.ask_stream_async("pay?", model)]
 
 
 def refused(error: SafepassageError) -> bool:

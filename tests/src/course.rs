@@ -3,15 +3,18 @@
 //! Some steps end in a power cut: then what was acknowledged must be there, and of what was not either all of an epoch
 //! or none of it, and either the generation before or the one after.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use safepassage::system::{Clock, Timestamp};
-use safepassage::{BatchDocument, Create, EmbedderChoice, Engine, Identity, Kind, Session, Tenant};
+use safepassage::{
+    BatchDocument, Create, EmbedderChoice, Engine, Hook, Identity, Kind, Mode, Request, Result, Session, Tenant,
+};
 use safepassage_access::AccessEvent;
 use safepassage_index::storage::{Fault, FaultyStorage, MemoryStorage, Storage};
 
 use crate::askers::{acl, objects, principal, somebody, stated};
+use crate::listener::{Listener, is_word, judged_as, passages};
 use crate::{Added, Key, Ledger, Numbers, Words, World, cosine};
 
 const TENANTS: [&str; 3] = ["", "", "acme"];
@@ -34,6 +37,10 @@ pub struct Compared {
     pub hits: u64,
     /// Power cuts.
     pub cuts: u64,
+    /// Prompts that left.
+    pub prompts: u64,
+    /// Passages in them.
+    pub sent: u64,
 }
 
 /// One world.
@@ -50,11 +57,21 @@ pub struct Course {
 }
 
 /// What one step says, and puts.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Step {
     events: Vec<AccessEvent>,
     batch: Vec<Added>,
     deleted: Vec<Key>,
+}
+
+/// A change between the making of a prompt and its sending.
+struct Meanwhile(Mutex<Option<(Engine, Step, Key)>>);
+
+impl Hook for Meanwhile {
+    fn before_request(&self, _: &mut Request) -> Result<()> {
+        let change = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        change.map_or(Ok(()), |(engine, step, key)| Course::perform(&engine, &step, &key))
+    }
 }
 
 fn opened(storage: Arc<dyn Storage>, clock: &Clock) -> Engine {
@@ -141,7 +158,7 @@ impl Course {
         Step { events, batch, deleted: if deleted { vec![gone] } else { Vec::new() } }
     }
 
-    fn stage(engine: &Engine, step: &Step) -> safepassage::Result<()> {
+    fn stage(engine: &Engine, step: &Step) -> Result<()> {
         let document = |added: &Added| {
             let (text, sections) = added.text();
             BatchDocument {
@@ -160,7 +177,7 @@ impl Course {
     }
 
     /// Does `step` through `engine`: a commit if it puts anything, else the one change of permissions that it says.
-    fn perform(engine: &Engine, step: &Step, key: &Key) -> safepassage::Result<()> {
+    fn perform(engine: &Engine, step: &Step, key: &Key) -> Result<()> {
         if !step.batch.is_empty() || !step.deleted.is_empty() {
             Self::stage(engine, step)?;
             return engine.commit().map(drop);
@@ -260,10 +277,16 @@ impl Course {
         let other = self.numbers.one_in(4).then(|| opened(Arc::new(self.memory.clone()), &self.clock));
         let engine = other.as_ref().unwrap_or(&self.engine);
         Self::perform(engine, &step, key).unwrap_or_else(|e| panic!("seed {seed}: {e:?}"));
+        assert_eq!(engine.wait_for_merges().error, None);
+        self.performed(step);
+    }
+
+    /// Takes notice of what was done.
+    fn performed(&mut self, step: Step) {
         let puts = !step.batch.is_empty() || !step.deleted.is_empty();
         self.ledger.say(step.events);
         if puts {
-            assert_eq!(engine.wait_for_merges().error, None);
+            assert_eq!(self.engine.wait_for_merges().error, None);
             self.ledger.put(&step.batch, &step.deleted);
             self.ledger.publish(self.generation());
         }
@@ -417,6 +440,63 @@ impl Course {
             if !list_first {
                 listed();
             }
+        }
+    }
+
+    /// Somebody asks a model, and permissions change between what is found and what is sent: every prompt that left is read
+    /// by itself, and the specification says of each passage in it whether asker and model may have it.
+    pub fn ask(&mut self) {
+        let quiet = self.numbers.one_in(3);
+        let (change, key) = if quiet { Default::default() } else { self.drawn() };
+        let n = self.numbers.below(self.askers.len());
+        let (session, judged) = self.askers[n].clone();
+        let label = self.numbers.below(5);
+        let model = Listener::new((label < 4).then(|| World::label(label)));
+        let question = format!("w{} w{}", self.numbers.below(9), self.numbers.draw() % 100_000);
+        let (k, mode) = (1 + self.numbers.below(8), self.numbers.pick(&[Mode::Lexical, Mode::Vector, Mode::Hybrid]));
+        let meanwhile = Arc::new(Meanwhile(Mutex::new(Some((self.engine.clone(), change.clone(), key.clone())))));
+        let hook = Arc::clone(&meanwhile);
+        let asked = session.ask(&question).generator(&model).most_tokens(64).hook(hook);
+        let answer = asked.search(|search| search.k(k).mode(mode)).run();
+        match meanwhile.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // There was no prompt to be made.
+            Some(_) => self.whole(change, &key),
+            None => self.performed(change),
+        }
+        let (seed, now) = (self.seed, self.clock.now());
+        let place = format!("seed {seed} asker {n}: {judged:?}");
+        let prompts = model.heard();
+        self.compared.prompts += prompts.len() as u64;
+        if judged.check_expiry(now).is_err() {
+            assert!(prompts.is_empty() && answer.is_err(), "{place}");
+            return;
+        }
+        let model_sees = judged_as(&judged, (label < 4).then(|| World::label(label)), &self.clock);
+        let seen_by = |who| -> BTreeSet<(&Key, &str)> {
+            let judged = self.ledger.judged(who, now);
+            judged.flat_map(|(key, _, passages)| passages.into_iter().map(move |text| (key, text))).collect()
+        };
+        let (open, cleared) = (seen_by(&judged), seen_by(&model_sees));
+        let says = |of: &BTreeSet<(&Key, &str)>, passage: &str| of.iter().any(|(_, text)| *text == passage);
+        for prompt in &prompts {
+            for passage in passages(prompt) {
+                assert!(says(&open, passage), "{place}: `{passage}` may not be read");
+                assert!(says(&cleared, passage), "{place}: the model may not have `{passage}`");
+                self.compared.sent += 1;
+            }
+            // Nothing of a document stands anywhere else in it.
+            let words = |text: &str| text.split_whitespace().filter(|word| is_word(word)).count();
+            let inside: usize = passages(prompt).map(words).sum();
+            assert_eq!(words(prompt), inside + words(&question), "{place}: {prompt}");
+        }
+        if let Ok(answer) = answer {
+            let sent: Vec<&str> = answer.passages.iter().map(|hit| hit.text.as_str()).collect();
+            let heard = prompts.last().map(|prompt| passages(prompt).collect::<Vec<_>>()).unwrap_or_default();
+            assert_eq!(sent, heard, "{place}");
+            let both = open.intersection(&cleared).count();
+            // Words alone need not be in every passage; and what was opened meanwhile need not be found.
+            let all = mode != Mode::Lexical && quiet;
+            assert!(!all || sent.len() == k.min(both), "{place}: {} of {k}, and {both} there are", sent.len());
         }
     }
 

@@ -9,6 +9,7 @@
 mod askers;
 mod course;
 mod ledger;
+mod listener;
 mod numbers;
 mod words;
 mod world;

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use safepassage::system::Stopwatch;
 use safepassage::{
@@ -36,19 +36,13 @@ struct Reference {
 
 /// The built-in model, which embeds no text twice.
 struct Remembering {
-    model: Engine,
+    model: Arc<dyn Embedder>,
     known: Mutex<HashMap<(Purpose, String), Vec<f32>>>,
-}
-
-impl Remembering {
-    fn model(&self) -> &dyn Embedder {
-        self.model.embedder().expect("the model is inside the program")
-    }
 }
 
 impl Embedder for Remembering {
     fn stamp(&self) -> &ModelStamp {
-        self.model().stamp()
+        self.model.stamp()
     }
 
     fn embed(&self, texts: &[&str], purpose: Purpose) -> Result<Embeddings> {
@@ -58,7 +52,7 @@ impl Embedder for Remembering {
         new.sort_unstable();
         new.dedup();
         for part in new.chunks(256) {
-            let embeddings = self.model().embed(part, purpose)?;
+            let embeddings = self.model.embed(part, purpose)?;
             known.extend(part.iter().zip(embeddings.rows()).map(|(t, row)| ((purpose, (*t).into()), row.to_vec())));
         }
         let values = texts.iter().flat_map(|text| known[&(purpose, (*text).into())].clone()).collect();
@@ -66,7 +60,7 @@ impl Embedder for Remembering {
     }
 
     fn tokenizer(&self) -> &Tokenizer {
-        self.model().tokenizer()
+        self.model.tokenizer()
     }
 }
 
@@ -102,8 +96,8 @@ fn run(folder: &Path, work: &Path, ways: &[String]) -> Result<()> {
             Corpus { text, characters }
         });
     }
-    let model = Engine::create(work.join("model"), Create::default())?;
-    let embedder = std::sync::Arc::new(Remembering { model, known: Mutex::default() });
+    let model = Engine::create(work.join("model"), Create::default())?.embedder()?;
+    let embedder = Arc::new(Remembering { model, known: Mutex::default() });
     println!(
         "| way | tokens | overlap | passages | characters a passage | recall | precision | IoU | precision omega | recall, hybrid | precision, hybrid | IoU, hybrid | s |"
     );
@@ -115,7 +109,7 @@ fn run(folder: &Path, work: &Path, ways: &[String]) -> Result<()> {
         let number = |text: &str| text.parse().expect("a number");
         let path = work.join("index");
         let create = Create {
-            embedder: EmbedderChoice::Given(std::sync::Arc::clone(&embedder) as _),
+            embedder: EmbedderChoice::Given(Arc::clone(&embedder) as _),
             chunker: way.parse::<ChunkWay>()?,
             chunk_tokens: Some(number(tokens)),
             overlap_tokens: Some(number(overlap)),

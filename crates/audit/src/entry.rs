@@ -58,7 +58,10 @@ pub struct Entry {
     /// Why, in the words of whoever did it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whose permission was changed, and to what.
+    /// Which answer of a model it is about: its name in the ledger too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// Whose permission was changed, and to what; of an answer, by which model and template, and how it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
     /// The salted SHA-256 of the question.

@@ -37,8 +37,23 @@ where
     failed.because(error)
 }
 
+/// As [`call_error`], for what may quote a prompt: of the error the name is told and nothing else.
+pub(crate) fn quiet_error<E, R>(error: &SdkError<E, R>, status: u16) -> CallError
+where
+    E: Cause + ProvideErrorMetadata + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match error {
+        SdkError::TimeoutError(_) => CallError::unavailable("no answer in time"),
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => not_sent(error),
+        SdkError::ServiceError(service) => of_service(service.err().code().unwrap_or_default(), "", status, None),
+        _ if status >= 400 => of_service("", "", status, None),
+        _ => CallError::unavailable("the answer cannot be read"),
+    }
+}
+
 /// A request that never left, or whose connection broke.
-fn not_sent<E: Cause + 'static>(error: &SdkError<E, HttpResponse>) -> CallError {
+fn not_sent<E: Cause + 'static, R: std::fmt::Debug>(error: &SdkError<E, R>) -> CallError {
     let mut cause = error.source();
     while let Some(found) = cause {
         match found.downcast_ref::<CredentialsError>() {
@@ -58,6 +73,16 @@ fn not_sent<E: Cause + 'static>(error: &SdkError<E, HttpResponse>) -> CallError 
         }
         _ => CallError::unavailable("the service cannot be reached, or closed the connection"),
     }
+}
+
+/// What an error within an answer means, which has a name and no status.
+pub(crate) fn streamed_error(name: &str) -> CallError {
+    let status = match name {
+        "ThrottlingException" => 429,
+        "ValidationException" => 400,
+        _ => 500,
+    };
+    of_service(name, "", status, None)
 }
 
 fn of_service(code: &str, message: &str, status: u16, retry_after: Option<Duration>) -> CallError {

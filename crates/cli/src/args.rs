@@ -27,8 +27,10 @@ pub struct Arguments {
 pub enum Command {
     /// Bring an index up to date with folders, JSON Lines files or BEIR folders
     Sync(crate::sync_args::Sync),
-    /// Ask a question as somebody
+    /// Find the passages that answer a question, as somebody
     Search(Search),
+    /// Put a question to a model, with the passages that somebody may read; the answer names them
+    Ask(crate::ask_args::Ask),
     /// List the documents that somebody may see
     Visible(Who),
     /// Count the values that documents have in a field, of those that somebody may see
@@ -57,7 +59,11 @@ pub enum Command {
     /// Look up, change or suggest which fields of the metadata can be asked for
     #[command(subcommand)]
     Fields(Fields),
-    /// List the generations of an index
+    /// Embed every passage with another model, in a candidate beside the index
+    ReEmbed(crate::re_embed_args::ReEmbed),
+    /// Make the candidate with another model the newest generation
+    Switch(crate::re_embed_args::Switch),
+    /// List the generations of an index, each with its model, and the candidate
     Generations(Operate),
     /// Make a generation with the content of an earlier one; permissions stay as they are now
     Rollback(Rollback),
@@ -67,6 +73,19 @@ pub enum Command {
     Verify(Operate),
     /// Show the sizes of an index
     Stats(Operate),
+    /// Sum what calls of models cost; look up or change what they may cost
+    Usage(crate::usage_args::Usage),
+    /// Parse the file on stdin, for a sync
+    #[command(hide = true)]
+    Parse(Parse),
+}
+
+#[derive(Debug, Args)]
+pub struct Parse {
+    /// Its format
+    pub format: String,
+    /// The memory that it may take
+    pub most_bytes: u64,
 }
 
 #[derive(Debug, Args)]

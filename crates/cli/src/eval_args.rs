@@ -33,6 +33,9 @@ pub struct Measure {
     /// Folder of the index
     #[arg(long, value_name = "DIR", required = true)]
     pub index: Option<PathBuf>,
+    /// Measure the candidate of `re-embed` instead of the index; --against DIR is the index then
+    #[arg(long)]
+    pub candidate: bool,
     #[command(flatten)]
     pub who: Askers,
     /// How many documents count; several with commas between, of which searches are for the first

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod ask_args;
 mod audit_args;
 mod commands;
 mod eval_args;
@@ -13,8 +14,10 @@ mod identity;
 mod import_args;
 mod output;
 mod progress;
+mod re_embed_args;
 mod rerank;
 mod sync_args;
+mod usage_args;
 
 use std::process::ExitCode;
 

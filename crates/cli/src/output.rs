@@ -22,6 +22,11 @@ pub fn line(text: &str) -> Result<()> {
     }
 }
 
+/// Says on stderr what goes on.
+pub fn note(text: &str) {
+    eprintln!("{}", printable(text));
+}
+
 /// Prints an error as JSON on stdout.
 pub fn error_json(error: &Error) {
     let value = serde_json::json!({"error": {

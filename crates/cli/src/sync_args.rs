@@ -9,7 +9,8 @@ use crate::args::Operate;
 
 #[derive(Debug, Args)]
 pub struct Sync {
-    /// Folders, `.jsonl` files, BEIR folders or single documents; NAME= puts NAME/ before their ids
+    /// Folders, `.jsonl` files, BEIR folders, Parquet or Arrow files (or folders of them), single documents or
+    /// s3://BUCKET/FOLDER; NAME= puts NAME/ before their ids
     #[arg(required = true, value_name = "[NAME=]SOURCE")]
     pub sources: Vec<SourceSpec>,
     #[command(flatten)]
@@ -48,6 +49,13 @@ pub struct Sync {
     /// `fields set` changes them
     #[arg(long, value_name = "FILE")]
     pub schema: Option<PathBuf>,
+    /// Memory that parsing a PDF, Office file or mail may take, in a process of its own; 0 parses in this one, where nothing
+    /// keeps a file from taking all
+    #[arg(long, default_value_t = 2048, value_name = "MB")]
+    pub parser_memory: u64,
+    /// Read every file again, also those whose size and times, or tags in a store, are as they were
+    #[arg(long)]
+    pub rehash: bool,
     /// Write nothing if any document would have to be put aside
     #[arg(long)]
     pub strict: bool,
@@ -63,6 +71,23 @@ pub struct Sync {
     /// Go on: look again every so many seconds (30 if none are given) and bring the index up to date, until stopped
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "30", conflicts_with = "dry_run")]
     pub watch: Option<u64>,
+    /// Look only at the objects of the one S3 source that these messages speak of (S3, SNS, SQS or EventBridge; `-` reads
+    /// standard input)
+    #[arg(long, value_name = "FILE", conflicts_with = "watch")]
+    pub events: Option<PathBuf>,
+    /// Embed first by batch jobs of Bedrock, at their price, with this folder of a bucket for texts and vectors; goes on with
+    /// the same jobs after an interruption
+    #[arg(long, value_name = "s3://BUCKET/FOLDER", requires = "batch_role", conflicts_with = "watch")]
+    pub batch: Option<String>,
+    /// The role that Bedrock reads and writes that bucket as
+    #[arg(long, value_name = "ARN", requires = "batch")]
+    pub batch_role: Option<String>,
+    /// Another address of Bedrock's jobs (a VPC endpoint)
+    #[arg(long, value_name = "URL", requires = "batch")]
+    pub batch_endpoint: Option<String>,
+    /// Seconds between two looks at a batch job
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub batch_poll: u64,
     /// Try documents again that the model refused in an earlier run
     #[arg(long)]
     pub retry_dead_letters: bool,

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use safepassage::system::Stopwatch;
-use safepassage::{Engine, Error, Fusion, Judge, Kind, Mode, Purpose, Readable, Reranker, Result, Session};
+use safepassage::{Engine, Error, Fusion, Judge, Kind, Mode, ModelStamp, Purpose, Readable, Reranker, Result, Session};
 
 use crate::collection::{Persona, Question};
 
@@ -95,6 +95,8 @@ pub(crate) fn too_fast() -> Error {
 pub struct EngineRetriever {
     engine: Engine,
     vectors: HashMap<String, Vec<f32>>,
+    /// The model that questions were embedded by.
+    stamp: Option<ModelStamp>,
     sessions: HashMap<String, Session>,
     judge: Option<Judge>,
     mode: Mode,
@@ -107,7 +109,8 @@ impl EngineRetriever {
     #[must_use]
     pub fn new(engine: Engine) -> Self {
         let (mode, fusion) = (Mode::default(), Fusion::default());
-        Self { engine, vectors: HashMap::new(), sessions: HashMap::new(), judge: None, mode, fusion, reranker: None }
+        let (vectors, sessions) = (HashMap::new(), HashMap::new());
+        Self { engine, vectors, stamp: None, sessions, judge: None, mode, fusion, reranker: None }
     }
 
     /// The same, which finds passages by `mode` and brings the two ways together by `fusion`.
@@ -153,11 +156,20 @@ impl Retriever for EngineRetriever {
         if self.mode == Mode::Lexical {
             return Ok(());
         }
+        if let Some(stamp) = &self.stamp {
+            // Vectors of another model than the index has now are no questions to it.
+            let now = self.engine.embedder()?;
+            if now.stamp() != stamp {
+                self.vectors.clear();
+            }
+        }
         let unknown: BTreeSet<&str> = questions.iter().map(|question| question.text.as_str()).collect();
         let unknown: Vec<&str> = unknown.into_iter().filter(|text| !self.vectors.contains_key(*text)).collect();
         for texts in unknown.chunks(32) {
-            let embeddings = self.engine.embedder()?.embed(texts, Purpose::Query)?;
-            let vectors = embeddings.values.chunks_exact(self.engine.dim()?).map(<[f32]>::to_vec);
+            let embedder = self.engine.embedder()?;
+            let embeddings = embedder.embed(texts, Purpose::Query)?;
+            self.stamp = Some(embedder.stamp().clone());
+            let vectors = embeddings.rows().map(<[f32]>::to_vec);
             self.vectors.extend(texts.iter().map(|text| (*text).to_owned()).zip(vectors));
         }
         Ok(())

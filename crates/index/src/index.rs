@@ -29,6 +29,8 @@ const MOST_DIM: usize = 65_536;
 #[derive(Debug)]
 pub struct Index {
     storage: Arc<dyn Storage>,
+    /// For a candidate, where the published index lies.
+    published: Option<Arc<dyn Storage>>,
     access: AccessLog,
     freshness: Freshness,
     current: RwLock<Arc<Snapshot>>,
@@ -132,6 +134,7 @@ impl Index {
         snapshot.prepare(&access.plane());
         Ok(Self {
             storage,
+            published: None,
             access,
             freshness: Freshness::default(),
             current: RwLock::new(Arc::new(snapshot)),
@@ -164,6 +167,21 @@ impl Index {
 
     pub(crate) fn storage(&self) -> &dyn Storage {
         &*self.storage
+    }
+
+    pub(crate) fn shared_storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
+    /// Where the published index lies, if this is its candidate.
+    pub(crate) fn published(&self) -> Option<&dyn Storage> {
+        self.published.as_deref()
+    }
+
+    /// Makes it the candidate of the index in `published`.
+    pub(crate) fn beside(mut self, published: Arc<dyn Storage>) -> Self {
+        self.published = Some(published);
+        self
     }
 
     pub(crate) fn graph_settings(&self) -> &GraphSettings {
@@ -355,7 +373,11 @@ impl Index {
     }
 
     pub(crate) fn lease(&self, role: &str) -> Result<Box<dyn Lease>> {
-        self.storage.lease(role, &holder(&self.clock))
+        self.storage.lease(role, &self.holder())
+    }
+
+    pub(crate) fn holder(&self) -> String {
+        holder(&self.clock)
     }
 
     pub(crate) fn background(&self) -> &Background {

@@ -37,6 +37,6 @@ pub use lexical::{Language, Words};
 pub use manifest::{Manifest, Metric, Precision, SegmentEntry, Settings, Tombstones};
 pub use search::{Fusion, Plan};
 pub use segment::{ChunkRow, NewChunk, NewDocument, SharedVectors};
-pub use snapshot::{Answer, Around, Hit, HitLabels, LiveDocument, Snapshot, VisibleRows};
+pub use snapshot::{Answer, Around, Behind, Hit, HitLabels, LiveDocument, Snapshot, VisibleRows};
 pub use verify::Verified;
 pub use write::{Merge, MergeState, Writer};

@@ -17,7 +17,8 @@ use crate::storage::Storage;
 const FOLDER: &str = "manifest";
 const KIND: &str = "manifest";
 
-/// What an index is: fixed when it is made, but for the declared fields.
+/// What an index is: fixed when it is made, but for the declared fields, and for the model with its `dim` and `embedder`,
+/// which a switch changes from one generation to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -44,6 +45,18 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether vectors of `other` may stand beside those of these settings.
+    #[must_use]
+    pub fn same_model(&self, other: &Self) -> bool {
+        (self.dim, &self.model) == (other.dim, &other.model)
+    }
+
+    /// The model as a person calls it; `none` if the caller brings vectors.
+    #[must_use]
+    pub fn model_name(&self) -> &str {
+        self.model["model"].as_str().unwrap_or("none")
+    }
+
     /// Vectors that the caller brings, of `dim` numbers, near by cosine.
     #[must_use]
     pub fn vectors(dim: usize) -> Self {
@@ -167,7 +180,7 @@ pub struct Manifest {
     pub created_ms: u64,
     /// The newest epoch when it was published; a log that ends earlier is an old copy and is refused.
     pub acl_epoch: u64,
-    /// What made it: `create`, `commit`, `merge`, `rollback` or `fields`.
+    /// What made it: `create`, `commit`, `merge`, `rollback`, `fields` or `switch`.
     pub operation: String,
     /// What the index is.
     pub settings: Settings,
@@ -220,6 +233,14 @@ impl Manifest {
             );
         }
         Ok(manifest)
+    }
+
+    /// Takes one generation away, of a candidate that goes.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) fn remove(storage: &dyn Storage, generation: u64) -> Result<()> {
+        storage.delete(&path(generation))
     }
 
     /// Whether there is a generation of this number.

@@ -30,6 +30,12 @@ pub struct CataloguedModel {
     pub provider: String,
     /// What the provider calls it.
     pub model: String,
+    /// What it is for, as `embed`, `rerank`, `generate`, `guard`; whatever it is asked for unless set.
+    #[serde(default)]
+    pub task: Option<Task>,
+    /// Who answers for its use.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// The highest label of texts that it may read.
     pub highest_label: String,
     /// The last day on which it may be used, in UTC; for ever unless set.
@@ -38,7 +44,13 @@ pub struct CataloguedModel {
     /// For a million tokens of input.
     #[serde(default)]
     pub price_per_million_tokens: Option<f64>,
-    /// Of the price; US dollars unless set.
+    /// The same in batch jobs.
+    #[serde(default)]
+    pub batch_price_per_million_tokens: Option<f64>,
+    /// For a million tokens of what it writes.
+    #[serde(default)]
+    pub price_per_million_tokens_out: Option<f64>,
+    /// Of the prices; US dollars unless set.
     #[serde(default = "dollars")]
     pub currency: String,
     /// The day on which somebody looked the price up.
@@ -58,6 +70,20 @@ pub struct CataloguedModel {
     pub fallbacks: Vec<String>,
 }
 
+/// What a model is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// Vectors of texts.
+    Embed,
+    /// How well passages answer a question.
+    Rerank,
+    /// Answers to prompts.
+    Generate,
+    /// Looks at texts on their way.
+    Guard,
+}
+
 /// How a model is reached.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -68,6 +94,8 @@ pub struct At {
     pub region: Option<String>,
     /// The inference profile or ARN that a model of Bedrock is called by, where that is not its own id.
     pub profile: Option<String>,
+    /// The guardrail that a model of Bedrock answers under, as `ID:VERSION`.
+    pub guardrail: Option<String>,
     /// The environment variable that holds the key.
     pub key_env: Option<String>,
     /// The role to assume, in another account.
@@ -88,6 +116,12 @@ pub struct Texts {
     pub send_dim: bool,
     /// How many tokens it reads at once, special tokens included; 512 unless set.
     pub max_tokens: Option<usize>,
+    /// How many tokens a prompt and its answer may have together.
+    pub window: Option<usize>,
+    /// Whether it gives an answer only as a whole.
+    pub whole: bool,
+    /// Whether the server takes a key under which it may keep the beginning of prompts; one is made for each tenant.
+    pub cache_key: bool,
     /// Its `tokenizer.json`, relative to the catalogue; the built-in model's with a margin of a third unless set.
     pub tokenizer: Option<PathBuf>,
     /// Texts in one call.
@@ -132,7 +166,10 @@ pub struct Cleared {
 pub struct Price {
     /// For a million tokens of input.
     pub per_million_tokens: f64,
-    /// Of the number above.
+    /// For a million tokens of what it writes, if it writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_million_tokens_out: Option<f64>,
+    /// Of the numbers above.
     pub currency: String,
     /// The day on which somebody looked it up.
     pub priced: Option<String>,
@@ -169,14 +206,16 @@ impl Catalogue {
         let catalogue: Self =
             toml::from_str(text).map_err(|e| Error::invalid(OPERATION, e.to_string().trim_end().to_owned()))?;
         for (at, model) in catalogue.models.iter().enumerate() {
-            let CataloguedModel { name, price_per_million_tokens, fallbacks, .. } = model;
+            let CataloguedModel { name, fallbacks, .. } = model;
+            let prices = [model.price_per_million_tokens, model.price_per_million_tokens_out];
             if name.is_empty() || name.chars().any(|c| c.is_control() || c == '#') {
                 return invalid(format!("`{name}` cannot name a model"));
             }
             if catalogue.models[..at].iter().any(|other| other.name == *name) {
                 return invalid(format!("`{name}` is there twice"));
             }
-            if price_per_million_tokens.is_some_and(|price| !price.is_finite() || price < 0.0) {
+            let batch = model.batch_price_per_million_tokens;
+            if prices.iter().chain([&batch]).flatten().any(|price| !price.is_finite() || *price < 0.0) {
                 return invalid(format!("the price of `{name}` is no price"));
             }
             if let Some(missing) = fallbacks.iter().find(|other| *other == name || catalogue.find(other).is_none()) {
@@ -212,13 +251,66 @@ impl Catalogue {
 }
 
 impl CataloguedModel {
+    /// An entry for the model `model` of a server that speaks OpenAI's interface at `url`, to answer prompts: for one on
+    /// this machine, that no catalogue names.
+    #[must_use]
+    pub fn local(model: &str, url: &str, highest_label: &str, window: usize) -> Self {
+        Self {
+            name: format!("openai:{url}#{model}"),
+            provider: "openai".to_owned(),
+            model: model.to_owned(),
+            task: Some(Task::Generate),
+            owner: None,
+            highest_label: highest_label.to_owned(),
+            expires: None,
+            price_per_million_tokens: None,
+            price_per_million_tokens_out: None,
+            batch_price_per_million_tokens: None,
+            currency: dollars(),
+            priced: None,
+            at: At { url: Some(url.to_owned()), ..At::default() },
+            texts: Texts { window: Some(window), ..Texts::default() },
+            limits: Limits::default(),
+            fallbacks: Vec::new(),
+        }
+    }
+
+    /// Whether it is for `task`, as far as its entry says.
+    ///
+    /// # Errors
+    /// `Denied` if it is for something else.
+    pub fn check_task(&self, task: Task) -> Result<()> {
+        match self.task {
+            Some(own) if own != task => {
+                let word = |task: Task| format!("{task:?}").to_lowercase();
+                let message =
+                    format!("the model `{}` is in the catalogue to {}, not to {}", self.name, word(own), word(task));
+                Err(Error::new(Kind::Denied, "choose model", message))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The permission to send texts to it, by the machine's clock.
     ///
     /// # Errors
     /// `Denied` if it has expired.
     pub fn cleared(&self) -> Result<Cleared> {
-        let price = self.price_per_million_tokens.map(|per_million_tokens| Price {
+        self.cleared_at(self.price_per_million_tokens)
+    }
+
+    /// As [`CataloguedModel::cleared`], at the price of batch jobs where the catalogue has one.
+    ///
+    /// # Errors
+    /// `Denied` if it has expired.
+    pub fn cleared_in_batch(&self) -> Result<Cleared> {
+        self.cleared_at(self.batch_price_per_million_tokens.or(self.price_per_million_tokens))
+    }
+
+    fn cleared_at(&self, price: Option<f64>) -> Result<Cleared> {
+        let price = price.map(|per_million_tokens| Price {
             per_million_tokens,
+            per_million_tokens_out: self.price_per_million_tokens_out,
             currency: self.currency.clone(),
             priced: self.priced.map(|day| day.to_string()),
         });
@@ -289,6 +381,12 @@ impl Price {
     #[must_use]
     pub fn of(&self, tokens: u64) -> f64 {
         self.per_million_tokens * tokens as f64 / 1e6
+    }
+
+    /// What a call costs that reads and writes so many tokens.
+    #[must_use]
+    pub fn of_call(&self, tokens_in: u64, tokens_out: u64) -> f64 {
+        self.of(tokens_in) + self.per_million_tokens_out.unwrap_or(0.0) * tokens_out as f64 / 1e6
     }
 }
 

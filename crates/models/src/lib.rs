@@ -5,7 +5,8 @@
 //! of the same name) is all-MiniLM-L6-v2 in int8 inside the program. Where a text is cut is the chunker's business: it
 //! gets a [`Tokenizer`] for that. [`StaticTokens`] is a table of tokens (model2vec), for corpora where a transformer is too
 //! slow; [`open_folder`] takes either. A [`Reranker`] reads question and passage together and says how well they fit;
-//! [`CrossEncoder`] is one on the processor.
+//! [`CrossEncoder`] is one on the processor. A [`Generator`] answers a prompt, a [`Guardrail`] looks at
+//! what goes to it and comes back.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,8 @@ mod catalogue;
 mod closure;
 mod embedder;
 mod files;
+mod generator;
+mod guardrail;
 #[cfg(feature = "remote")]
 pub mod remote;
 mod reranker;
@@ -30,9 +33,13 @@ struct Readme;
 
 #[cfg(feature = "builtin")]
 pub use builtin::{builtin, builtin_tokenizer, builtin_with};
-pub use catalogue::{At, Catalogue, CataloguedModel, Cleared, Limits, Price, Texts};
+pub use catalogue::{At, Catalogue, CataloguedModel, Cleared, Limits, Price, Task, Texts};
 pub use closure::EmbedWith;
 pub use embedder::{Embedder, Embeddings, Kept, Purpose, Refused};
+pub use generator::{
+    Finished, GenerateWith, Generator, Message, Permit, Piece, Pieces, Request, Role, StopReason, Usage,
+};
+pub use guardrail::{Direction, Guardrail, Verdict};
 pub use reranker::{RerankWith, Reranker};
 pub use stamp::ModelStamp;
 pub use static_tokens::StaticTokens;

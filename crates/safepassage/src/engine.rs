@@ -1,46 +1,23 @@
 //! Here is a folder: open the index in it, with its model.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arrow_array::RecordBatchReader;
 use safepassage_access::{Explanation, Identity, Labels, Tenant};
 use safepassage_audit::AuditLog;
 use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
 use safepassage_index::storage::{LocalStorage, Storage};
 use safepassage_index::{Fields, Index, Language, Manifest, MergeState, Metric, Precision, Settings, Stats, Verified};
-use safepassage_ingest::{
-    Batch, BatchDocument, ChunkSettings, ChunkWay, Progress, Report, SourceSpec, SyncOptions, check_model,
-};
-use safepassage_models::{Embedder, open_folder};
+use safepassage_ingest::{Batch, BatchDocument, ChunkSettings, ChunkWay, Progress, Report, SourceSpec, SyncOptions};
+use safepassage_models::Embedder;
+use safepassage_usage::Ledger;
 
 use crate::audit;
 use crate::decision;
+use crate::model::{EmbedderChoice, Models};
 use crate::session::Session;
-
-/// Before a catalogue's path and a model's name, where an index remembers its model.
-const CATALOGUE: &str = "catalogue:";
-/// What was embedded, beside an index's files.
-#[cfg(feature = "remote")]
-const CACHE: &str = "embeddings.sqlite";
-
-/// Which model makes the vectors.
-#[derive(Clone, Default)]
-pub enum EmbedderChoice {
-    /// all-MiniLM-L6-v2 inside the program (feature `builtin`).
-    #[default]
-    Builtin,
-    /// A folder of the BERT family, or of static tokens (model2vec).
-    Folder(std::path::PathBuf),
-    /// A model of a catalogue: the file, and its name there (feature `remote`). The index remembers both, and keeps a
-    /// cache of what was embedded beside its files.
-    #[cfg(feature = "remote")]
-    Catalogued(std::path::PathBuf, String),
-    /// One that the caller made.
-    Given(Arc<dyn Embedder>),
-    /// The caller brings vectors of this many dimensions.
-    Vectors(usize),
-}
 
 /// How a new index is made.
 #[derive(Clone, Default)]
@@ -71,10 +48,10 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     index: Arc<Index>,
-    given: Option<Arc<dyn Embedder>>,
-    loaded: OnceLock<Arc<dyn Embedder>>,
+    models: Models,
     batch: Mutex<Batch>,
     audit: Option<AuditLog>,
+    usage: Option<Ledger>,
 }
 
 impl Engine {
@@ -103,14 +80,13 @@ impl Engine {
         Self::with(Index::open(storage, clock)?, embedder, audit)
     }
 
-    fn with(index: Index, given: Option<Arc<dyn Embedder>>, audit: Option<AuditLog>) -> Result<Self> {
-        if let Some(embedder) = &given {
-            check_model(&index.snapshot()?.manifest().settings.model, &**embedder)?;
-        }
+    pub(crate) fn with(index: Index, given: Option<Arc<dyn Embedder>>, audit: Option<AuditLog>) -> Result<Self> {
+        let models = Models::new(&index, given)?;
         #[cfg(feature = "cedar")]
         index.set_policy_compiler(Arc::new(safepassage_policy::CedarCompiler));
-        let (index, loaded, batch) = (Arc::new(index), OnceLock::new(), Mutex::default());
-        Ok(Self(Arc::new(Inner { index, given, loaded, batch, audit })))
+        let (index, batch) = (Arc::new(index), Mutex::default());
+        let usage = index.folder().map(|folder| Ledger::new(folder, index.clock().clone()));
+        Ok(Self(Arc::new(Inner { index, models, batch, audit, usage })))
     }
 
     /// Makes a new index in the folder `path`.
@@ -126,20 +102,12 @@ impl Engine {
     /// # Errors
     /// As [`Engine::create`].
     pub fn create_in(storage: Arc<dyn Storage>, create: Create, clock: Clock) -> Result<Self> {
-        let (embedder, hint): (Option<Arc<dyn Embedder>>, _) = match &create.embedder {
-            EmbedderChoice::Builtin => (Some(builtin()?), Some("builtin".to_owned())),
-            EmbedderChoice::Folder(path) => {
-                let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-                (Some(open_folder(path)?), Some(absolute.display().to_string()))
-            }
-            #[cfg(feature = "remote")]
-            EmbedderChoice::Catalogued(path, name) => {
-                let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-                let hint = format!("{CATALOGUE}{}#{name}", absolute.display());
-                (Some(crate::remote::open_model(path, name, None)?), Some(hint))
-            }
-            EmbedderChoice::Given(embedder) => (Some(Arc::clone(embedder)), None),
+        let (embedder, hint) = match &create.embedder {
             EmbedderChoice::Vectors(_) => (None, None),
+            choice => {
+                let (embedder, hint) = choice.open(None)?;
+                (Some(embedder), hint)
+            }
         };
         let settings = match (&embedder, &create.embedder) {
             (Some(embedder), _) => {
@@ -160,10 +128,22 @@ impl Engine {
         let Create { metric, precision, language, fields, .. } = create;
         let settings = Settings { metric, precision, language, fields, ..settings };
         let audit = audit::log_of(&*storage, clock.clone());
-        // One of a catalogue is opened again when it is needed, with its cache.
-        #[cfg(feature = "remote")]
-        let embedder = embedder.filter(|_| !matches!(create.embedder, EmbedderChoice::Catalogued(..)));
-        Self::with(Index::create(storage, settings, &create.labels, clock)?, embedder, audit)
+        let engine = Self::with(Index::create(storage, settings, &create.labels, clock)?, None, audit)?;
+        match (embedder, create.embedder) {
+            (Some(embedder), EmbedderChoice::Given(_)) => engine.0.models.give(embedder),
+            (Some(embedder), choice) if !choice.is_elsewhere() => engine.0.models.hold(engine.index(), embedder)?,
+            // One of a catalogue is opened again when it is needed, with its cache.
+            _ => {}
+        }
+        Ok(engine)
+    }
+
+    pub(crate) fn shared_index(&self) -> &Arc<Index> {
+        &self.0.index
+    }
+
+    pub(crate) fn models(&self) -> &Models {
+        &self.0.models
     }
 
     pub(crate) fn index(&self) -> &Index {
@@ -172,6 +152,10 @@ impl Engine {
 
     pub(crate) fn audit_log(&self) -> Option<&AuditLog> {
         self.0.audit.as_ref()
+    }
+
+    pub(crate) fn ledger(&self) -> Option<&Ledger> {
+        self.0.usage.as_ref()
     }
 
     /// The clock that identities are issued and checked by.
@@ -196,46 +180,6 @@ impl Engine {
         Ok(self.0.index.snapshot()?.manifest().settings.dim)
     }
 
-    /// The model of this index, loaded when first asked for.
-    ///
-    /// # Errors
-    /// `Invalid` if the index has none, if it must be given to [`Engine::open_with`], or if the model at hand is not
-    /// the one the index was made with.
-    pub fn embedder(&self) -> Result<&dyn Embedder> {
-        if let Some(embedder) = self.0.given.as_ref().or(self.0.loaded.get()) {
-            return Ok(&**embedder);
-        }
-        let snapshot = self.0.index.snapshot()?;
-        let settings = &snapshot.manifest().settings;
-        let embedder: Arc<dyn Embedder> = match settings.embedder.as_deref() {
-            Some("builtin") => builtin()?,
-            Some(hint) if hint.starts_with(CATALOGUE) => self.catalogued(&hint[CATALOGUE.len()..])?,
-            Some(folder) => open_folder(Path::new(folder))?,
-            None if settings.model.is_null() => {
-                return Err(Error::invalid(
-                    "embed",
-                    "the index has vectors and no model; search by vector, or by words alone",
-                ));
-            }
-            None => return Err(Error::invalid("embed", "open the index with the embedder it was made with")),
-        };
-        check_model(&settings.model, &*embedder)?;
-        Ok(&**self.0.loaded.get_or_init(|| embedder))
-    }
-
-    /// The model that the index remembers as `PATH#NAME`, with the cache beside the index's files.
-    #[cfg(feature = "remote")]
-    fn catalogued(&self, hint: &str) -> Result<Arc<dyn Embedder>> {
-        let (path, name) = hint.rsplit_once('#').unwrap_or((hint, ""));
-        let cache = self.0.index.folder().map(|folder| folder.join(CACHE));
-        crate::remote::open_model(Path::new(path), name, cache.as_deref())
-    }
-
-    #[cfg(not(feature = "remote"))]
-    fn catalogued(&self, _: &str) -> Result<Arc<dyn Embedder>> {
-        Err(Error::invalid("embed", "the index's model is elsewhere, and this program was built without `remote`"))
-    }
-
     /// The engine as `identity` sees it. Expiry is checked here and by every call of the session.
     ///
     /// # Errors
@@ -257,13 +201,39 @@ impl Engine {
     /// `Conflict` while another writer is at work; `Unavailable`. What was committed before an error stays.
     pub fn sync(&self, sources: &[SourceSpec], options: &SyncOptions, progress: &dyn Progress) -> Result<Report> {
         #[cfg(feature = "aws")]
-        let with_s3 = SyncOptions {
+        let options = &self.with_stores(options);
+        let report = safepassage_ingest::sync(&self.0.index, &*self.embedder()?, sources, options, progress);
+        self.synced(options, report)
+    }
+
+    /// Brings what the index has of the source `name` up to date with the rows of `reader`: each is a document with the
+    /// columns `id`, `text` and, or not, `title`, `uri`, `acl`, `acl_object`, `label`, `tenant`, `sections`, `derived_from`
+    /// and `metadata`. What is no longer among them is deleted. The rows wait in a file of no name, not in memory.
+    ///
+    /// # Errors
+    /// As [`Engine::sync`], and `Invalid` for any other column.
+    pub fn sync_rows(
+        &self,
+        name: &str,
+        reader: &mut dyn RecordBatchReader,
+        options: &SyncOptions,
+        progress: &dyn Progress,
+    ) -> Result<Report> {
+        let embedder = self.embedder()?;
+        let report = safepassage_ingest::sync_rows(&self.0.index, &*embedder, name, reader, options, progress);
+        self.synced(options, report)
+    }
+
+    /// `options` with S3 for stores, where no others are given.
+    #[cfg(feature = "aws")]
+    pub(crate) fn with_stores(&self, options: &SyncOptions) -> SyncOptions {
+        SyncOptions {
             stores: options.stores.clone().or_else(|| Some(Arc::new(safepassage_aws::s3::S3Stores::default()) as _)),
             ..options.clone()
-        };
-        #[cfg(feature = "aws")]
-        let options = &with_s3;
-        let report = safepassage_ingest::sync(&self.0.index, self.embedder()?, sources, options, progress);
+        }
+    }
+
+    fn synced(&self, options: &SyncOptions, report: Result<Report>) -> Result<Report> {
         if options.dry_run {
             return report;
         }
@@ -293,6 +263,18 @@ impl Engine {
         self.batch().add(&self.0.index, documents)
     }
 
+    /// As [`Engine::add`], with the documents that the rows of `reader` are: the columns of [`Engine::sync_rows`], and
+    /// `vector`, lists of floating-point numbers. Returns how many there were.
+    ///
+    /// # Errors
+    /// As [`Engine::add`], and `Invalid` for any other column.
+    pub fn add_rows(&self, reader: &mut dyn RecordBatchReader) -> Result<usize> {
+        let documents = safepassage_ingest::documents_of_rows(reader)?;
+        let count = documents.len();
+        self.add(documents)?;
+        Ok(count)
+    }
+
     /// Stages a deletion. Returns whether there is such a document.
     ///
     /// # Errors
@@ -308,13 +290,23 @@ impl Engine {
     /// `Invalid` if texts must be embedded and there is no model; `Conflict` while another writer is at work;
     /// `Unavailable`. After an error everything stays staged.
     pub fn commit(&self) -> Result<u64> {
-        let has_model = !self.0.index.snapshot()?.manifest().settings.model.is_null();
-        let embedder = if has_model { self.embedder().ok() } else { None };
-        let generation = self.batch().commit(&self.0.index, embedder);
+        let generation =
+            self.model_for_batch().and_then(|embedder| self.batch().commit(&self.0.index, embedder.as_deref()));
         if generation.is_ok() {
             self.0.index.merge_in_background();
         }
         self.noted_content("commit", generation, |entry, generation| entry.generation = Some(*generation))
+    }
+
+    /// The model for texts that are staged. One that cannot be opened is missed by nobody who brings vectors.
+    fn model_for_batch(&self) -> Result<Option<Arc<dyn Embedder>>> {
+        if self.0.index.snapshot()?.manifest().settings.model.is_null() {
+            return Ok(None);
+        }
+        match self.embedder() {
+            Err(error) if error.kind() == Kind::Conflict && self.batch().has_texts() => Err(error),
+            other => Ok(other.ok()),
+        }
     }
 
     /// Why `identity` may or may not read a document: for operators. [`Session::explain`] is what the asker may see.
@@ -406,15 +398,4 @@ impl std::fmt::Debug for Engine {
 fn json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
     serde_json::to_value(value)
         .map_err(|e| Error::new(Kind::Internal, "create index", "settings are no JSON").because(e))
-}
-
-#[cfg(feature = "builtin")]
-fn builtin() -> Result<Arc<dyn Embedder>> {
-    Ok(Arc::new(safepassage_models::builtin()?))
-}
-
-#[cfg(not(feature = "builtin"))]
-fn builtin() -> Result<Arc<dyn Embedder>> {
-    let message = "this program was built without the feature `builtin`; build it with it, or give an embedder";
-    Err(Error::invalid("load model", message))
 }

@@ -1,14 +1,16 @@
 //! Here are rows that somebody was given: which passages are they?
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use safepassage_error::system::Timestamp;
 use safepassage_error::{Error, Kind, Result};
-use safepassage_index::{Answer, ChunkRow, HitLabels, Plan, Snapshot};
+use safepassage_index::{Answer, Asker, ChunkRow, Hit as IndexHit, HitLabels, Plan, Snapshot};
 use serde::Serialize;
 
 use crate::engine::Engine;
 use crate::expand::{self, Block};
+use crate::session::Session;
 
 /// A passage that the asker may read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -149,6 +151,57 @@ impl VectorHits {
         };
         let Answer { complete, exact, plan, acl_epoch, generation, .. } = self.answer;
         Ok(Results { hits, complete, exact, plan, acl_epoch, generation })
+    }
+
+    /// Which of the hits `session` may be given now, and models too that are cleared for `highest`: by the newest
+    /// permissions, whose epoch comes with them. What was changed or deleted since is given no more.
+    ///
+    /// # Errors
+    /// `Denied` if whoever asked has expired meanwhile; `Invalid` if `highest` is no label of the index; as a search.
+    pub(crate) fn still(&self, session: &Session, highest: &[&str]) -> Result<(Vec<bool>, u64)> {
+        let (newest, epoch, mut still) = self.seen_by(session, &session.asker)?;
+        still.iter_mut().zip(self.cleared(session, highest)?).for_each(|(still, cleared)| *still &= cleared);
+        if newest.generation() != self.snapshot.generation() {
+            let tenant = session.identity().tenant();
+            let version = |of: &Snapshot, id: &str| of.find(tenant, id).map(|document| document.version);
+            let same = |id: &str| version(&newest, id).is_some_and(|now| version(&self.snapshot, id) == Some(now));
+            self.ids().zip(&mut still).for_each(|(id, still)| *still &= same(id));
+        }
+        if let Some(guard) = &session.guard {
+            let asked = self.ids().zip(&still).filter(|(_, still)| **still).map(|(id, _)| id.to_owned());
+            let documents: BTreeSet<String> = asked.collect();
+            let permitted: BTreeSet<String> =
+                guard.documents(session.identity(), documents.into_iter().collect())?.into_iter().collect();
+            self.ids().zip(&mut still).for_each(|(id, still)| *still &= permitted.contains(id));
+        }
+        Ok((still, epoch))
+    }
+
+    /// Which of the hits models too may be given that are cleared for `highest`.
+    ///
+    /// # Errors
+    /// As [`VectorHits::still`].
+    pub(crate) fn cleared(&self, session: &Session, highest: &[&str]) -> Result<Vec<bool>> {
+        let mut cleared = vec![true; self.ids().len()];
+        for highest in highest {
+            if let Some(narrowed) = session.narrowed_to(highest)? {
+                let seen = self.seen_by(session, &narrowed)?.2;
+                cleared.iter_mut().zip(seen).for_each(|(cleared, seen)| *cleared &= seen);
+            }
+        }
+        Ok(cleared)
+    }
+
+    /// Which of the hits `asker` sees by the newest permissions, every passage around them included; with the newest
+    /// content and the epoch.
+    fn seen_by(&self, session: &Session, asker: &Asker) -> Result<(Arc<Snapshot>, u64, Vec<bool>)> {
+        let (newest, rows) = session.rows_of(asker, &self.snapshot)?;
+        let seen = |at: usize, hit: &IndexHit| match self.expanded.as_ref().and_then(|blocks| blocks.get(at)) {
+            Some(block) => block.iter().flatten().all(|row| self.snapshot.sees(&rows, row)),
+            None => self.snapshot.sees(&rows, hit),
+        };
+        let still = self.answer.hits.iter().enumerate().map(|(at, hit)| seen(at, hit)).collect();
+        Ok((newest, rows.epoch(), still))
     }
 
     /// Each hit by itself.

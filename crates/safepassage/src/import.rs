@@ -16,7 +16,8 @@ use serde::Serialize;
 
 use crate::decision::Subject;
 use crate::diff::AclDiff;
-use crate::engine::{Create, EmbedderChoice, Engine};
+use crate::engine::{Create, Engine};
+use crate::model::EmbedderChoice;
 
 /// What an import did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

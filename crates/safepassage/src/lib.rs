@@ -28,12 +28,17 @@
 //! # }
 //! # Ok::<(), safepassage::Error>(())
 //! ```
+//!
+//! [`Session::ask`] puts the passages to a model, a [`Generator`], and gives its answer with citations.
 
 #![forbid(unsafe_code)]
 
 mod acl;
+mod ask;
 pub mod audit;
 mod authorized;
+#[cfg(feature = "aws")]
+mod batch;
 mod break_glass;
 mod counts;
 mod decision;
@@ -46,29 +51,35 @@ mod hits;
 mod identity_file;
 mod import;
 mod judge;
+mod model;
 mod nearest;
 mod objects;
 mod policies;
+mod re_embed;
 mod refine;
 #[cfg(feature = "remote")]
 mod remote;
 mod search;
 mod session;
+pub mod usage;
 mod vectors;
 
 pub use acl::DocumentAcl;
+pub use ask::{AboveLabel, Answer, AnswerStream, Ask, Citation, Hook, Redact};
 pub use authorized::AuthorizerLimits;
 pub use break_glass::BreakGlass;
 pub use counts::{Count, CountValues};
 pub use diff::{AclDiff, Change};
-pub use engine::{Create, EmbedderChoice, Engine};
+pub use engine::{Create, Engine};
 pub use expand::GAP;
 pub use hits::{Hit, Results, VectorHits};
 pub use identity_file::identity_from_json;
 pub use import::AppliedImport;
 pub use judge::{Judge, Readable};
+pub use model::EmbedderChoice;
 pub use nearest::Nearest;
 pub use objects::AclObjectState;
+pub use re_embed::Candidate;
 pub use search::{Mode, QueryTransform, Search};
 pub use session::{Session, Visible};
 pub use vectors::{DrawnVector, GenerationVectors};
@@ -86,21 +97,25 @@ pub use safepassage_index::{
 };
 pub use safepassage_ingest::{
     AclObject, BatchDocument, ChunkSettings, ChunkWay, FileStore, FileStores, ImportFormat, ImportOptions, Imported,
-    Progress, Report, Section, Silent, Skipped, SourceSpec, StoredFile, SyncOptions, import as import_acls,
-    read_acl_objects,
+    ParserProcess, Progress, ReEmbedOptions, ReEmbedReport, Report, Section, Silent, Skipped, SourceSpec, StoredFile,
+    SyncOptions, import as import_acls, read_acl_objects,
 };
 pub use safepassage_models::{
-    Cleared, CrossEncoder, EmbedWith, Embedder, Embeddings, Kept, ModelStamp, Price, Purpose, Refused, RerankWith,
-    Reranker, StaticTokens, Tokenizer, Transformer, open_folder,
+    Cleared, CrossEncoder, Direction, EmbedWith, Embedder, Embeddings, Finished, GenerateWith, Generator, Guardrail,
+    Kept, Message, ModelStamp, Permit, Piece, Pieces, Price, Purpose, Refused, Request, RerankWith, Reranker, Role,
+    StaticTokens, StopReason, Tokenizer, Transformer, Usage, Verdict, open_folder,
+};
+pub use safepassage_prompt::{
+    Found as FoundIdentifier, Identifiers, QuestionLimits, Redacting, Redactor, Template, redacted,
 };
 
 /// The model is somewhere else: which ones may be asked, and how?
 #[cfg(feature = "remote")]
 pub mod models {
     pub use safepassage_models::remote::*;
-    pub use safepassage_models::{At, Catalogue, CataloguedModel, Limits, Texts};
+    pub use safepassage_models::{At, Catalogue, CataloguedModel, Limits, Task, Texts};
 
-    pub use crate::remote::{open_model, open_reranker};
+    pub use crate::remote::{open_generator, open_guardrail, open_local_generator, open_model, open_reranker};
 }
 
 #[cfg(feature = "builtin")]
@@ -116,6 +131,12 @@ pub mod jwt {
 #[cfg(feature = "aws")]
 pub mod aws {
     pub use safepassage_aws::*;
+}
+
+/// Rows in Arrow's memory format, as documents come in them.
+pub mod arrow {
+    pub use arrow_array::*;
+    pub use arrow_schema::{ArrowError, DataType, Field, Schema};
 }
 
 /// Who decides beside the ACLs?

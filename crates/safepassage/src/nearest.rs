@@ -62,8 +62,9 @@ impl<'a> Nearest<'a> {
     /// As [`Nearest::find`]; one bad vector fails all.
     pub fn find_each(self) -> Result<Vec<VectorHits>> {
         let Self { session, vectors, k, recall, filters } = self;
-        let dim = session.engine().dim()?;
         let found = session.found_each(vectors, k, recall, &filters);
+        // As they were asked, whatever the index's model is by now.
+        let dim = found.as_ref().map_or(1, |all| vectors.len().checked_div(all.len()).unwrap_or(1)).max(1);
         session.engine().decided_searches(session.identity(), (vectors, dim), &filters, k, found)
     }
 }

@@ -9,7 +9,7 @@ use safepassage_error::{Error, Result};
 use safepassage_index::{Answer, Hit, Snapshot};
 use safepassage_models::Reranker;
 
-use crate::engine::Engine;
+use crate::session::Session;
 
 /// What is done with candidates.
 #[derive(Clone, Copy, Default)]
@@ -53,7 +53,7 @@ impl Refine<'_> {
     /// The best `k` of what `search` finds; it is asked for so many, and for more while too many say the same.
     pub fn apply(
         &self,
-        engine: &Engine,
+        session: &Session,
         snapshot: &Snapshot,
         question: &str,
         k: usize,
@@ -77,7 +77,7 @@ impl Refine<'_> {
         };
         answer.hits.truncate(wanted);
         if let Some(reranker) = self.reranker {
-            answer.hits = reranked(engine, snapshot, reranker, question, answer.hits)?;
+            answer.hits = reranked(session, snapshot, reranker, question, answer.hits)?;
         }
         if let Some(relevance) = self.relevance {
             answer.hits = snapshot.diverse(&answer.hits, k, relevance)?;
@@ -101,19 +101,18 @@ fn distinct(snapshot: &Snapshot, hits: Vec<Hit>) -> Result<Vec<Hit>> {
     Ok(hits.into_iter().zip(new).filter(|(_, new)| *new).map(|(hit, _)| hit).collect())
 }
 
-/// `hits` in the order of `reranker`. Passages with a label above what it is cleared for are not sent to it: they come
+/// `hits` in the order of `reranker`. Passages with a label above what it is cleared for, or derived from such, are not sent: they come
 /// after those it has read, in the order they had, with the score of the last of those.
 fn reranked(
-    engine: &Engine,
+    session: &Session,
     snapshot: &Snapshot,
     reranker: &dyn Reranker,
     question: &str,
     hits: Vec<Hit>,
 ) -> Result<Vec<Hit>> {
     let Some(cleared) = reranker.cleared() else { return read(snapshot, reranker, question, &hits) };
-    engine.check_question(cleared)?;
-    let labels = engine.index().with_known_plane(|plane| snapshot.labels_of(plane, &hits));
-    let may = labels.up_to(cleared.highest_label())?;
+    session.engine.check_question(cleared)?;
+    let may = session.cleared(snapshot, &hits, cleared.highest_label())?;
     let (sent, kept): (Vec<_>, Vec<_>) = hits.into_iter().zip(may).partition(|(_, may)| *may);
     let sent: Vec<Hit> = sent.into_iter().map(|(hit, _)| hit).collect();
     let mut all = read(snapshot, reranker, question, &sent)?;

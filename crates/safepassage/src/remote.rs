@@ -1,18 +1,23 @@
-//! Here is a name in a catalogue of models: make the embedder or the reranker that it stands for.
+//! Here is a name in a catalogue of models: make the embedder, the reranker or the generator that it stands for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use safepassage_error::{Error, Result};
+use safepassage_error::{Error, Kind, Result};
 use safepassage_models::remote::{
-    CachedEmbedder, CallLimits, Caller, OpenAi, OpenAiSettings, RemoteEmbedder, RemoteReranker, RerankServer,
+    CachedEmbedder, CallLimits, Caller, ChatServer, OpenAi, OpenAiSettings, RemoteEmbedder, RemoteGenerator,
+    RemoteReranker, RerankServer,
 };
-use safepassage_models::{At, Catalogue, CataloguedModel, Embedder, Reranker, Texts, Tokenizer};
+use safepassage_models::{
+    At, Catalogue, CataloguedModel, Embedder, Generator, Guardrail, Reranker, Task, Texts, Tokenizer,
+};
 
 const OPERATION: &str = "open model";
 /// How many tokens a model reads if its entry does not say.
 const MAX_TOKENS: usize = 512;
+/// Further attempts that each call to a generator earns: so that, of many who wait at once, few ask twice.
+const RETRIES_PER_CALL: f64 = 0.09;
 
 /// The model `name` of the catalogue in the file `catalogue`, with a cache of what it embedded in the file `cache`.
 ///
@@ -22,6 +27,7 @@ const MAX_TOKENS: usize = 512;
 pub fn open_model(catalogue: &Path, name: &str, cache: Option<&Path>) -> Result<Arc<dyn Embedder>> {
     let catalogue = Catalogue::read(catalogue)?;
     let model = catalogue.model(name)?;
+    model.check_task(Task::Embed)?;
     let mut embedder = remote(model)?;
     for other in &model.fallbacks {
         embedder = embedder.or(remote(catalogue.model(other)?)?)?;
@@ -33,6 +39,11 @@ pub fn open_model(catalogue: &Path, name: &str, cache: Option<&Path>) -> Result<
     }
 }
 
+/// What was embedded, beside the files of the index in `folder`.
+pub(crate) fn cache_of(folder: &Path) -> PathBuf {
+    folder.join("embeddings.sqlite")
+}
+
 /// The reranker `name` of the catalogue in the file `catalogue`. It reads passages up to the label that it is cleared for.
 ///
 /// # Errors
@@ -40,6 +51,7 @@ pub fn open_model(catalogue: &Path, name: &str, cache: Option<&Path>) -> Result<
 pub fn open_reranker(catalogue: &Path, name: &str) -> Result<Arc<dyn Reranker>> {
     let catalogue = Catalogue::read(catalogue)?;
     let model = catalogue.model(name)?;
+    model.check_task(Task::Rerank)?;
     if !model.fallbacks.is_empty() {
         let message = format!("`{name}` falls back to another model, whose scores would not stand beside its own");
         return Err(Error::invalid(OPERATION, message));
@@ -53,12 +65,80 @@ pub fn open_reranker(catalogue: &Path, name: &str) -> Result<Arc<dyn Reranker>> 
     }
 }
 
+/// The generator `name` of the catalogue in the file `catalogue`, with those of its entry to fall back to. It is sent
+/// questions, and passages up to the label that it is cleared for.
+///
+/// # Errors
+/// As [`open_model`]; `Invalid` if its entry has no `texts.window`.
+pub fn open_generator(catalogue: &Path, name: &str) -> Result<Arc<dyn Generator>> {
+    let catalogue = Catalogue::read(catalogue)?;
+    let model = catalogue.model(name)?;
+    let mut generator = generating(model)?;
+    for other in &model.fallbacks {
+        generator = generator.or(Arc::new(generating(catalogue.model(other)?)?));
+    }
+    Ok(Arc::new(generator))
+}
+
+/// The guardrail `name` of the catalogue in the file `catalogue`.
+///
+/// # Errors
+/// As [`open_model`].
+pub fn open_guardrail(catalogue: &Path, name: &str) -> Result<Arc<dyn Guardrail>> {
+    let catalogue = Catalogue::read(catalogue)?;
+    let model = catalogue.model(name)?;
+    model.check_task(Task::Guard)?;
+    match model.provider.as_str() {
+        #[cfg(feature = "aws")]
+        "bedrock" => {
+            let caller = Caller::new(CallLimits { wait_while_left_alone: false, ..limits(model)? })?;
+            Ok(Arc::new(safepassage_aws::bedrock::BedrockGuardrail::open(model, None, caller)?))
+        }
+        _ => Err(built_without(model)),
+    }
+}
+
+/// The model `model` of a server on this machine, at `url` up to and with `/v1`, without a catalogue: the caller says up to
+/// which label it may be sent passages, and how many tokens prompts and answers may have together.
+///
+/// # Errors
+/// `Denied` for a server that is not on this machine; `Invalid` for what is no URL.
+pub fn open_local_generator(url: &str, model: &str, highest_label: &str, window: usize) -> Result<Arc<dyn Generator>> {
+    let name = format!("openai:{url}#{model}");
+    let host = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or(""));
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    if !["localhost", "127.0.0.1", "[::1]"].contains(&host) {
+        let message = format!("`{name}` is not on this machine: a model elsewhere needs an entry in a catalogue");
+        return Err(Error::new(Kind::Denied, OPERATION, message));
+    }
+    let model = CataloguedModel::local(model, url, highest_label, window);
+    Ok(Arc::new(generating(&model)?))
+}
+
+fn generating(model: &CataloguedModel) -> Result<RemoteGenerator> {
+    model.check_task(Task::Generate)?;
+    let window = model.texts.window.ok_or_else(|| {
+        Error::invalid(
+            OPERATION,
+            format!("`{}`: its entry has no `texts.window`, how many tokens it takes", model.name),
+        )
+    })?;
+    let limits = limits(model)?;
+    let caller =
+        Caller::new(CallLimits { retries_per_call: Some(RETRIES_PER_CALL), wait_while_left_alone: false, ..limits })?;
+    let tokenizer = model.texts.tokenizer.as_ref().map(|_| tokenizer(&model.texts)).transpose()?;
+    match model.provider.as_str() {
+        "openai" => RemoteGenerator::new(model.cleared()?, ChatServer::new(openai(model)?)?, caller, window, tokenizer),
+        _ => Err(built_without(model)),
+    }
+}
+
 fn built_without(model: &CataloguedModel) -> Error {
     let CataloguedModel { name, provider, .. } = model;
     Error::invalid(OPERATION, format!("`{name}` is of the provider `{provider}`, which this program was built without"))
 }
 
-fn remote(model: &CataloguedModel) -> Result<RemoteEmbedder> {
+pub(crate) fn remote(model: &CataloguedModel) -> Result<RemoteEmbedder> {
     let cleared = model.cleared()?;
     let caller = Caller::new(limits(model)?)?;
     match model.provider.as_str() {
@@ -111,6 +191,7 @@ fn openai(model: &CataloguedModel) -> Result<OpenAiSettings> {
         document_prefix: texts.document_prefix.clone(),
         query_prefix: texts.query_prefix.clone(),
         allow_http: *allow_http,
+        cache_key: texts.cache_key,
     })
 }
 

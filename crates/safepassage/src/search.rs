@@ -1,8 +1,10 @@
 //! Here is a question in words: by which ways is it answered?
 
+use std::sync::Arc;
+
 use safepassage_access::Identity;
 use safepassage_error::{Error, Kind, Result};
-use safepassage_index::{Answer, Around, Filter, Fusion, Hit as IndexHit, Snapshot, VisibleRows, Words};
+use safepassage_index::{Answer, Around, Filter, Fusion, Hit as IndexHit, Settings, Snapshot, VisibleRows, Words};
 use safepassage_models::{Cleared, Purpose, Reranker};
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +58,11 @@ impl<F: Fn(&str) -> Result<Vec<String>> + Send + Sync> QueryTransform for F {
     }
 }
 
+/// Content, and what of it the asker may see.
+type Seen = (Arc<Snapshot>, Arc<VisibleRows>);
+
+/// How often a question is embedded anew because the index has another model since.
+pub(crate) const MOST_MODELS: usize = 3;
 /// The most questions that a transform may make.
 const MOST_QUESTIONS: usize = 16;
 
@@ -226,19 +233,29 @@ impl<'a> Search<'a> {
         engine.decided_search(asker.identity(), "search", Question::Text(self.text), &self.filters, self.k, found)
     }
 
-    fn found(&self) -> Result<VectorHits> {
-        let Session { engine, asker, guard } = self.session;
+    /// How many passages are wanted.
+    pub(crate) fn wanted(&self) -> usize {
+        self.k
+    }
+
+    /// What narrows it.
+    pub(crate) fn filters(&self) -> &[Filter] {
+        &self.filters
+    }
+
+    /// As [`Search::find`], before it is written down.
+    pub(crate) fn found(&self) -> Result<VectorHits> {
+        let Session { engine, asker, guard, .. } = self.session;
         check_question(self.text)?;
         asker.identity().check_expiry(engine.clock().now())?;
         self.fusion.check()?;
         self.refine.check()?;
         self.around.map_or(Ok(()), expand::check)?;
-        let asked = self.questions()?.iter().map(|text| self.asked(text)).collect::<Result<Vec<_>>>()?;
-        let (snapshot, visible) = self.session.seen(&self.filters)?;
+        let (asked, (snapshot, visible)) = self.asked_and_seen()?;
         let mut asking = guard.as_ref().map(|guard| guard.asking(asker.identity()));
         let listed = asking.as_ref().map(|asking| asking.listed_rows(&snapshot, &visible)).transpose()?.flatten();
         let mut refined = |k| {
-            self.refine.apply(engine, &snapshot, self.text, k, |k| match (&mut asking, &listed) {
+            self.refine.apply(self.session, &snapshot, self.text, k, |k| match (&mut asking, &listed) {
                 (Some(asking), None) => {
                     self.best(&snapshot, &asked, k, |asked| self.checked(asking, &snapshot, &visible, asked, k))
                 }
@@ -303,12 +320,27 @@ impl<'a> Search<'a> {
         Ok(questions)
     }
 
-    fn asked(&self, text: &str) -> Result<Asked> {
+    /// What is asked, and what it is asked of: content of the model that the question was embedded by.
+    fn asked_and_seen(&self) -> Result<(Vec<Asked>, Seen)> {
+        let questions = self.questions()?;
+        for _ in 0..MOST_MODELS {
+            let before = self.session.engine.index().snapshot()?;
+            let settings = &before.manifest().settings;
+            let asked = questions.iter().map(|text| self.asked(text, settings)).collect::<Result<Vec<_>>>()?;
+            let seen = self.session.seen(&self.filters)?;
+            if seen.0.manifest().settings.same_model(settings) {
+                return Ok((asked, seen));
+            }
+        }
+        Err(changes_too_fast())
+    }
+
+    fn asked(&self, text: &str, settings: &Settings) -> Result<Asked> {
         let Session { engine, asker, .. } = self.session;
-        let words = || Words::read(text, engine.language()?);
+        let words = || Words::read(text, settings.language);
         let vector = || match self.vector {
             Some(vector) => Ok(vector.to_vec()),
-            None => engine.embed_question(text, asker.identity()),
+            None => engine.embed_question(text, asker.identity(), settings),
         };
         Ok(match self.mode {
             Mode::Hybrid => Asked::Both(words()?, vector()?),
@@ -375,6 +407,10 @@ impl<'a> Search<'a> {
     }
 }
 
+pub(crate) fn changes_too_fast() -> Error {
+    Error::new(Kind::Conflict, "search", "the index's model changed while the question was asked; ask again")
+}
+
 fn check_question(text: &str) -> Result<()> {
     if text.trim().is_empty() {
         return Err(Error::invalid("search", "the question is empty"));
@@ -396,11 +432,12 @@ impl Engine {
         })
     }
 
-    /// The vector of a question that `identity` asks.
-    pub(crate) fn embed_question(&self, text: &str, identity: &Identity) -> Result<Vec<f32>> {
+    /// The vector of a question that `identity` asks of content with `settings`.
+    pub(crate) fn embed_question(&self, text: &str, identity: &Identity, settings: &Settings) -> Result<Vec<f32>> {
         check_question(text)?;
         identity.check_expiry(self.clock().now())?;
-        self.embedder()?.cleared().map_or(Ok(()), |cleared| self.check_question(cleared))?;
-        Ok(self.embedder()?.embed(&[text], Purpose::Query)?.values)
+        let embedder = self.embedder_of(settings)?;
+        embedder.cleared().map_or(Ok(()), |cleared| self.check_question(cleared))?;
+        Ok(embedder.embed(&[text], Purpose::Query)?.values)
     }
 }

@@ -1,13 +1,15 @@
 //! Here is somebody with a question: which passages may they have?
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 use safepassage_access::{Authorizer, Explanation, Identity};
 use safepassage_error::{Error, Result};
-use safepassage_index::{Asker, Filter, Snapshot, VisibleRows};
+use safepassage_index::{Asker, Filter, Hit, Snapshot, VisibleRows};
 use serde::Serialize;
 
+use crate::ask::Ask;
 use crate::authorized::{AuthorizerLimits, Guard};
 use crate::decision;
 use crate::engine::Engine;
@@ -25,6 +27,8 @@ pub struct Session {
     pub(crate) asker: Arc<Asker>,
     /// Who is asked beside the index, if anybody is.
     pub(crate) guard: Option<Guard>,
+    /// The asker as far as models see that are cleared for less, by the label of these.
+    narrowed: Arc<Mutex<BTreeMap<String, Arc<Asker>>>>,
 }
 
 /// What the asker may see.
@@ -38,7 +42,7 @@ pub struct Visible {
 
 impl Session {
     pub(crate) fn new(engine: Engine, identity: Identity) -> Self {
-        Self { engine, asker: Arc::new(Asker::new(identity)), guard: None }
+        Self { engine, asker: Arc::new(Asker::new(identity)), guard: None, narrowed: Arc::default() }
     }
 
     /// The same session, in which `authorizer` too must permit every document. It replaces one that was there.
@@ -54,6 +58,33 @@ impl Session {
     pub fn with_authorizer_within(mut self, authorizer: Arc<dyn Authorizer>, limits: AuthorizerLimits) -> Self {
         self.guard = Some(Guard { authorizer, limits });
         self
+    }
+
+    /// The asker as far as a model sees that is cleared for `highest`; `None` if it sees as much as they do.
+    pub(crate) fn narrowed_to(&self, highest: &str) -> Result<Option<Arc<Asker>>> {
+        let narrowed = self.engine.index().with_known_plane(|plane| plane.up_to(self.identity(), highest))?;
+        let mut known = self.narrowed.lock().unwrap_or_else(PoisonError::into_inner);
+        let known =
+            |identity| Arc::clone(known.entry(highest.to_owned()).or_insert_with(|| Arc::new(Asker::new(identity))));
+        Ok(narrowed.map(known))
+    }
+
+    /// Which of `hits` of `snapshot` a model may be given that is cleared for `highest`, as far as the asker may.
+    pub(crate) fn cleared(&self, snapshot: &Snapshot, hits: &[Hit], highest: &str) -> Result<Vec<bool>> {
+        let Some(narrowed) = self.narrowed_to(highest)? else { return Ok(vec![true; hits.len()]) };
+        let (_, rows) = self.rows_of(&narrowed, snapshot)?;
+        Ok(hits.iter().map(|hit| snapshot.sees(&rows, hit)).collect())
+    }
+
+    /// The newest content, and what of `snapshot` `asker` sees by the newest permissions.
+    pub(crate) fn rows_of(&self, asker: &Asker, snapshot: &Snapshot) -> Result<(Arc<Snapshot>, Arc<VisibleRows>)> {
+        let index = self.engine.index();
+        let (newest, rows) = index.visible_to(asker)?;
+        if newest.generation() == snapshot.generation() {
+            return Ok((newest, rows));
+        }
+        let rows = index.with_plane(|plane| snapshot.visible(plane, &index.permitted(plane, asker.identity())?))?;
+        Ok((newest, Arc::new(rows)))
     }
 
     /// Who asks.
@@ -72,6 +103,12 @@ impl Session {
     #[must_use]
     pub fn search<'a>(&'a self, text: &'a str) -> Search<'a> {
         Search::new(self, text)
+    }
+
+    /// Starts to put `question` to a model, with the passages that answer it.
+    #[must_use]
+    pub fn ask<'a>(&'a self, question: &'a str) -> Ask<'a> {
+        Ask::new(self, question)
     }
 
     /// Starts a search for the passages nearest to `vectors`: one vector of dim numbers, or rows of them.

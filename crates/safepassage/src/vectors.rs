@@ -14,6 +14,10 @@ use crate::engine::Engine;
 pub struct GenerationVectors {
     /// Its number.
     pub generation: u64,
+    /// Numbers per vector.
+    pub dim: usize,
+    /// The stamp of its model, `null` if the caller brings vectors.
+    pub model: serde_json::Value,
     /// How many passages it has.
     pub chunks: u64,
     /// Every live document with the digest of its content.
@@ -63,7 +67,9 @@ impl Engine {
             drawn.extend(vectors.into_iter().map(|values| DrawnVector { document: document.id.to_owned(), values }));
         }
         drawn.truncate(most);
-        Ok(GenerationVectors { generation: snapshot.generation(), chunks, documents: versions, drawn })
+        let settings = &snapshot.manifest().settings;
+        let (dim, model) = (settings.dim, settings.model.clone());
+        Ok(GenerationVectors { generation: snapshot.generation(), dim, model, chunks, documents: versions, drawn })
     }
 }
 

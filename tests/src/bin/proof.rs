@@ -38,6 +38,7 @@ fn main() -> ExitCode {
             searches: all.searches + one.searches,
             hits: all.hits + one.hits,
             cuts: all.cuts + one.cuts,
+            ..all
         };
         seed += 1;
         if seed.is_multiple_of(100) {

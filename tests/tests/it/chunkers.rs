@@ -175,11 +175,11 @@ fn a_sync_says_which_documents_were_cut_that_were_to_be_one_chunk() {
 }
 
 /// A model of which a catalogue says that it is elsewhere.
-struct Elsewhere(Engine, Cleared);
+struct Elsewhere(Arc<dyn Embedder>, Cleared);
 
 impl Embedder for Elsewhere {
     fn stamp(&self) -> &ModelStamp {
-        self.0.embedder().unwrap().stamp()
+        self.0.stamp()
     }
 
     fn embed(&self, _: &[&str], _: Purpose) -> Result<Embeddings> {
@@ -191,7 +191,7 @@ impl Embedder for Elsewhere {
     }
 
     fn tokenizer(&self) -> &Tokenizer {
-        self.0.embedder().unwrap().tokenizer()
+        self.0.tokenizer()
     }
 }
 
@@ -199,7 +199,7 @@ impl Embedder for Elsewhere {
 fn breaks_of_meaning_are_refused_with_a_model_elsewhere() {
     let text = "[[model]]\nname = \"n\"\nprovider = \"p\"\nmodel = \"m\"\nhighest_label = \"internal\"";
     let cleared = Catalogue::parse(text).unwrap().model("n").unwrap().cleared().unwrap();
-    let model = Arc::new(Elsewhere(engine("structure"), cleared));
+    let model = Arc::new(Elsewhere(engine("structure").embedder().unwrap(), cleared));
     let made = |way: &str| {
         let embedder = EmbedderChoice::Given(Arc::clone(&model) as _);
         let create = Create { embedder, ..create(way) };

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod asking;
 mod audit;
 mod authorizer;
 mod break_glass;
@@ -16,7 +17,9 @@ mod office;
 mod owners;
 mod processes;
 mod proof;
+mod re_embed;
 mod refine;
+mod spoken;
 mod staged;
 mod twins;
 mod worlds;

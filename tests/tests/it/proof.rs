@@ -28,3 +28,17 @@ fn a_log_that_is_opened_from_a_snapshot_says_the_same() {
         course.verify();
     }
 }
+
+#[test]
+fn no_prompt_has_what_the_asker_or_the_model_may_not_have() {
+    let (mut prompts, mut sent) = (0, 0);
+    for seed in 1_000..1_060 {
+        let mut course = Course::new(seed);
+        for _ in 0..STEPS {
+            course.step();
+            course.ask();
+        }
+        (prompts, sent) = (prompts + course.compared.prompts, sent + course.compared.sent);
+    }
+    assert!(prompts > 300 && sent > prompts, "{sent} passages in {prompts} prompts");
+}

@@ -46,6 +46,11 @@ impl Model {
         })
     }
 
+    /// What it is asked through, and its id there.
+    pub fn client(&self) -> (&Client, &str) {
+        (&self.client, &self.id)
+    }
+
     /// One attempt.
     pub async fn invoke(&self, body: Vec<u8>) -> Result<Answered, CallError> {
         let tokens = Tokens::default();

@@ -1,5 +1,7 @@
 //! One request to S3: a page of a listing, or the content of an object.
 
+use std::ops::Range;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{ChecksumMode, EncodingType};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -74,7 +76,14 @@ impl Bucket {
 
     /// The whole object `key`, if it is still the one that was listed as `file`.
     pub async fn content(&self, key: &str, file: &StoredFile) -> Result<Content, CallError> {
+        self.part(key, file, None).await
+    }
+
+    /// As [`Bucket::content`], of these bytes alone if any are given.
+    pub async fn part(&self, key: &str, file: &StoredFile, of: Option<Range<u64>>) -> Result<Content, CallError> {
         let request = self.client.get_object().bucket(&self.name).key(key).checksum_mode(ChecksumMode::Enabled);
+        let length = of.as_ref().map_or(file.bytes, |of| of.end - of.start);
+        let request = request.set_range(of.map(|of| format!("bytes={}-{}", of.start, of.end.saturating_sub(1))));
         let answer = match request.set_if_match(file.tag.clone()).send().await {
             Ok(answer) => answer,
             Err(error) => {
@@ -92,10 +101,15 @@ impl Bucket {
         // Cut off or spoiled on the way: it may arrive the next time.
         let broken = || CallError {
             error: Error::corrupted("read object", "it does not arrive whole"),
-            may_retry: true,
-            retry_after: None,
+            ..CallError::unavailable("")
         };
         let bytes = answer.body.collect().await.map_err(|e| broken().because(e))?.to_vec();
-        if bytes.len() as u64 == file.bytes { Ok(Ok(bytes)) } else { Err(broken()) }
+        if bytes.len() as u64 == length { Ok(Ok(bytes)) } else { Err(broken()) }
+    }
+
+    /// Writes the object `key`.
+    pub async fn put(&self, key: &str, content: Vec<u8>) -> Result<(), CallError> {
+        let request = self.client.put_object().bucket(&self.name).key(key).body(content.into());
+        request.send().await.map(drop).map_err(call_error)
     }
 }

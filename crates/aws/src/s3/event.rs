@@ -4,12 +4,15 @@
 //! come more than once and in any order, so they say where to look and nothing of what is there: who sees what is read
 //! from the bucket.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use safepassage_error::{Error, Result};
 
 use super::keys::decoded;
+use crate::options;
 
 /// An object that may have changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,9 +64,31 @@ impl ObjectEvents {
     /// # Errors
     /// `Invalid` if it is not one of S3: then nobody knows what changed, and everything should be looked at again.
     pub fn read(message: &str) -> Result<Self> {
-        let unknown =
-            || Error::invalid("read S3 message", "it is not a message of S3, SNS or EventBridge about objects");
         let value: Value = serde_json::from_str(message).map_err(|e| unknown().because(e))?;
+        Self::of(value)
+    }
+
+    /// Reads messages that follow each other: one a line, or as tools write what a queue gave.
+    ///
+    /// # Errors
+    /// As [`ObjectEvents::read`], of any of them.
+    pub fn read_all(messages: &str) -> Result<Vec<Self>> {
+        let values = serde_json::Deserializer::from_str(messages).into_iter::<Value>();
+        values.map(|value| Self::of(value.map_err(|e| unknown().because(e))?)).collect()
+    }
+
+    fn of(value: Value) -> Result<Self> {
+        if let Some(body) = value.get("Body").or_else(|| value.get("body")).and_then(Value::as_str) {
+            // A message of a queue.
+            return Self::read(body);
+        }
+        // What `ReceiveMessage` gives, and what a function is called with that a queue calls.
+        let of_queue = |one: &Value| one.get("Body").is_some() || one.get("body").is_some();
+        let several = value.get("Messages").or_else(|| value.get("Records")).and_then(Value::as_array);
+        if let Some(several) = several.filter(|several| several.iter().any(of_queue)) {
+            let changes = several.iter().map(|one| Ok(Self::of(one.clone())?.changes)).collect::<Result<Vec<_>>>()?;
+            return Ok(Self { changes: changes.concat() });
+        }
         if let Some(inner) = value.get("Message").and_then(Value::as_str).filter(|_| value.get("TopicArn").is_some()) {
             // SNS puts the message in another.
             return Self::read(inner);
@@ -91,6 +116,26 @@ impl ObjectEvents {
         let change = ObjectChange { bucket: bucket.name, key: object.key, removed, sequencer: object.sequencer };
         Ok(Self { changes: vec![change] })
     }
+}
+
+/// The names below `url` of the objects there that these messages speak of. What they say of them does not matter, nor
+/// their order or that some come twice: what counts is what is there.
+///
+/// # Errors
+/// `Invalid` if `url` is no URL of a bucket.
+pub fn changed_below<'a>(url: &str, events: impl IntoIterator<Item = &'a ObjectEvents>) -> Result<BTreeSet<String>> {
+    let (url, _) = options::read(url)?;
+    let refused = || Error::invalid("read S3 message", format!("`{url}` is not s3://BUCKET/FOLDER"));
+    let place = url.strip_prefix("s3://").ok_or_else(refused)?;
+    let (bucket, folder) = place.split_once('/').unwrap_or((place, ""));
+    let folder = folder.trim_end_matches('/');
+    let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    let changes = events.into_iter().flat_map(|events| &events.changes).filter(|change| change.bucket == bucket);
+    Ok(changes.filter_map(|change| change.key.strip_prefix(&prefix)).map(str::to_owned).collect())
+}
+
+fn unknown() -> Error {
+    Error::invalid("read S3 message", "it is not a message of S3, SNS or EventBridge about objects")
 }
 
 /// Whether `name` says that an object is gone; `None` if it says nothing of objects.
@@ -134,8 +179,26 @@ mod tests {
                 "bucket": {"name": "docs"}, "object": {"key": "hr/a b+c.md", "size": 1, "sequencer": "0055AED6DCD90281E5"}}});
             assert_eq!(ObjectEvents::read(&bridge.to_string()).unwrap().changes, [change("hr/a b+c.md", removed)]);
         }
+        let body = serde_json::json!({"MessageId": "1", "Body": created}).to_string();
+        let received = format!("{{\"Messages\": [{body}, {body}]}}");
+        assert_eq!(ObjectEvents::read(&received).unwrap().changes.len(), 2);
+        let to_function = serde_json::json!({"Records": [{"eventSource": "aws:sqs", "body": created}]}).to_string();
+        let all = ObjectEvents::read_all(&format!("{body}\n{to_function} {created}")).unwrap();
+        assert!(all.iter().all(|events| events.changes == [change("hr/a b+c.md", false)]) && all.len() == 3);
         let test = r#"{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "docs"}"#;
         assert_eq!(ObjectEvents::read(test).unwrap(), ObjectEvents::default());
+    }
+
+    #[test]
+    fn only_what_lies_below_the_url_is_looked_at() {
+        let events = |key: &str| ObjectEvents::read(&notification("ObjectCreated:Put", key)).unwrap();
+        let events = ["all/a.md", "all/b/c.md", "all/a.md", "other/a.md", "allies.md"].map(events);
+        let below = |url: &str| changed_below(url, &events).unwrap().into_iter().collect::<Vec<_>>();
+        assert_eq!(below("s3://docs/all?region=eu-west-1"), ["a.md", "b/c.md"]);
+        assert_eq!(below("s3://docs/all/"), ["a.md", "b/c.md"]);
+        assert_eq!(below("s3://docs").len(), 4);
+        assert!(below("s3://elsewhere/all").is_empty());
+        assert!(changed_below("/all", &events).is_err());
     }
 
     #[test]

@@ -5,5 +5,5 @@ mod event;
 mod keys;
 mod store;
 
-pub use event::{ObjectChange, ObjectEvents};
+pub use event::{ObjectChange, ObjectEvents, changed_below};
 pub use store::{S3Files, S3Stores};

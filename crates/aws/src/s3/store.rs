@@ -12,6 +12,8 @@ use crate::account::Account;
 use crate::options;
 
 const OPERATION: &str = "read S3";
+/// Of a long file of lines, that much is fetched at once.
+const PART_BYTES: u64 = 8 << 20;
 
 /// Opens `s3://BUCKET/FOLDER`, with options as `?region=…&endpoint=…&role=…&external_id=…`.
 #[derive(Debug, Clone)]
@@ -79,6 +81,40 @@ impl S3Stores {
 }
 
 impl S3Files {
+    /// Writes the file `key`.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Throttled`, `Denied`.
+    pub(crate) fn put(&self, key: &str, content: Vec<u8>) -> Result<()> {
+        let (bucket, caller, key) = (self.bucket.clone(), self.caller.clone(), format!("{}{key}", self.prefix));
+        let written = wait_for(async move { caller.call(Cost::default(), || bucket.put(&key, content.clone())).await });
+        written.map_err(|e| self.named(e))
+    }
+
+    /// Calls `each` with every line of `file`, of which only a part is in memory at once.
+    ///
+    /// # Errors
+    /// What `each` fails with; `Conflict` if it is another file by now; `Unavailable`, `Throttled`, `Denied`.
+    pub(crate) fn each_line(&self, file: &StoredFile, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let (mut at, mut held) = (0, Vec::new());
+        while at < file.bytes {
+            let of = at..file.bytes.min(at + PART_BYTES);
+            at = of.end;
+            let (bucket, caller, key) =
+                (self.bucket.clone(), self.caller.clone(), format!("{}{}", self.prefix, file.key));
+            let file = file.clone();
+            let part =
+                wait_for(
+                    async move { caller.call(Cost::default(), || bucket.part(&key, &file, Some(of.clone()))).await },
+                );
+            held.extend(part.map_err(|e| self.named(e))??);
+            let whole = held.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            held[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).try_for_each(&mut *each)?;
+            held.drain(..whole);
+        }
+        if held.is_empty() { Ok(()) } else { each(&held) }
+    }
+
     /// What calls failed with, and of what.
     fn named(&self, error: Error) -> Error {
         Error::new(error.kind(), OPERATION, error.message()).with("source", &self.url).because(error)

@@ -31,7 +31,7 @@ pub fn run(arguments: &Eval, json: bool) -> Result<ExitCode> {
 }
 
 fn measure(arguments: &Measure, questions: &Path, index: &Path, json: bool) -> Result<ExitCode> {
-    let engine = Engine::open(index)?;
+    let engine = if arguments.candidate { Engine::open_candidate(index)? } else { Engine::open(index)? };
     let collection = asked(&engine, questions, arguments.split.as_deref(), &arguments.who)?;
     let run = Run {
         k: arguments.k.clone(),

@@ -1,6 +1,7 @@
 //! Here is a command: do it.
 
 mod acl;
+mod answer;
 mod ask;
 mod audit;
 mod break_glass;
@@ -11,7 +12,9 @@ mod fields;
 mod import;
 mod operate;
 mod policy;
+mod re_embed;
 mod sync;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -27,6 +30,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Canary(command) => return canary::run(command, json),
         Command::Sync(sync) => sync::run(sync, json),
         Command::Search(search) => ask::search(search, json),
+        Command::Ask(ask) => answer::run(ask, json),
         Command::Visible(who) => ask::visible(who, json),
         Command::Facets(facets) => counts::facets(facets, json),
         Command::Count(count) => counts::count(count, json),
@@ -36,11 +40,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::BreakGlass(command) => break_glass::run(command, json),
         Command::Policy(policy) => policy::run(policy, json),
         Command::Fields(command) => fields::run(command, json),
+        Command::ReEmbed(arguments) => re_embed::re_embed(arguments, json),
+        Command::Switch(arguments) => re_embed::switch(arguments, json),
         Command::Generations(index) => operate::generations(index, json),
         Command::Rollback(rollback) => operate::rollback(rollback, json),
         Command::Merge(index) => operate::merge(index, json),
         Command::Verify(index) => operate::verify(index, json),
         Command::Stats(index) => operate::stats(index, json),
+        Command::Parse(arguments) => sync::parse(arguments),
+        Command::Usage(usage) => usage::run(usage, json),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

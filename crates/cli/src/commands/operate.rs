@@ -7,29 +7,39 @@ use crate::args::{Operate, Rollback};
 use crate::output;
 
 pub fn generations(arguments: &Operate, json: bool) -> Result<()> {
-    let all = Engine::open(&arguments.index)?.generations()?;
+    let engine = Engine::open(&arguments.index)?;
+    let (all, candidate) = (engine.generations()?, engine.candidate()?);
     if json {
         let all: Vec<_> = all
             .iter()
             .map(|m| {
                 json!({"generation": m.generation, "parent": m.parent, "created_ms": m.created_ms, "operation": m.operation,
-                       "acl_epoch": m.acl_epoch, "segments": m.segments.len(),
+                       "acl_epoch": m.acl_epoch, "model": m.settings.model["model"], "dim": m.settings.dim, "segments": m.segments.len(),
                        "documents": m.segments.iter().map(|s| u64::from(s.documents)).sum::<u64>(),
                        "chunks": m.segments.iter().map(|s| u64::from(s.rows)).sum::<u64>()})
             })
             .collect();
-        return output::json(&json!({"generations": all}));
+        let mut listed = json!({"generations": all});
+        if let Some(candidate) = candidate {
+            listed["candidate"] = json!(candidate);
+        }
+        return output::json(&listed);
     }
     for m in &all {
         let rows: u64 = m.segments.iter().map(|segment| u64::from(segment.rows)).sum();
         output::line(&format!(
-            "{:>6}  {:<8}  from {:>6}  {:>3} segments  {rows:>9} rows  acl_epoch {}",
+            "{:>6}  {:<8}  from {:>6}  {:>3} segments  {rows:>9} rows  acl_epoch {}  {}",
             m.generation,
             m.operation,
             m.parent,
             m.segments.len(),
-            m.acl_epoch
+            m.acl_epoch,
+            output::printable(m.settings.model_name())
         ))?;
+    }
+    if let Some(candidate) = candidate {
+        let (model, documents, missing) = (&candidate.model, candidate.documents, candidate.missing);
+        output::line(&output::printable(&format!("candidate: {model}, {documents} documents, {missing} missing")))?;
     }
     Ok(())
 }

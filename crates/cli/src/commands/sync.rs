@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use safepassage::system::{Clock, Stopwatch};
 use safepassage::{
-    ChunkSettings, Create, EmbedderChoice, Engine, Error, Fields, Kind, Labels, Progress, Report, Result, SyncOptions,
+    ChunkSettings, Create, EmbedderChoice, Engine, Error, Fields, Kind, Labels, ParserProcess, Progress, Report,
+    Result, SyncOptions,
 };
 use safepassage_index::storage::MemoryStorage;
 
 use super::fields;
+use crate::args::Parse;
 use crate::output;
 use crate::progress::Bar;
 use crate::sync_args::Sync;
@@ -23,11 +25,19 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
         acl_objects: arguments.acl_objects.clone(),
         strict: arguments.strict,
         dry_run: arguments.dry_run,
+        rehash: arguments.rehash,
+        parser: parser(arguments.parser_memory)?,
         max_cost: arguments.max_cost,
         max_time: arguments.max_minutes.map(minutes).transpose()?,
         retry_refused: arguments.retry_dead_letters,
         stores: None,
+        only: arguments.events.as_deref().map(|file| events::changed(file, &arguments.sources)).transpose()?,
     };
+    if let Some(place) = &arguments.batch
+        && let Some(report) = batch::embed(&engine, arguments, place, &options)?
+    {
+        return shown(&report, &watch, json);
+    }
     let Some(seconds) = arguments.watch else { return shown(&once(&engine, arguments, &options)?, &watch, json) };
     loop {
         let watch = Stopwatch::start();
@@ -41,6 +51,26 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
         }
         wait(Duration::from_secs(seconds.max(1)));
     }
+}
+
+/// This program as one that parses a file; it needs some memory for itself.
+fn parser(most_mb: u64) -> Result<Option<ParserProcess>> {
+    const LEAST_MB: u64 = 192;
+    match most_mb {
+        0 => Ok(None),
+        1..LEAST_MB => Err(Error::invalid("sync", format!("a parser takes at least {LEAST_MB} MB, not {most_mb}"))),
+        _ => {
+            let program = std::env::current_exe()
+                .map_err(|e| Error::new(Kind::Unavailable, "sync", "this program cannot be found").because(e))?;
+            Ok(Some(ParserProcess { program, arguments: vec!["parse".into()], most_bytes: most_mb << 20 }))
+        }
+    }
+}
+
+/// What [`parser`] starts: parses the one file that comes in.
+pub fn parse(arguments: &Parse) -> Result<()> {
+    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    ParserProcess::serve(&arguments.format, arguments.most_bytes, &mut input, &mut output)
 }
 
 #[expect(clippy::disallowed_methods, reason = "whoever watches waits")]
@@ -68,7 +98,7 @@ fn shown(report: &Report, watch: &Stopwatch, json: bool) -> Result<()> {
     if json { output::json(report) } else { show(report, watch.seconds()) }
 }
 
-fn minutes(minutes: f64) -> Result<Duration> {
+pub fn minutes(minutes: f64) -> Result<Duration> {
     Duration::try_from_secs_f64(minutes * 60.0)
         .map_err(|_| Error::invalid("sync", format!("`{minutes}` is no number of minutes")))
 }
@@ -115,18 +145,26 @@ fn open_or_create(arguments: &Sync) -> Result<Engine> {
     match arguments.embedder.as_deref() {
         None => Ok(engine),
         Some("builtin") if stats.model["provider"] == "builtin" => Ok(engine),
-        Some("builtin") => differs("the model", &stats.model["model"]),
+        Some("builtin") => {
+            let message = format!("the index is of the model `{}`; `re-embed` changes it", stats.model["model"]);
+            Err(Error::invalid("sync", message))
+        }
         Some(folder) => Engine::open_with(index, safepassage::open_folder(folder.as_ref())?),
     }
 }
 
+/// The model that `--embedder` names, with `--models` in that catalogue.
+pub fn choice(models: Option<&Path>, embedder: Option<&str>) -> Result<EmbedderChoice> {
+    match (models, embedder) {
+        (Some(models), Some(name)) => elsewhere::choice(models, name),
+        (None, None | Some("builtin")) => Ok(EmbedderChoice::Builtin),
+        (_, None) => Err(Error::invalid("read arguments", "--models needs --embedder, a name in it")),
+        (None, Some(folder)) => Ok(EmbedderChoice::Folder(folder.into())),
+    }
+}
+
 fn create(arguments: &Sync) -> Result<Engine> {
-    let embedder = match (&arguments.models, arguments.embedder.as_deref()) {
-        (Some(models), Some(name)) => elsewhere::choice(models, name)?,
-        (None, None | Some("builtin")) => EmbedderChoice::Builtin,
-        (_, None) => return Err(Error::invalid("sync", "--models needs --embedder, a name in it")),
-        (None, Some(folder)) => EmbedderChoice::Folder(folder.into()),
-    };
+    let embedder = choice(arguments.models.as_deref(), arguments.embedder.as_deref())?;
     let mut labels = Labels::default();
     if let Some(label) = &arguments.default_label {
         labels = labels.with_default(label)?;
@@ -148,6 +186,94 @@ fn create(arguments: &Sync) -> Result<Engine> {
         }
     }
     Engine::create(&arguments.operate.index, create)
+}
+
+/// Batch jobs.
+#[cfg(feature = "aws")]
+mod batch {
+    use std::time::Duration;
+
+    use safepassage::aws::bedrock::batch::{BatchSettings, Batched};
+
+    use super::{Bar, Engine, Report, Result, Sync, SyncOptions, output};
+
+    /// Embeds by batch jobs; a report if that is all for now.
+    pub fn embed(engine: &Engine, arguments: &Sync, place: &str, options: &SyncOptions) -> Result<Option<Report>> {
+        let settings = BatchSettings {
+            place: place.to_owned(),
+            role: arguments.batch_role.clone().unwrap_or_default(),
+            endpoint_url: arguments.batch_endpoint.clone(),
+            poll: Duration::from_secs(arguments.batch_poll.max(1)),
+            patience: options.max_time,
+            most: BatchSettings::MOST,
+        };
+        let (report, batched) = engine.embed_in_batch(&arguments.sources, options, &settings, &Bar::new())?;
+        let Batched { submitted, resumed, embedded, failed, open, .. } = batched;
+        if !options.dry_run {
+            output::note(&format!(
+                "batch jobs: {submitted} submitted, {resumed} resumed, {embedded} texts embedded, {failed} not"
+            ));
+        }
+        let stopped = (open > 0).then(|| format!("{open} batch jobs are under way; run again to go on with them"));
+        match stopped.or(report.stopped.clone()) {
+            Some(stopped) => Ok(Some(Report { stopped: Some(stopped), ..report })),
+            None => Ok(options.dry_run.then_some(report)),
+        }
+    }
+}
+
+/// Batch jobs.
+#[cfg(not(feature = "aws"))]
+mod batch {
+    use super::{Engine, Error, Report, Result, Sync, SyncOptions};
+
+    pub fn embed(_: &Engine, _: &Sync, _: &str, _: &SyncOptions) -> Result<Option<Report>> {
+        Err(Error::invalid("sync", "this program was built without Bedrock (`--features aws`)"))
+    }
+}
+
+/// What S3 says that changed.
+#[cfg(feature = "aws")]
+mod events {
+    use std::collections::BTreeSet;
+    use std::io::Read;
+
+    use safepassage::SourceSpec;
+    use safepassage::aws::s3::{ObjectEvents, changed_below};
+
+    use super::{Error, Kind, Path, Result};
+
+    pub fn changed(file: &Path, sources: &[SourceSpec]) -> Result<BTreeSet<String>> {
+        let unread = |e: std::io::Error| {
+            let kind = if e.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Unavailable };
+            Error::new(kind, "read S3 message", e.to_string()).with("path", file.display())
+        };
+        let mut messages = String::new();
+        if file == Path::new("-") {
+            std::io::stdin().read_to_string(&mut messages).map_err(unread)?;
+        } else {
+            messages = std::fs::read_to_string(file).map_err(unread)?;
+        }
+        let events = ObjectEvents::read_all(&messages)?;
+        match sources {
+            [source] if source.is_url() => changed_below(&source.path.to_string_lossy(), &events),
+            _ => Err(Error::invalid("sync", "--events needs one source, s3://BUCKET/FOLDER")),
+        }
+    }
+}
+
+/// What S3 says that changed.
+#[cfg(not(feature = "aws"))]
+mod events {
+    use std::collections::BTreeSet;
+
+    use safepassage::SourceSpec;
+
+    use super::{Error, Path, Result};
+
+    pub fn changed(_: &Path, _: &[SourceSpec]) -> Result<BTreeSet<String>> {
+        Err(Error::invalid("sync", "this program was built without S3 (`--features aws`)"))
+    }
 }
 
 /// Models elsewhere.

@@ -49,7 +49,7 @@ fn every_command_has_the_keys_of_the_contract() {
     assert_eq!(keys(&scratch.ok(&[&restore, &document[..]].concat())).join(" "), acl);
     let all = scratch.ok(&["generations", "--index", "index"]);
     assert_eq!(keys(&all), ["generations"]);
-    let generation = "acl_epoch chunks created_ms documents generation operation parent segments";
+    let generation = "acl_epoch chunks created_ms dim documents generation model operation parent segments";
     assert_eq!(keys(&all["generations"][0]).join(" "), generation);
     assert_eq!(keys(&scratch.ok(&["rollback", "1", "--index", "index"])), ["generation"]);
     assert_eq!(keys(&scratch.ok(&["merge", "--index", "index"])), ["generation"]);

@@ -9,7 +9,7 @@ mod shift;
 
 use std::collections::BTreeSet;
 
-use safepassage::{Engine, Error, GenerationVectors, Progress, Purpose, Result};
+use safepassage::{Engine, Error, GenerationVectors, Kind, ModelStamp, Progress, Purpose, Result};
 use serde::Serialize;
 
 pub use hubs::{Hubs, hubs};
@@ -114,11 +114,6 @@ pub fn drift(
     settings: &DriftSettings,
     progress: &dyn Progress,
 ) -> Result<Drift> {
-    let dims = [from.0.dim()?, to.0.dim()?];
-    if dims[0] != dims[1] {
-        let message = format!("one side has vectors of {} numbers and the other of {}", dims[0], dims[1]);
-        return Err(Error::invalid("compare embeddings", message));
-    }
     progress.begin("reading", 2);
     let read = |(engine, generation): (&Engine, Option<u64>)| {
         let vectors = engine.vectors(generation, settings.drawn);
@@ -127,20 +122,29 @@ pub fn drift(
     };
     let (before, after) = (read(from)?, read(to)?);
     progress.end();
+    if before.dim != after.dim {
+        let message = format!("one side has vectors of {} numbers and the other of {}", before.dim, after.dim);
+        return Err(Error::invalid("compare embeddings", message));
+    }
     progress.begin("comparing", 0);
     let scores = match questions {
         [] => None,
         _ => {
-            let embed = |engine: &Engine| -> Result<Vec<f32>> {
+            let embed = |engine: &Engine, side: &GenerationVectors| -> Result<Vec<f32>> {
                 let mut values = Vec::new();
+                let embedder = engine.embedder()?;
+                if json(embedder.stamp())? != side.model {
+                    let message = format!("generation {} is of another model than the newest", side.generation);
+                    return Err(Error::invalid("compare embeddings", message));
+                }
                 for texts in questions.chunks(32) {
                     let texts: Vec<&str> = texts.iter().map(|question| question.text.as_str()).collect();
-                    values.extend(engine.embedder()?.embed(&texts, Purpose::Query)?.values);
+                    values.extend(embedder.embed(&texts, Purpose::Query)?.values);
                 }
                 Ok(values)
             };
-            let asked = [embed(from.0)?, embed(to.0)?];
-            score_shift([&rows(&before), &rows(&after)], [&asked[0], &asked[1]], dims[0], settings)
+            let asked = [embed(from.0, &before)?, embed(to.0, &after)?];
+            score_shift([&rows(&before), &rows(&after)], [&asked[0], &asked[1]], before.dim, settings)
         }
     };
     let drift = Drift {
@@ -153,6 +157,11 @@ pub fn drift(
     };
     progress.end();
     Ok(drift)
+}
+
+fn json(stamp: &ModelStamp) -> Result<serde_json::Value> {
+    serde_json::to_value(stamp)
+        .map_err(|e| Error::new(Kind::Internal, "compare embeddings", "the model's stamp is no JSON").because(e))
 }
 
 fn rows(vectors: &GenerationVectors) -> Vec<&[f32]> {

@@ -69,7 +69,14 @@ fn norms_and_copies() {
     assert_eq!((found.outliers, found.most, found.least), (1, 9.0, 1.0));
     assert_eq!(norms(&slices(&rows[..40])).outliers, 0);
     let drawn = rows.into_iter().map(|values| safepassage::DrawnVector { document: "d".into(), values }).collect();
-    let vectors = GenerationVectors { generation: 1, chunks: 41, documents: Default::default(), drawn };
+    let vectors = GenerationVectors {
+        generation: 1,
+        dim: 4,
+        model: serde_json::Value::Null,
+        chunks: 41,
+        documents: Default::default(),
+        drawn,
+    };
     assert!((side(&vectors, &DriftSettings::default()).duplicates - 39.0 / 41.0).abs() < 1e-12);
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use safepassage_access::{LabelRank, Labels, Visible};
-use safepassage_error::Result;
 
 use crate::lexical::Statistics;
 use crate::search::Plan;
@@ -99,14 +98,5 @@ impl HitLabels {
     /// Their names; empty for a document of which nothing was ever stated.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.ranks.iter().map(|rank| rank.map_or("", |rank| self.labels.name(rank)))
-    }
-
-    /// Which of the documents have `highest` or a lower label; one without any is not among them.
-    ///
-    /// # Errors
-    /// `Invalid` if it is no label of the index.
-    pub fn up_to(&self, highest: &str) -> Result<Vec<bool>> {
-        let highest = self.labels.rank(highest)?;
-        Ok(self.ranks.iter().map(|rank| rank.is_some_and(|rank| rank <= highest)).collect())
     }
 }

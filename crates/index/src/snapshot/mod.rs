@@ -5,6 +5,7 @@
 
 mod answer;
 mod around;
+mod behind;
 mod break_glass;
 mod filtered;
 mod narrow;
@@ -21,6 +22,7 @@ use twox_hash::XxHash3_64;
 
 pub use self::answer::{Answer, Hit, HitLabels, VisibleRows};
 pub use self::around::Around;
+pub use self::behind::Behind;
 use crate::graph::Rows;
 use crate::lexical::Statistics;
 use crate::manifest::{Manifest, SegmentEntry};
@@ -309,7 +311,8 @@ impl Snapshot {
     pub fn labels_of(&self, plane: &AccessPlane, hits: &[Hit]) -> HitLabels {
         let rank = |hit: &Hit| {
             let (live, document) = self.place(hit)?;
-            plane.label(live.segment.access.column().document(document).0)
+            let (number, version) = live.segment.access.column().document(document);
+            plane.label_of(number, version)
         };
         HitLabels { labels: plane.shared_labels(), ranks: hits.iter().map(rank).collect() }
     }

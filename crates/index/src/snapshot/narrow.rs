@@ -4,7 +4,7 @@
 
 use roaring::RoaringBitmap;
 
-use super::{Snapshot, VisibleRows};
+use super::{Hit, Snapshot, VisibleRows};
 
 impl Snapshot {
     /// Those of `visible` that belong to `documents`.
@@ -19,6 +19,13 @@ impl Snapshot {
     pub fn without<'a>(&self, visible: &VisibleRows, documents: impl Iterator<Item = &'a str> + Clone) -> VisibleRows {
         let parts = visible.parts.iter().map(|(s, part)| (*s, part.without(&self.rows_of(*s, documents.clone()))));
         VisibleRows { parts: parts.filter(|(_, part)| !part.is_empty()).collect(), ..visible.clone() }
+    }
+
+    /// Whether `hit` is one of `visible`, which may have been made later than it was found.
+    #[must_use]
+    pub fn sees(&self, visible: &VisibleRows, hit: &Hit) -> bool {
+        let of_this = visible.generation == self.generation() && self.place(hit).is_some();
+        of_this && visible.parts.iter().any(|(s, part)| *s == hit.segment && part.contains(hit.row))
     }
 
     /// The rows of `documents` in segment `s`. A segment is of one tenant, so an id is one document in it.

@@ -1,8 +1,8 @@
-//! Here is a segment: which documents were put into it, for a merge?
+//! Here is a segment: which documents were put into it, for a merge, or for whoever embeds them anew?
 
 use safepassage_error::{Error, Result};
 
-use super::Snapshot;
+use super::{LiveDocument, Snapshot};
 use crate::segment::{ChunkRow, NewChunk, NewDocument, SharedVectors};
 
 impl Snapshot {
@@ -40,6 +40,44 @@ impl Snapshot {
             return Err(Error::corrupted("merge", "fewer chunks than rows").with("segment", &live.segment.id));
         }
         Ok(all.into_iter().zip(0..).filter(|(_, i)| !live.dead.contains(*i)).map(|(document, _)| document).collect())
+    }
+
+    /// `documents` of this snapshot as they were written, in their order, without vectors: for whoever embeds them anew.
+    ///
+    /// # Errors
+    /// `Corrupted`.
+    pub fn without_vectors(&self, documents: &[LiveDocument<'_>]) -> Result<Vec<NewDocument>> {
+        let mut all = Vec::with_capacity(documents.len());
+        for run in documents.chunk_by(|a, b| a.segment == b.segment) {
+            let segment = &self.segments[run[0].segment].segment;
+            let column = segment.access.column();
+            let rows: Vec<u32> = run.iter().flat_map(|live| column.rows_of(live.ordinal)).collect();
+            let mut chunks = segment.chunks.fetch(&rows)?.into_iter().zip(&rows);
+            for live in run {
+                let mut document = NewDocument {
+                    number: live.number,
+                    version: live.version,
+                    id: live.id.to_owned(),
+                    source: live.source.to_owned().into(),
+                    title: None,
+                    uri: None,
+                    metadata: None,
+                    chunks: Vec::new(),
+                    vectors: SharedVectors::default(),
+                };
+                for (chunk, &row) in chunks.by_ref().take(live.chunks as usize) {
+                    if chunk.document != live.id {
+                        return Err(Error::corrupted("read passages", "a passage is of another document"));
+                    }
+                    (document.title, document.uri, document.metadata) = (chunk.title, chunk.uri, chunk.metadata);
+                    let ChunkRow { chunk: ordinal, text, span, heading, hash, page, parent, .. } = chunk;
+                    let section = column.section_of(row);
+                    document.chunks.push(NewChunk { ordinal, text, span, heading, hash, section, page, parent });
+                }
+                all.push(document);
+            }
+        }
+        Ok(all)
     }
 }
 

@@ -3,6 +3,7 @@
 //! One narrow contract over a local folder, memory, and a storage that fails on purpose. Files are written once and
 //! never changed, which is why readers need no locks.
 
+mod beside;
 mod faulty;
 mod local;
 mod memory;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use safepassage_error::Result;
 
+pub(crate) use beside::Beside;
 pub use faulty::{Fault, FaultyStorage};
 pub use local::LocalStorage;
 pub use memory::MemoryStorage;

@@ -16,8 +16,8 @@ use crate::storage::Storage;
 
 /// Generations whose segments are kept for rollback.
 const KEPT_GENERATIONS: usize = 16;
-/// How the segments of merges are called; those of commits begin with their number.
-const MERGED: &str = "m-";
+/// Generations of a candidate whose segments are kept: nobody rolls it back, but somebody may be opening it.
+const KEPT_OF_CANDIDATE: usize = 2;
 
 /// Who writes segments: there is one of each at a time, and each removes only what its own kind left behind, for the
 /// other may be at work.
@@ -36,8 +36,18 @@ impl Author {
         }
     }
 
-    fn wrote(self, id: &str) -> bool {
-        id.starts_with(MERGED) == (self == Self::Merger)
+    /// How the segments that it writes are called, before a number.
+    fn prefix(self, candidate: bool) -> &'static str {
+        match (self, candidate) {
+            (Self::Writer, false) => "",
+            (Self::Merger, false) => "m-",
+            (Self::Writer, true) => "c-",
+            (Self::Merger, true) => "cm-",
+        }
+    }
+
+    fn wrote(self, candidate: bool, id: &str) -> bool {
+        id.split(|c: char| c.is_ascii_digit()).next() == Some(self.prefix(candidate))
     }
 }
 
@@ -49,8 +59,7 @@ pub(super) fn write_segment(
     tenant: &Tenant,
     documents: Vec<&NewDocument>,
 ) -> Result<SegmentEntry> {
-    let prefix = if author == Author::Merger { MERGED } else { "" };
-    let stem = format!("{prefix}{:06}", base.generation() + 1);
+    let stem = format!("{}{:06}", author.prefix(index.published().is_some()), base.generation() + 1);
     let settings = &base.manifest().settings;
     loop {
         let id = free_name(index.storage(), &stem)?;
@@ -101,24 +110,42 @@ pub(super) fn put_tombstones(
     }
 }
 
-/// The segments that the last generations name. Only these may be named again.
-pub(super) fn kept(storage: &dyn Storage) -> Result<BTreeSet<String>> {
+/// The segments that the last generations in `storage` name, and for a candidate those of the published index too. Only
+/// these may be named again.
+pub(super) fn kept(storage: &dyn Storage, published: Option<&dyn Storage>) -> Result<BTreeSet<String>> {
+    let Some(published) = published else { return named(storage, KEPT_GENERATIONS) };
+    let mut all = named(published, KEPT_GENERATIONS)?;
+    all.extend(named(storage, KEPT_OF_CANDIDATE)?);
+    Ok(all)
+}
+
+fn named(storage: &dyn Storage, generations: usize) -> Result<BTreeSet<String>> {
     let mut named = BTreeSet::new();
-    for generation in Manifest::generations(storage)?.into_iter().rev().take(KEPT_GENERATIONS) {
+    for generation in Manifest::generations(storage)?.into_iter().rev().take(generations) {
         named.extend(Manifest::read(storage, generation)?.segments.into_iter().map(|entry| entry.id));
     }
     Ok(named)
 }
 
-/// Removes the segments of `author`, whose lease the caller holds, that are not kept: those long merged away, and those
-/// of somebody who died or gave up.
+/// The segments of `author` that are not kept: those long merged away, and those of somebody who died or gave up, or
+/// is at work now.
+pub(super) fn gone(storage: &dyn Storage, published: Option<&dyn Storage>, author: Author) -> Result<Vec<String>> {
+    // Listed first: what is written from now on, by a holder of the lease to come, is not in it.
+    let mut there = storage.list("segment")?;
+    there.retain(|id| author.wrote(published.is_some(), id));
+    if there.is_empty() {
+        return Ok(there);
+    }
+    let kept = kept(storage, published)?;
+    there.retain(|id| !kept.contains(id));
+    Ok(there)
+}
+
+/// Removes the segments of `author`, whose lease the caller holds, that are not kept.
 ///
 /// INVARIANT: what is removed here is never named again. A generation names what the one before it named, what its
-/// author has just written, or (a rollback) what [`kept`] says when nothing was published since.
-pub(super) fn prune(storage: &dyn Storage, author: Author) -> Result<()> {
-    // Listed first: what is written from now on, by a holder of the lease to come, is not in it.
-    let there = storage.list("segment")?;
-    let kept = kept(storage)?;
-    let mut gone = there.iter().filter(|id| author.wrote(id) && !kept.contains(*id));
-    gone.try_for_each(|id| storage.delete(&segment::folder(id)))
+/// author has just written, or (a rollback) what [`kept`] says when nothing was published since, or (a switch) what the
+/// candidate names, under both leases of the candidate.
+pub(super) fn prune(storage: &dyn Storage, published: Option<&dyn Storage>, author: Author) -> Result<()> {
+    gone(storage, published, author)?.iter().try_for_each(|id| storage.delete(&segment::folder(id)))
 }

@@ -48,7 +48,7 @@ impl Index {
     /// `Unavailable` if files cannot be written.
     pub fn prepare_merge(&self, everything: bool) -> Result<Option<Merge<'_>>> {
         let lease = self.lease(Author::Merger.role())?;
-        files::prune(self.storage(), Author::Merger)?;
+        files::prune(self.storage(), self.published(), Author::Merger)?;
         let base = self.snapshot()?;
         let wanted = wanted(&base, everything);
         if wanted.is_empty() {
@@ -60,7 +60,7 @@ impl Index {
             Ok(groups) => Ok(Some(Merge { index: self, _lease: lease, base, groups })),
             Err(error) => {
                 // On a full disk half a segment is in the way of everybody; if it cannot go now, the next merge tries.
-                let _ = files::prune(self.storage(), Author::Merger);
+                let _ = files::prune(self.storage(), self.published(), Author::Merger);
                 Err(error)
             }
         }
@@ -102,7 +102,8 @@ impl Merge<'_> {
                 Err(error) => return Err(error),
             }
         };
-        files::prune(storage, Author::Merger)?;
+        files::prune(storage, self.index.published(), Author::Merger)?;
+        self.index.prune_candidates()?;
         self.index.snapshot()?;
         self.index.after_commit()?;
         Ok(generation)

@@ -6,9 +6,11 @@
 //! again, so neither waits for the other.
 
 mod background;
+mod candidate;
 mod fields;
 mod files;
 mod merge;
+mod switch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,7 +44,7 @@ impl Index {
     /// `Conflict`, naming the holder, while somebody else is.
     pub fn writer(&self) -> Result<Writer<'_>> {
         let lease = self.lease(Author::Writer.role())?;
-        files::prune(self.storage(), Author::Writer)?;
+        files::prune(self.storage(), self.published(), Author::Writer)?;
         Ok(Writer { index: self, _lease: lease, base: self.snapshot()?, pending: BTreeMap::new() })
     }
 }
@@ -103,7 +105,7 @@ impl Writer<'_> {
     /// `Invalid` if a document has no ACL in the access plane under its number; `Unavailable` if files cannot be
     /// written. What was pending stays pending.
     pub fn commit(&mut self) -> Result<u64> {
-        self.base = self.index.snapshot()?;
+        self.refresh()?;
         let base = &self.base;
         self.pending.retain(|(tenant, id), document| document.is_some() || base.find(tenant, id).is_some());
         if self.pending.is_empty() {
@@ -112,7 +114,7 @@ impl Writer<'_> {
         self.check_permissions()?;
         let new = self.write_segments()?;
         let generation = loop {
-            self.base = self.index.snapshot()?;
+            self.refresh()?;
             let mut next = self.index.next(&self.base, "commit")?;
             next.segments = self.survivors(next.generation)?;
             next.segments.extend(new.iter().cloned());
@@ -126,6 +128,19 @@ impl Writer<'_> {
         self.index.after_commit()?;
         self.pending.clear();
         Ok(generation)
+    }
+
+    /// Builds on the newest generation, if it is of the model that what is pending was made by.
+    fn refresh(&mut self) -> Result<()> {
+        let newest = self.index.snapshot()?;
+        let [was, now] = [&self.base, &newest].map(|snapshot| &snapshot.manifest().settings);
+        if !was.same_model(now) {
+            let (was, now) = (was.model_name(), now.model_name());
+            let message = format!("the index's model was changed from `{was}` to `{now}` meanwhile; begin again");
+            return Err(Error::new(Kind::Conflict, "commit", message));
+        }
+        self.base = newest;
+        Ok(())
     }
 
     /// Every document must have a number that is its own and an ACL, if only the empty one; else it could never be
@@ -192,7 +207,7 @@ impl Writer<'_> {
         self.base = self.index.snapshot()?;
         let made = loop {
             // A merge may be removing what no kept generation names, so that it can still be read is not enough.
-            let kept = files::kept(storage)?;
+            let kept = files::kept(storage, self.index.published())?;
             if old.segments.iter().any(|entry| !kept.contains(&entry.id)) {
                 return Err(gone("is not kept any more"));
             }
@@ -200,6 +215,9 @@ impl Writer<'_> {
             let mut next = self.index.next(&self.base, "rollback")?;
             next.parent = old.generation;
             next.segments.clone_from(&old.segments);
+            // Its model comes with its vectors; which fields can be asked for is of no generation.
+            let fields = std::mem::take(&mut next.settings.fields);
+            next.settings = Settings { fields, ..old.settings.clone() };
             match next.publish(storage) {
                 Ok(()) => break next.generation,
                 Err(error) if error.kind() == Kind::Conflict => self.take_in_merges(error)?,

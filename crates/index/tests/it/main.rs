@@ -2,6 +2,7 @@
 
 mod asker;
 mod beside;
+mod candidate;
 mod crash;
 mod damage;
 mod filter;

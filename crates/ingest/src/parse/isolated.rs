@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use safepassage_error::{Error, Kind, Result};
 
-use super::{PARSE, Parsed};
+use super::PARSE;
 
 const STACK_BYTES: usize = 64 << 20;
 /// Far longer than any file that was tried takes.
@@ -30,35 +30,34 @@ thread_local! {
 /// What a parser unwinds with that has to stop where nothing can be returned: the reason, for a person.
 pub(super) struct Stop(pub &'static str);
 
-enum State {
+enum State<T> {
     Running,
-    Done(Result<Parsed>),
+    Done(Result<T>),
     /// Nobody waits any more.
     Left,
 }
 
-/// What `parse` makes of `content`, as on any other thread.
-pub(super) fn run(content: &[u8], parse: impl FnOnce(&[u8]) -> Result<Parsed> + Send + 'static) -> Result<Parsed> {
-    run_within(DEADLINE, &STUCK, content, parse)
+/// What `parse` gives, as on any other thread.
+pub(crate) fn run<T: Send + 'static>(parse: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    run_within(DEADLINE, &STUCK, parse)
 }
 
-fn run_within(
+fn run_within<T: Send + 'static>(
     deadline: Duration,
     stuck: &'static AtomicUsize,
-    content: &[u8],
-    parse: impl FnOnce(&[u8]) -> Result<Parsed> + Send + 'static,
-) -> Result<Parsed> {
+    parse: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     if stuck.load(Ordering::Relaxed) >= MOST_STUCK {
         let message = format!("{MOST_STUCK} files are still being parsed and do not end; begin again without them");
         return Err(Error::new(Kind::Unavailable, PARSE, message));
     }
     say_nothing_of_panics();
     let shared = Arc::new((Mutex::new(State::Running), Condvar::new()));
-    let (content, theirs) = (content.to_vec(), Arc::clone(&shared));
+    let theirs = Arc::clone(&shared);
     let thread = std::thread::Builder::new().name("parse".into()).stack_size(STACK_BYTES);
     let started = thread.spawn(move || {
         PARSES.set(true);
-        let parsed = catch_unwind(AssertUnwindSafe(|| parse(&content))).unwrap_or_else(|panic| {
+        let parsed = catch_unwind(AssertUnwindSafe(parse)).unwrap_or_else(|panic| {
             let fell = "the parser fell over it: the file is damaged, or the parser has a fault";
             Err(Error::invalid(PARSE, panic.downcast_ref::<Stop>().map_or(fell, |stop| stop.0)))
         });
@@ -108,13 +107,13 @@ mod tests {
 
     #[test]
     fn a_parser_that_panics_or_stays_is_a_file_that_cannot_be_read() {
-        let parsed = run(b"abc", |content| Ok(Parsed { text: format!("{}", content.len()), ..Parsed::default() }));
-        assert_eq!(parsed.unwrap().text, "3");
-        let fell = run(b"", |content| Ok(Parsed { text: content[7].to_string(), ..Parsed::default() })).unwrap_err();
+        assert_eq!(run(|| Ok("abc".len())).unwrap(), 3);
+        let content = Vec::<u8>::new();
+        let fell = run(move || Ok(content[7])).unwrap_err();
         assert_eq!(fell.kind(), Kind::Invalid);
         assert!(fell.message().contains("fell over"), "{fell}");
 
-        let stopped = run(b"", |_| std::panic::resume_unwind(Box::new(Stop("it has no end")))).unwrap_err();
+        let stopped = run::<()>(|| std::panic::resume_unwind(Box::new(Stop("it has no end")))).unwrap_err();
         assert_eq!(stopped.message(), "it has no end");
 
         // Some that stay until they are let go.
@@ -122,13 +121,13 @@ mod tests {
         for _ in 0..MOST_STUCK {
             let (go, wait) = channel::<()>();
             held.push(go);
-            let stayed = run_within(Duration::ZERO, &COUNT, b"", move |_| {
+            let stayed = run_within(Duration::ZERO, &COUNT, move || {
                 wait.recv().unwrap_err();
-                Ok(Parsed::default())
+                Ok(())
             });
             assert!(stayed.unwrap_err().message().contains("not parsed within"));
         }
-        let next = || run_within(DEADLINE, &COUNT, b"", |_| Ok(Parsed::default()));
+        let next = || run_within(DEADLINE, &COUNT, || Ok(()));
         assert_eq!(next().unwrap_err().kind(), Kind::Unavailable);
         drop(held);
         while COUNT.load(Ordering::Relaxed) > 0 {
@@ -142,7 +141,6 @@ mod tests {
         fn deep(n: usize) -> usize {
             if n == 0 { 0 } else { std::hint::black_box(deep(n - 1)) + 1 }
         }
-        let parsed = run(b"", |_| Ok(Parsed { text: deep(100_000).to_string(), ..Parsed::default() })).unwrap();
-        assert_eq!(parsed.text, "100000");
+        assert_eq!(run(|| Ok(deep(100_000))).unwrap(), 100_000);
     }
 }

@@ -10,7 +10,7 @@ mod draft;
 #[cfg(test)]
 mod hostile;
 mod html;
-mod isolated;
+pub(crate) mod isolated;
 mod json;
 mod mail;
 mod markdown;
@@ -18,11 +18,14 @@ mod notebook;
 mod office;
 mod pdf;
 mod plain;
+mod process;
 mod table;
 
 use std::ops::Range;
 
+pub use process::ParserProcess;
 use safepassage_error::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 use crate::source::Format;
 
@@ -30,7 +33,7 @@ use crate::source::Format;
 pub(crate) const PARSE: &str = "parse";
 
 /// A parsed document.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Parsed {
     /// The title the document itself gives.
     pub title: Option<String>,
@@ -46,7 +49,7 @@ pub struct Parsed {
 }
 
 /// One block of a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// Bytes of the parsed text.
     pub range: Range<usize>,
@@ -94,7 +97,8 @@ impl Parsed {
 /// `Invalid` if it is not what the format wants; the message is for a person and has no text of the document.
 pub fn parse(content: &[u8], format: Format) -> Result<Parsed> {
     if !format.is_text() {
-        return isolated::run(content, move |content| extract(content, format));
+        let content = content.to_vec();
+        return isolated::run(move || extract(&content, format));
     }
     let text = || std::str::from_utf8(content).map_err(|_| Error::invalid(PARSE, "it is not UTF-8"));
     match format {

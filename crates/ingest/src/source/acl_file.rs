@@ -21,7 +21,7 @@ pub(super) const NAME: &str = "acl.jsonl";
 /// What one place says: who may read may be left to a place further up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, try_from = "Written")]
-pub(super) struct Stated {
+pub(crate) struct Stated {
     pub allow: Option<BTreeSet<Principal>>,
     pub all_of: BTreeSet<AllOf>,
     pub deny: BTreeSet<Principal>,
@@ -91,7 +91,7 @@ struct Line {
 }
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct AclFile {
+pub(crate) struct AclFile {
     path: PathBuf,
     documents: BTreeMap<String, (u64, Stated)>,
     /// By path with the `/` at the end; the source itself is the empty path.
@@ -136,12 +136,19 @@ impl AclFile {
 
     /// The ACL of document `id`, which says `own` itself; `None` if nobody states who may read.
     pub fn resolve(&self, id: &str, own: Option<&Stated>) -> Option<Acl> {
-        let folders = std::iter::successors(above(id), |folder| folder.strip_suffix('/').and_then(above));
+        self.resolve_within(id, None, own)
+    }
+
+    /// As [`AclFile::resolve`], of a part of the file `file`: what is said of the file holds for it.
+    pub fn resolve_within(&self, id: &str, file: Option<&str>, own: Option<&Stated>) -> Option<Acl> {
+        let folders =
+            std::iter::successors(above(file.unwrap_or(id)), |folder| folder.strip_suffix('/').and_then(above));
         let folders = folders.filter_map(|folder| self.folders.get(folder));
         let stated: Vec<&Stated> = self
             .documents
             .get(id)
             .into_iter()
+            .chain(file.and_then(|file| self.documents.get(file)))
             .map(|(_, stated)| stated)
             .chain(own)
             .chain(folders.map(|(_, stated)| stated))

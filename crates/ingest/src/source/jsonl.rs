@@ -5,34 +5,15 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
-use safepassage_access::Acl;
 use safepassage_error::{Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::acl_file::{AclFile, Stated};
+use super::acl_file::AclFile;
 use super::lines::each_line;
-use super::object::{Object, object_or_null, parse};
-use super::{At, Entry, Fault, Format, Listing, Local, Section, SourceDocument, check_sections};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    id: String,
-    text: String,
-    title: Option<String>,
-    uri: Option<String>,
-    #[serde(default, deserialize_with = "object_or_null")]
-    acl: Option<Stated>,
-    acl_object: Option<String>,
-    label: Option<String>,
-    tenant: Option<String>,
-    #[serde(default)]
-    sections: Vec<Object<Section>>,
-    #[serde(default)]
-    derived_from: Vec<String>,
-    metadata: Option<Map<String, Value>>,
-}
+use super::object::parse;
+use super::written::{Permission, Written, check_id};
+use super::{At, Entry, Fault, Format, Listing, Local, SourceDocument};
 
 /// BEIR's own lines carry further fields of all kinds, so unknown ones are let be.
 #[derive(Deserialize)]
@@ -41,24 +22,6 @@ struct BeirDocument {
     title: String,
     text: String,
     metadata: Option<Map<String, Value>>,
-}
-
-/// Of a line that does not parse: what it says about permissions.
-#[derive(Deserialize)]
-struct Permission {
-    #[serde(default, deserialize_with = "object_or_null")]
-    acl: Option<Stated>,
-    acl_object: Option<String>,
-    label: Option<String>,
-}
-
-/// What a document says itself, below the ACL object it names.
-fn own(acl: Option<Stated>, acl_object: Option<String>) -> std::result::Result<Option<Stated>, String> {
-    match (acl, acl_object) {
-        (None, None) => Ok(None),
-        (None, Some(object)) => Ok(Some(Stated::under(&object))),
-        (Some(acl), object) => acl.below(object).map(Some),
-    }
 }
 
 #[derive(Deserialize)]
@@ -99,11 +62,8 @@ impl Jsonl {
             false => parse::<OurId>(bytes).map(|line| (line.tenant.unwrap_or_default(), line.id)),
         };
         let id = id?;
-        match id.1.as_str() {
-            "" => Err("the id is empty".into()),
-            text if text.chars().any(char::is_control) => Err("the id has control characters".into()),
-            _ => Ok(id),
-        }
+        check_id(&id.1)?;
+        Ok(id)
     }
 
     fn read_line(&self, offset: u64, bytes: u64) -> std::io::Result<Vec<u8>> {
@@ -129,35 +89,14 @@ impl Jsonl {
                 metadata: document.metadata.filter(|metadata| !metadata.is_empty()),
             });
         }
-        let document: Document = parse(line).map_err(|what| self.fault(id, line, what))?;
-        let stated = own(document.acl, document.acl_object).map_err(Fault::hidden)?;
-        let acl = self.acls.resolve(id, stated.as_ref());
-        acl.as_ref().map_or(Ok(()), Acl::check).map_err(|e| Fault::hidden(e.message()))?;
-        let sections: Vec<Section> = document.sections.into_iter().map(|section| section.0).collect();
-        check_sections(&sections, &document.text).map_err(|e| Fault::hidden(e.message()))?;
-        if (document.id.as_str(), document.tenant.as_deref().unwrap_or_default()) != (id, tenant) {
-            return Err(Fault::hidden("the file changed while it was read; run again"));
-        }
-        Ok(SourceDocument {
-            title: document.title.filter(|title| !title.is_empty()),
-            uri: document.uri,
-            content: document.text.into_bytes(),
-            format: Format::Markdown,
-            acl,
-            label: document.label,
-            sections,
-            derived_from: document.derived_from,
-            metadata: document.metadata.filter(|metadata| !metadata.is_empty()),
-        })
+        let mut document: Written = parse(line).map_err(|what| self.fault(id, line, what))?;
+        let stated = document.own().map_err(Fault::hidden)?;
+        document.into_source(&self.acls, (tenant, id), stated.as_ref())
     }
 
     /// A line whose text cannot be used may still say who may read the document as it was.
     fn fault(&self, id: &str, line: &[u8], reason: String) -> Fault {
-        let permission = parse::<Permission>(line).ok().and_then(|permission| {
-            let acl = self.acls.resolve(id, own(permission.acl, permission.acl_object).ok()?.as_ref());
-            acl.as_ref().map_or(Ok(()), Acl::check).ok()?;
-            Some(Box::new((acl, permission.label)))
-        });
+        let permission = parse::<Permission>(line).ok().and_then(|permission| permission.of(&self.acls, id));
         Fault { reason, permission }
     }
 }

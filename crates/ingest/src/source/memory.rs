@@ -1,4 +1,4 @@
-//! What was read of a store last time: what need not be fetched again?
+//! What was read of a store or a folder last time: what need not be fetched again?
 //!
 //! It saves work and decides nothing by itself: a file counts as read only if the store lists the very same file, and the
 //! index holds the very content that was made of it then.
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::StoredFile;
 
-/// What is known of the files of one store, by id.
+/// What is known of the files of one store or folder, by id.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Memory(pub BTreeMap<String, Remembered>);
 
@@ -21,18 +21,26 @@ pub(crate) struct Remembered {
     /// The sidecar and what stood in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sidecar: Option<(StoredFile, String)>,
+    /// Its metadata, where the sidecar is read every time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<String>,
     /// The version that was made of both, in hex.
     version: String,
 }
 
 impl Remembered {
     pub fn new(file: StoredFile, sidecar: Option<(StoredFile, String)>, version: Version) -> Self {
-        Self { file, sidecar, version: hex(version) }
+        Self { file, sidecar, metadata: None, version: hex(version) }
     }
 
     /// The same content beside another sidecar.
     pub fn with_sidecar(&self, sidecar: Option<(StoredFile, String)>) -> Self {
         Self { sidecar, ..self.clone() }
+    }
+
+    /// The same, of a file with this metadata.
+    pub fn with_metadata(self, metadata: Option<String>) -> Self {
+        Self { metadata, ..self }
     }
 
     /// Whether the content that was read then is `live` now.

@@ -11,21 +11,27 @@ mod jsonl;
 mod lines;
 mod memory;
 mod object;
+mod records;
 pub(crate) mod section;
 mod sidecar;
 mod store;
 mod stored;
+mod table;
+mod written;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use safepassage_access::{Acl, Version};
+use safepassage_error::system::Timestamp;
 use safepassage_error::{Error, Kind, Result};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use acl_file::AclFile;
+pub(crate) use acl_file::AclFile;
 pub use acl_objects::{AclObject, read_acl_objects};
 pub use format::Format;
 pub(crate) use memory::Memory;
@@ -34,13 +40,14 @@ pub use section::Section;
 use section::check as check_sections;
 pub(crate) use sidecar::{SUFFIX as SIDECAR, acl as sidecar_acl};
 pub use store::{FileStore, FileStores, StoredFile};
+pub(crate) use table::{Columns, Rows};
 
 /// A source as it is named on the command line: `PATH` or `NAME=PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSpec {
     /// Prefix of its ids, and what a sync deletes within.
     pub name: Option<String>,
-    /// A folder, a BEIR folder, a `.jsonl` file, one document, or the URL of a store.
+    /// A folder, a BEIR folder, a `.jsonl` file, a table or a folder of them, one document, or the URL of a store.
     pub path: PathBuf,
 }
 
@@ -111,8 +118,24 @@ pub(crate) enum At {
         offset: u64,
         line: u64,
     },
+    /// A row of a part of one of several tables.
+    Row {
+        file: u32,
+        part: u32,
+        row: u32,
+    },
+    /// A row of a CSV file, from byte `offset` on.
+    Record {
+        file: Arc<Path>,
+        offset: u64,
+    },
     /// A file of a store, by the entry's id.
     Stored,
+    /// A row of a CSV file of a store.
+    StoredRecord {
+        file: Arc<str>,
+        row: u32,
+    },
     /// Known from the index only.
     Nowhere,
 }
@@ -126,6 +149,8 @@ pub(crate) struct Listing {
     /// Whether something skipped could not be told by id; then nothing is deleted.
     pub unidentified: bool,
     pub warnings: Vec<String>,
+    /// If only these files were looked at: of the others nothing is known.
+    pub only: Option<BTreeSet<String>>,
 }
 
 /// One document as a source gives it.
@@ -193,6 +218,23 @@ impl SourceDocument {
             derived_from: Vec::new(),
             metadata: metadata.filter(|metadata| !metadata.is_empty()),
         })
+    }
+
+    /// A row of a CSV file; what its sidecar says holds whatever the row says.
+    fn of_record(text: String, of_row: Map<String, Value>, of_file: Map<String, Value>, acl: Option<Acl>) -> Self {
+        let mut metadata = of_row;
+        metadata.extend(of_file);
+        Self {
+            title: None,
+            uri: None,
+            content: text.into_bytes(),
+            format: Format::Plain,
+            acl,
+            label: None,
+            sections: Vec::new(),
+            derived_from: Vec::new(),
+            metadata: Some(metadata).filter(|metadata| !metadata.is_empty()),
+        }
     }
 
     pub fn outline(self) -> Outline {
@@ -289,27 +331,39 @@ impl<L: Local> Source for L {
     }
 }
 
-/// Opens the store at the URL `url` by `stores`, with the ACL file `acl`, or the `acl.jsonl` in it if there is one.
-pub(crate) fn open_store(
-    url: &str,
-    acl: Option<&Path>,
-    stores: Option<&dyn FileStores>,
-    memory: &dyn Fn(&str) -> Result<Option<Memory>>,
-) -> Result<(String, Box<dyn Source>)> {
-    let Some(stores) = stores else {
+/// Which part of a store or a folder is opened, and how.
+pub(crate) struct InStore<'a> {
+    /// The ACL file, instead of the `acl.jsonl` in it.
+    pub acl: Option<&'a Path>,
+    pub stores: Option<&'a dyn FileStores>,
+    /// What was read of a store or folder last time.
+    pub memory: &'a dyn Fn(&str) -> Result<Option<Memory>>,
+    /// These files alone.
+    pub only: Option<&'a BTreeSet<String>>,
+    /// When the sync began.
+    pub since: Timestamp,
+}
+
+/// Opens the store at the URL `url`; gives what it is called.
+pub(crate) fn open_store(url: &str, how: &InStore<'_>) -> Result<(String, Box<dyn Source>)> {
+    let Some(stores) = how.stores else {
         let message = format!("`{url}` is in a store that this program cannot open; S3 needs the feature `aws`");
         return Err(Error::invalid("open source", message));
     };
     let store = stores.open(url)?;
     let name = store.url().to_owned();
-    let memory = memory(&name)?.unwrap_or_default();
-    let stored = stored::Stored::new(store, acl.map(AclFile::read).transpose()?, memory);
+    let memory = (how.memory)(&name)?.unwrap_or_default();
+    let stored = stored::Stored::new(store, how.acl.map(AclFile::read).transpose()?, memory);
+    let stored = match how.only {
+        Some(only) => stored.only(only)?,
+        None => stored,
+    };
     Ok((name, Box::new(stored)))
 }
 
-/// Opens the source at `spec`, with the ACL file `acl`, or the `acl.jsonl` beside it if there is one.
-pub(crate) fn open(spec: &SourceSpec, acl: Option<&Path>) -> Result<Box<dyn Source>> {
-    let path = &spec.path;
+/// Opens the source at `spec`, with the ACL file that is given, or the `acl.jsonl` beside it if there is one.
+pub(crate) fn open(spec: &SourceSpec, how: &InStore<'_>) -> Result<Box<dyn Source>> {
+    let (path, acl) = (&spec.path, how.acl);
     let found = std::fs::metadata(path).map_err(|e| {
         let kind = if e.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Unavailable };
         Error::new(kind, "open source", e.to_string()).with("path", path.display())
@@ -324,18 +378,31 @@ pub(crate) fn open(spec: &SourceSpec, acl: Option<&Path>) -> Result<Box<dyn Sour
     };
     let corpus = path.join("corpus.jsonl");
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
-    if found.is_dir() && corpus.is_file() {
+    let tables = if found.is_dir() { table::of_folder(path) } else { None };
+    if let Some(tables) = tables {
+        Ok(Box::new(table::Tables::folder(tables, acls)?))
+    } else if found.is_file() && table::is_table(path) {
+        Ok(Box::new(table::Tables::one(path, acls)?))
+    } else if found.is_dir() && corpus.is_file() {
         Ok(Box::new(jsonl::Jsonl::beir(corpus, acls)))
     } else if found.is_dir() {
-        Ok(Box::new(folder::Folder::new(path.clone(), acls)))
+        seen(folder::Folder::new(path.clone(), acls), path, how)
     } else if matches!(extension.as_str(), "jsonl" | "ndjson") {
         Ok(Box::new(jsonl::Jsonl::documents(path.clone(), acls)))
     } else if Format::of(path).is_some() {
-        Ok(Box::new(folder::Folder::one(path.clone(), acls)))
+        seen(folder::Folder::one(path.clone(), acls), path, how)
     } else {
-        let message = "a source is a folder, a `.jsonl` file, or a file of a kind that can be read";
+        let message = "a source is a folder, a `.jsonl` file, a table (`.parquet`, `.arrow`), or a file of a kind that can be read";
         Err(Error::invalid("open source", message).with("path", path.display()))
     }
+}
+
+/// `folder`, with what was read of `path` last time.
+fn seen(folder: folder::Folder, path: &Path, how: &InStore<'_>) -> Result<Box<dyn Source>> {
+    let unreadable = |e: std::io::Error| Error::new(Kind::Unavailable, "open source", e.to_string());
+    let name = format!("(folder) {}", path.canonicalize().map_err(unreadable)?.display());
+    let memory = (how.memory)(&name)?.unwrap_or_default();
+    Ok(Box::new(folder::Seen::new(folder, name, memory, how.since)))
 }
 
 fn is_there(path: &Path) -> Result<bool> {

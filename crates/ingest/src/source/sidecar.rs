@@ -1,7 +1,8 @@
 //! `FILE.metadata.json` beside FILE, as Amazon Bedrock knowledge bases have it.
 //!
 //! Attributes are plain values or typed ones (`{"value": {"type": "STRING", "stringValue": …}}`). Without
-//! `accessControlList` a sidecar says nothing about permissions; an empty list lets nobody in.
+//! `accessControlList` a sidecar says nothing about permissions; an empty list lets nobody in. What
+//! `documentStructureConfiguration` says of the rows of a CSV file is in `records`.
 
 use std::collections::BTreeSet;
 
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::acl_file::Stated;
 use super::object::{Object, parse};
+use super::records::Structure;
 
 /// What follows a document's name in its sidecar's.
 pub(crate) const SUFFIX: &str = ".metadata.json";
@@ -21,6 +23,17 @@ struct Sidecar {
     #[serde(default)]
     metadata_attributes: Map<String, Value>,
     access_control_list: Option<Vec<Object<AccessEntry>>>,
+    document_structure_configuration: Option<Object<Structure>>,
+}
+
+/// What a sidecar says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Said {
+    pub metadata: Map<String, Value>,
+    /// Who may read, if it says so.
+    pub stated: Option<Stated>,
+    /// That every row of its file is a document.
+    pub structure: Option<Structure>,
 }
 
 #[derive(Deserialize)]
@@ -45,12 +58,13 @@ enum Access {
     Deny,
 }
 
-/// The metadata and, if it has one, the ACL of a sidecar.
-pub(super) fn read(bytes: &[u8]) -> Result<(Map<String, Value>, Option<Stated>), String> {
+/// What the sidecar with these bytes says.
+pub(super) fn read(bytes: &[u8]) -> Result<Said, String> {
     let sidecar: Sidecar = parse(bytes)?;
     let metadata = sidecar.metadata_attributes.into_iter().map(|(name, value)| Ok((name, plain(value)?)));
     let metadata = metadata.collect::<Result<_, String>>()?;
-    let Some(entries) = sidecar.access_control_list else { return Ok((metadata, None)) };
+    let structure = sidecar.document_structure_configuration.map(|structure| structure.0);
+    let Some(entries) = sidecar.access_control_list else { return Ok(Said { metadata, stated: None, structure }) };
     let mut stated = Stated { allow: Some(BTreeSet::new()), ..Stated::default() };
     for Object(entry) in entries {
         if entry.name.is_empty() {
@@ -63,13 +77,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Map<String, Value>, Option<Stated>),
         let list = if entry.access == Access::Allow { stated.allow.get_or_insert_default() } else { &mut stated.deny };
         list.insert(principal);
     }
-    Ok((metadata, Some(stated)))
+    Ok(Said { metadata, stated: Some(stated), structure })
 }
 
 /// The ACL of a sidecar, if it has one.
 pub(crate) fn acl(bytes: &[u8]) -> Result<Option<Acl>, String> {
-    let (_, stated) = read(bytes)?;
-    Ok(stated.map(|stated| Acl::new(stated.allow.unwrap_or_default(), stated.deny)))
+    Ok(read(bytes)?.stated.map(|stated| Acl::new(stated.allow.unwrap_or_default(), stated.deny)))
 }
 
 /// The value of an attribute in either of its two forms.
@@ -91,7 +104,7 @@ mod tests {
 
     #[test]
     fn both_forms_of_attributes_and_all_forms_of_lists() {
-        let (metadata, stated) = read(
+        let Said { metadata, stated, .. } = read(
             br#"{"metadataAttributes": {"dept": "hr", "id": {"value": {"type": "NUMBER", "numberValue": 7}, "includeForEmbedding": false}},
                  "accessControlList": [{"name": "hr", "type": "GROUP", "access": "ALLOW"}, {"name": "bob", "type": "USER", "access": "DENY"}]}"#,
         )
@@ -99,8 +112,8 @@ mod tests {
         assert_eq!(Value::Object(metadata), serde_json::json!({"dept": "hr", "id": 7}));
         let stated = stated.unwrap();
         assert_eq!((stated.allow.unwrap().len(), stated.deny.len()), (1, 1));
-        assert_eq!(read(br#"{"metadataAttributes": {}}"#).unwrap().1, None);
-        assert_eq!(read(br#"{"accessControlList": []}"#).unwrap().1.unwrap().allow, Some(BTreeSet::new()));
+        assert_eq!(read(br#"{"metadataAttributes": {}}"#).unwrap().stated, None);
+        assert_eq!(read(br#"{"accessControlList": []}"#).unwrap().stated.unwrap().allow, Some(BTreeSet::new()));
         for bad in [
             "{",
             "[{}, null]",

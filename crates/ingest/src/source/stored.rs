@@ -4,17 +4,22 @@
 //! for once more, with its sidecar after it, so that permissions are never older than the content they come with. What still
 //! does not fit is put aside by name. A store that gives nothing at all fails the whole run before anything is written.
 
-use std::collections::HashMap;
+mod records;
+
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use safepassage_access::{Acl, Version};
 use safepassage_error::{Error, Kind, Result};
 use serde_json::{Map, Value};
 
-use super::acl_file::{self, AclFile};
-use super::folder::MOST_BYTES;
+use self::records::RecordFile;
+use super::acl_file::{self, AclFile, Stated};
+use super::folder::{MOST_BYTES, no_records};
 use super::memory::{Memory, Remembered};
+use super::records::Structure;
+use super::sidecar::Said;
 use super::store::{FileStore, StoredFile};
 use super::{At, Entry, Fault, Format, Listing, Outline, Outlines, Source, SourceDocument, metadata_text, sidecar};
 
@@ -27,6 +32,8 @@ pub(super) struct Stored {
     store: Box<dyn FileStore>,
     /// Given beside the store, instead of the `acl.jsonl` in it.
     given: Option<AclFile>,
+    /// If these files alone are looked at: names of documents.
+    only: Option<BTreeSet<String>>,
     state: Mutex<State>,
 }
 
@@ -35,6 +42,10 @@ struct State {
     /// As they were listed, or seen since.
     files: HashMap<String, StoredFile>,
     acls: AclFile,
+    /// CSV files whose rows are documents.
+    records: HashMap<String, Arc<RecordFile>>,
+    /// The content of the one that was read last.
+    last: Option<(StoredFile, Arc<[u8]>)>,
     /// Of the last run, and what this one has read.
     memory: Memory,
     read: Memory,
@@ -45,7 +56,9 @@ struct State {
 struct Beside {
     sidecar: Option<(StoredFile, String)>,
     metadata: Option<Map<String, Value>>,
+    stated: Option<Stated>,
     acl: Option<Acl>,
+    structure: Option<Structure>,
 }
 
 /// Why a file was not read: it is another one by now, or for good.
@@ -66,7 +79,29 @@ type Read<T> = std::result::Result<T, Missed>;
 
 impl Stored {
     pub fn new(store: Box<dyn FileStore>, given: Option<AclFile>, memory: Memory) -> Self {
-        Self { store, given, state: Mutex::new(State { memory, ..State::default() }) }
+        Self { store, given, only: None, state: Mutex::new(State { memory, ..State::default() }) }
+    }
+
+    /// Of which only the files `changed` are looked at; a sidecar stands for its document.
+    ///
+    /// # Errors
+    /// `Invalid` if one of them says who may read others.
+    pub fn only(self, changed: &BTreeSet<String>) -> Result<Self> {
+        if self.given.is_none() && changed.contains(acl_file::NAME) {
+            let message =
+                format!("`{}` changed, which speaks of many documents: sync the whole source", acl_file::NAME);
+            return Err(Error::invalid("sync", message).with("source", self.store.url()));
+        }
+        let document = |key: &String| key.strip_suffix(sidecar::SUFFIX).unwrap_or(key).to_owned();
+        Ok(Self { only: Some(changed.iter().map(document).collect()), ..self })
+    }
+
+    /// The files that are there: all of them, or those that are looked at and what stands beside them.
+    fn present(&self) -> Result<Vec<StoredFile>> {
+        let Some(only) = &self.only else { return self.store.list() };
+        let beside = |key: &String| [key.clone(), format!("{key}{}", sidecar::SUFFIX)];
+        let keys = only.iter().flat_map(beside).chain([acl_file::NAME.to_owned()]);
+        keys.filter_map(|key| self.store.find(&key).transpose()).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -105,7 +140,7 @@ impl Stored {
         let id = file.key.clone();
         if id.split('/').any(|part| part.starts_with('.')) || id.ends_with('/') || id == acl_file::NAME {
         } else if id.ends_with(sidecar::SUFFIX) {
-            if !files.contains_key(id.trim_end_matches(sidecar::SUFFIX)) {
+            if self.only.is_none() && !files.contains_key(id.trim_end_matches(sidecar::SUFFIX)) {
                 listing.warnings.push(format!("`{id}` belongs to no file"));
             }
         } else if id.is_empty() || id.chars().any(char::is_control) {
@@ -164,9 +199,10 @@ impl Stored {
             let unreadable = |what| Missed::Fault(Fault::hidden(format!("its sidecar cannot be read: {what}")));
             let read =
                 sidecar.as_ref().map(|(_, text)| sidecar::read(text.as_bytes()).map_err(unreadable)).transpose()?;
-            let (metadata, stated) = read.map_or((None, None), |(metadata, stated)| (Some(metadata), stated));
+            let Said { metadata, stated, structure } = read.unwrap_or_default();
             let acl = state.acls.resolve(&entry.id, stated.as_ref());
-            Ok(Beside { sidecar, metadata: metadata.filter(|metadata| !metadata.is_empty()), acl })
+            let metadata = Some(metadata).filter(|metadata| !metadata.is_empty());
+            Ok(Beside { sidecar, metadata, stated, acl, structure })
         });
         Ok(parsed.collect())
     }
@@ -202,6 +238,11 @@ impl Stored {
                     Some(file) => match fetched.next() {
                         None => Err(Missed::Fault(fault("the store gave nothing".into()))),
                         Some(Err(error)) => Err(missed(&error, fault)),
+                        Some(Ok(content)) if beside.structure.is_some() => {
+                            let structure = beside.structure.as_ref();
+                            let what = structure.map(|structure| no_records(Path::new(&entry.id), &content, structure));
+                            Err(Missed::Fault(fault(what.unwrap_or_default())))
+                        }
                         Some(Ok(content)) => {
                             let uri = format!("{}/{}", self.store.url(), entry.id);
                             let acl = beside.acl.clone();
@@ -224,7 +265,9 @@ impl Stored {
         // Metadata is part of the content; who may read it is not.
         let metadata = match &known.sidecar {
             None => None,
-            Some((_, text)) => Some(sidecar::read(text.as_bytes()).ok()?.0).filter(|metadata| !metadata.is_empty()),
+            Some((_, text)) => {
+                Some(sidecar::read(text.as_bytes()).ok()?.metadata).filter(|metadata| !metadata.is_empty())
+            }
         };
         let text = |metadata: &Option<Map<String, Value>>| metadata.as_ref().map(metadata_text);
         (same_file && text(&metadata) == text(&beside.metadata)).then(|| known.with_sidecar(beside.sidecar.clone()))
@@ -321,7 +364,7 @@ fn missed(error: &Error, fault: impl FnOnce(String) -> Fault) -> Missed {
 
 impl Source for Stored {
     fn list(&self) -> Result<Listing> {
-        let listed = self.store.list()?;
+        let listed = self.present()?;
         let files: HashMap<String, StoredFile> = listed.iter().map(|file| (file.key.clone(), file.clone())).collect();
         let acls = match (&self.given, files.get(acl_file::NAME)) {
             (Some(given), _) => given.clone(),
@@ -331,31 +374,52 @@ impl Source for Stored {
                 AclFile::parse(&self.need(file)?, Path::new(&path))?
             }
         };
-        let mut listing = Listing::default();
+        let mut listing = Listing { only: self.only.clone(), ..Listing::default() };
         listed.iter().for_each(|file| self.list_one(file, &files, &mut listing));
-        let mut state = self.state();
-        (state.files, state.acls) = (files, acls);
+        {
+            let mut state = self.state();
+            (state.files, state.acls) = (files, acls);
+        }
+        self.list_records(&mut listing)?;
         Ok(listing)
     }
 
     fn outlines(&self, entries: &[&Entry], live: &[Option<Version>]) -> Result<Outlines> {
-        self.twice(entries, |entries, places| {
+        self.beside_records(entries, SourceDocument::outline, |entries, places| {
             let live: Vec<Option<Version>> = places.iter().map(|&at| live[at]).collect();
-            self.outlines_once(entries, &live)
+            self.twice(entries, |entries, places| {
+                let live: Vec<Option<Version>> = places.iter().map(|&at| live[at]).collect();
+                self.outlines_once(entries, &live)
+            })
         })
     }
 
     fn read_all(&self, entries: &[&Entry]) -> Result<Vec<std::result::Result<SourceDocument, Fault>>> {
-        self.twice(entries, |entries, _| self.documents_once(entries))
+        self.beside_records(
+            entries,
+            |document| document,
+            |entries, _| self.twice(entries, |entries, _| self.documents_once(entries)),
+        )
     }
 
     fn unmatched_acls(&self, listing: &Listing) -> Vec<String> {
         let skipped = listing.skipped.iter().map(|(id, _)| id.as_str());
-        self.state().acls.unmatched(listing.entries.iter().map(|entry| entry.id.as_str()).chain(skipped))
+        if self.only.is_some() {
+            return Vec::new();
+        }
+        let state = self.state();
+        let ids = listing.entries.iter().map(|entry| entry.id.as_str()).chain(skipped);
+        state.acls.unmatched(ids.chain(state.records.keys().map(String::as_str)))
     }
 
     fn memory(&self) -> Option<(String, Memory)> {
-        Some((self.store.url().to_owned(), self.state().read.clone()))
+        let state = self.state();
+        let mut memory = state.read.clone();
+        if let Some(only) = &self.only {
+            let others = state.memory.0.iter().filter(|(id, _)| !only.contains(*id));
+            memory.0.extend(others.map(|(id, known)| (id.clone(), known.clone())));
+        }
+        Some((self.store.url().to_owned(), memory))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use safepassage_access::{DocumentNumber, Tenant};
 use safepassage_error::{Error, Kind, Result};
 use safepassage_index::storage::Scratch;
-use safepassage_index::{Index, SharedVectors};
+use safepassage_index::{Index, Settings, SharedVectors};
 use safepassage_models::{Embedder, Purpose};
 
 use super::acls::Acls;
@@ -55,11 +55,12 @@ impl Batch {
             }
         }
         drop(seen);
+        let made_for = Arc::new(settings.clone());
         let mut staged = Vec::with_capacity(documents.len());
         for mut document in documents {
             let acl = self.acls.keep(&document.acl.take().unwrap_or_default());
             let key = (document.tenant.clone(), document.id.clone());
-            staged.push((key, Staged::new(&rules, document, acl, epoch)?));
+            staged.push((key, Staged::new(&rules, document, acl, epoch, &made_for)?));
         }
         // Versions are of what was given; what is stored may be scaled.
         SharedVectors::prepare(vectors_of(&mut staged), settings.metric);
@@ -123,6 +124,12 @@ impl Batch {
         self.changes.is_empty()
     }
 
+    /// Whether there are texts to be embedded.
+    #[must_use]
+    pub fn has_texts(&self) -> bool {
+        self.changes.values().flatten().any(|staged| staged.text.is_some())
+    }
+
     /// Makes a generation of what is staged and returns its number; without anything staged, the current one. After
     /// an error everything stays staged.
     ///
@@ -135,6 +142,7 @@ impl Batch {
             return Ok(index.snapshot()?.generation());
         }
         let mut writer = index.writer()?;
+        self.check_model(&writer.base().manifest().settings)?;
         self.embed(index, embedder)?;
         self.permit(index)?;
         for ((tenant, id), change) in &self.changes {
@@ -148,12 +156,26 @@ impl Batch {
         Ok(generation)
     }
 
+    /// Whether vectors that were staged may stand beside those of the index still.
+    fn check_model(&self, now: &Settings) -> Result<()> {
+        for staged in self.changes.values().flatten().filter(|staged| staged.text.is_none()) {
+            if !staged.made_for.same_model(now) {
+                let (id, was, now) = (&staged.document.id, staged.made_for.model_name(), now.model_name());
+                let message =
+                    format!("`{id}` has vectors of the model `{was}`, and the index's is `{now}` by now; add it anew");
+                return Err(Error::new(Kind::Conflict, "commit", message));
+            }
+        }
+        Ok(())
+    }
+
     fn staged(&mut self) -> impl Iterator<Item = (&Key, &mut Staged)> {
         self.changes.iter_mut().filter_map(|(key, change)| Some((key, change.as_mut()?)))
     }
 
     /// Cuts and embeds the texts that have no vectors; what was embedded stays so if a later step fails.
     fn embed(&mut self, index: &Index, embedder: Option<&dyn Embedder>) -> Result<()> {
+        let made_for = Arc::new(index.snapshot()?.manifest().settings.clone());
         let mut waiting: Vec<&mut Staged> =
             self.staged().map(|(_, staged)| staged).filter(|staged| staged.text.is_some()).collect();
         if waiting.is_empty() {
@@ -177,7 +199,7 @@ impl Batch {
         for (staged, inputs) in waiting.into_iter().zip(&inputs) {
             let vectors: Vec<f32> = rows.by_ref().take(inputs.len()).flatten().copied().collect();
             staged.document_mut().vectors = vectors.into();
-            staged.text = None;
+            (staged.text, staged.made_for) = (None, Arc::clone(&made_for));
         }
         Ok(())
     }

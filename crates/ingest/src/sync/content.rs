@@ -13,7 +13,7 @@ use super::embedding::{Embedded, Embedding};
 use super::plan::{Plan, Planned, Stated};
 use super::{Progress, Report};
 use crate::chunk::{ChunkSettings, ChunkWay, Chunker};
-use crate::parse::{PARSE, parse};
+use crate::parse::{PARSE, Parsed};
 use crate::source::{Entry, Format, Section, SourceDocument, first_16, metadata_text, section};
 
 /// Source bytes parsed at once.
@@ -35,12 +35,16 @@ struct Prepared<'a> {
     refused: Option<String>,
 }
 
+/// What becomes of a file of a format.
+pub(crate) type Parse<'a> = &'a dyn Fn(&[u8], Format) -> Result<Parsed>;
+
 /// Title, chunks, and what is embedded for each.
 type Cut = (Option<String>, Vec<NewChunk>, Vec<String>);
 
 /// Parses and cuts one text. Narrower sections are parsed and cut by themselves: no chunk, overlap, heading or title
 /// crosses their boundary.
-pub(super) fn cut(
+pub(crate) fn cut(
+    parse: Parse<'_>,
     chunker: &Chunker<'_>,
     content: &[u8],
     format: Format,
@@ -90,7 +94,7 @@ pub(super) fn unreadable(snapshot: &Snapshot, plan: &Plan) -> Result<Vec<(String
         let read = plan.sources[run[0].source].read_all(&entries)?;
         let refused = run.par_iter().zip(read).filter_map(|(planned, read)| {
             let read = read.ok().filter(|read| !read.format.is_text())?;
-            Some((planned.id.clone(), parse(&read.content, read.format).err()?.message().to_owned()))
+            Some((planned.id.clone(), plan.parse(&read.content, read.format).err()?.message().to_owned()))
         });
         unreadable.extend(refused.collect::<Vec<_>>());
     }
@@ -280,8 +284,10 @@ impl<'a> Job<'a> {
         let Stated::Whole { version, .. } = planned.stated else {
             return Err(Error::new(Kind::Internal, "read document", "it was not planned"));
         };
+        let (chunker, path) = (&self.chunker, Some(planned.entry.id.as_str()));
+        let parse = |content: &[u8], format| self.plan.parse(content, format);
         let (title, chunks, inputs) =
-            cut(&self.chunker, &read.content, read.format, read.title, Some(&planned.entry.id), &read.sections)?;
+            cut(&parse, chunker, &read.content, read.format, read.title, path, &read.sections)?;
         let known: HashMap<u128, Vec<f32>> = match self.snapshot.find(&planned.tenant, &planned.id) {
             Some(live) => self.snapshot.embedded(live)?.into_iter().collect(),
             None => HashMap::new(),

@@ -1,24 +1,39 @@
 //! Here are chunks without vectors: embed them, until money or time is up.
 
+use std::time::Duration;
+
 use safepassage_error::system::Stopwatch;
 use safepassage_error::{Error, Result};
 use safepassage_models::{Cleared, Embedder, Purpose};
 
-use super::{Progress, Report, SyncOptions};
+use super::{Progress, Report};
 
 /// Chunks sent to the embedder between two looks at money and time.
 const AT_ONCE: usize = 1_024;
 
-/// What is embedded in one sync, and what it may cost.
-pub(super) struct Embedding<'a> {
+/// What a job may take.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spending {
+    /// Embeds no more once it would cost more than this, in the currency of the model's price.
+    pub max_cost: Option<f64>,
+    /// Embeds no more after this time.
+    pub max_time: Option<Duration>,
+    /// Tries texts again that the model refused before.
+    pub retry_refused: bool,
+    /// Sends nothing.
+    pub dry_run: bool,
+}
+
+/// What is embedded in one job, and what it may cost.
+pub(crate) struct Embedding<'a> {
     embedder: &'a dyn Embedder,
-    options: &'a SyncOptions,
+    spending: Spending,
     since: Stopwatch,
     progress: &'a dyn Progress,
 }
 
 /// What became of a chunk.
-pub(super) enum Embedded {
+pub(crate) enum Embedded {
     Vector(Vec<f32>),
     /// The model would not read it.
     Refused(String),
@@ -27,15 +42,15 @@ pub(super) enum Embedded {
 }
 
 impl<'a> Embedding<'a> {
-    pub fn new(embedder: &'a dyn Embedder, options: &'a SyncOptions, progress: &'a dyn Progress) -> Result<Self> {
+    pub fn new(embedder: &'a dyn Embedder, spending: Spending, progress: &'a dyn Progress) -> Result<Self> {
         let priced = embedder.cleared().is_some_and(|cleared| cleared.price().is_some());
-        if options.max_cost.is_some() && !priced && embedder.cleared().is_some() {
-            return Err(Error::invalid("sync", "there is a most that it may cost, and the catalogue has no price"));
+        if spending.max_cost.is_some() && !priced && embedder.cleared().is_some() {
+            return Err(Error::invalid("embed", "there is a most that it may cost, and the catalogue has no price"));
         }
-        if options.retry_refused && !options.dry_run {
+        if spending.retry_refused && !spending.dry_run {
             embedder.retry_refused()?;
         }
-        Ok(Self { embedder, options, since: Stopwatch::start(), progress })
+        Ok(Self { embedder, spending, since: Stopwatch::start(), progress })
     }
 
     pub fn embedder(&self) -> &'a dyn Embedder {
@@ -95,7 +110,7 @@ impl<'a> Embedding<'a> {
 
     /// Whether `texts` would go beyond what may be spent; says so in the report.
     fn is_up(&self, texts: &[&str], report: &mut Report) -> Result<bool> {
-        let SyncOptions { max_cost, max_time, .. } = self.options;
+        let Spending { max_cost, max_time, .. } = self.spending;
         if let Some(most) = max_time
             && self.since.seconds() >= most.as_secs_f64()
         {
@@ -104,7 +119,7 @@ impl<'a> Embedding<'a> {
         if let (Some(most), Some(price)) = (max_cost, self.embedder.cleared().and_then(Cleared::price)) {
             let unpaid = self.embedder.unpaid(texts)?;
             let next = self.tokens(&unpaid.iter().map(|&at| texts[at]).collect::<Vec<_>>())?;
-            if next > 0 && price.of(report.tokens + next) > *most {
+            if next > 0 && price.of(report.tokens + next) > most {
                 let message = format!("more would cost more than {most} {}", price.currency);
                 report.stopped = Some(message);
             }

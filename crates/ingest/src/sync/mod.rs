@@ -8,14 +8,17 @@
 mod acls;
 mod batch;
 mod content;
+mod derived;
 mod embedding;
 mod objects;
 mod permit;
 mod plan;
 mod progress;
 mod report;
+mod rows;
 mod staged;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +28,17 @@ use safepassage_index::Index;
 use safepassage_models::{Embedder, ModelStamp};
 
 use crate::chunk::ChunkSettings;
-use crate::source::{FileStores, SourceSpec, read_acl_objects};
+use crate::parse::ParserProcess;
+use crate::source::{FileStores, InStore, SourceSpec, read_acl_objects};
 pub use batch::Batch;
+#[cfg(test)]
+pub(crate) use content::cut;
+pub(crate) use embedding::{Embedded, Embedding, Spending};
 pub(crate) use objects::event as object_event;
+pub(crate) use plan::IndexRules;
 pub use progress::{Progress, Silent};
 pub use report::{Report, Skipped};
+pub use rows::{documents_of_rows, sync_rows};
 pub use staged::BatchDocument;
 
 /// How a sync is done.
@@ -50,8 +59,17 @@ pub struct SyncOptions {
     pub max_time: Option<Duration>,
     /// Tries texts again that the model refused in an earlier run.
     pub retry_refused: bool,
+    /// Parses files that are more than text in processes of their own; in this one unless set, where nothing keeps one from
+    /// taking all the memory.
+    pub parser: Option<ParserProcess>,
     /// Opens sources that are URLs.
     pub stores: Option<Arc<dyn FileStores>>,
+    /// Reads every file, also those that are surely as they were when they were last read.
+    pub rehash: bool,
+    /// Looks at these files alone, by their names below the URL of the one source, as messages of its store name them:
+    /// those that are there are brought up to date, those that are not are deleted, and all others stay as they are. A
+    /// sidecar stands for its document.
+    pub only: Option<BTreeSet<String>>,
 }
 
 /// Brings `index` up to date with `sources`. What other sources brought stays as it is. Small segments are merged in
@@ -68,7 +86,10 @@ pub fn sync(
     options: &SyncOptions,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    let done = run(index, embedder, sources, options, progress);
+    let (acl, stores) = (options.acl.as_deref(), options.stores.as_deref());
+    let memory = |source: &str| if options.rehash { Ok(None) } else { index.remembered(source) };
+    let how = InStore { acl, stores, memory: &memory, only: options.only.as_ref(), since: index.clock().now() };
+    let done = run(index, embedder, &mut || plan::open(sources, &how), options, progress);
     progress.end();
     done
 }
@@ -76,22 +97,23 @@ pub fn sync(
 fn run(
     index: &Arc<Index>,
     embedder: &dyn Embedder,
-    sources: &[SourceSpec],
+    open: &mut dyn FnMut() -> Result<Vec<plan::Opened>>,
     options: &SyncOptions,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    let settings = chunk_settings(index, embedder)?;
+    // Once nobody else writes, the model stays what it is.
     let writer = if options.dry_run { None } else { Some(index.writer()?) };
+    let settings = chunk_settings(index, embedder)?;
     let snapshot = index.snapshot()?;
     let base_epoch = index.with_plane(|plane| Ok(plane.epoch()))?;
     let mut report = Report { dry_run: options.dry_run, ..Report::default() };
     let objects = options.acl_objects.as_deref().map_or(Ok(Vec::new()), read_acl_objects)?;
     objects::check(index, &objects)?;
-    let rules = plan::IndexRules::of(index, &objects, embedder.cleared())?;
-    let embedding = embedding::Embedding::new(embedder, options, progress)?;
-    let (acl, stores) = (options.acl.as_deref(), options.stores.as_deref());
-    let from = plan::From { acl, stores, memory: &|source| index.remembered(source) };
-    let plan = plan::make(sources, &from, &snapshot, &rules, &mut report, progress)?;
+    let rules = IndexRules::of(index, &objects, embedder.cleared())?;
+    let SyncOptions { max_cost, max_time, retry_refused, dry_run, .. } = *options;
+    let embedding = Embedding::new(embedder, Spending { max_cost, max_time, retry_refused, dry_run }, progress)?;
+    let mut plan = plan::make(open()?, &snapshot, &rules, &mut report, progress)?;
+    plan.parser.clone_from(&options.parser);
     if options.strict {
         for (document, reason) in content::unreadable(&snapshot, &plan)? {
             report.skip(document, reason);

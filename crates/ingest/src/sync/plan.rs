@@ -1,7 +1,6 @@
 //! What is new, changed, gone, or put aside?
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
 
 use safepassage_access::{Acl, Attribute, LabelRank, Labels, Tenant, Version};
 use safepassage_error::{Error, Result};
@@ -9,15 +8,17 @@ use safepassage_index::{Index, Snapshot};
 use safepassage_models::Cleared;
 use serde_json::{Map, Value};
 
+use super::derived;
 use super::permit::Statement;
 use super::{Progress, Report};
-use crate::source::{self, AclObject, At, Entry, Fault, FileStores, Memory, Outline, Source, SourceSpec};
+use crate::parse::{Parsed, ParserProcess, parse};
+use crate::source::{self, AclObject, At, Entry, Fault, Format, InStore, Outline, Rows, Source, SourceSpec};
 
 /// Documents read at once while planning.
 const AT_ONCE: usize = 512;
 
 /// What an index wants of every document.
-pub(super) struct IndexRules {
+pub(crate) struct IndexRules {
     pub labels: Labels,
     /// Fields of the metadata that policies know.
     pub policy_attributes: Vec<String>,
@@ -42,6 +43,11 @@ impl IndexRules {
             let cleared = clearance.map(cleared).transpose()?;
             Ok(Self { labels, policy_attributes, objects: known.chain(stated).collect(), cleared })
         })
+    }
+
+    /// Whether texts leave the process for the model.
+    pub fn is_elsewhere(&self) -> bool {
+        self.cleared.is_some()
     }
 
     /// Whether texts with this label may be sent to the model.
@@ -114,6 +120,8 @@ pub(super) struct Plan {
     pub documents: Vec<Planned>,
     /// Live documents of these sources that they no longer have.
     pub gone: Vec<(Tenant, String)>,
+    /// Where files that may be anything are parsed, if not here.
+    pub parser: Option<ParserProcess>,
 }
 
 impl Planned {
@@ -126,6 +134,11 @@ impl Planned {
 }
 
 impl Plan {
+    /// What becomes of a file.
+    pub fn parse(&self, content: &[u8], format: Format) -> Result<Parsed> {
+        self.parser.as_ref().map_or_else(|| parse(content, format), |parser| parser.parse(content, format))
+    }
+
     /// Puts what was derived from other documents after them, and aside what was derived from one that no source here
     /// has, or from itself.
     fn order_derived(&mut self, known: impl Fn(&Tenant, &str) -> bool, report: &mut Report) {
@@ -144,19 +157,45 @@ impl Plan {
     }
 }
 
+/// A source that is open.
+pub(super) struct Opened {
+    /// What stands before its ids.
+    name: Option<String>,
+    /// What it is called in the index.
+    key: String,
+    source: Box<dyn Source>,
+}
+
+impl Opened {
+    /// Rows that are called `name`: no name of another kind of source is like theirs.
+    pub fn rows(name: &str, rows: Rows) -> Result<Self> {
+        check_name(name)?;
+        Ok(Self { name: None, key: format!("(rows {name})"), source: Box::new(rows) })
+    }
+}
+
+/// The sources of `specs`.
+pub(super) fn open(specs: &[SourceSpec], how: &InStore<'_>) -> Result<Vec<Opened>> {
+    if how.only.is_some() && !matches!(specs, [spec] if spec.is_url()) {
+        let message =
+            "some files of a source can be looked at alone only if it is the one source, and the URL of a store";
+        return Err(Error::invalid("sync", message));
+    }
+    specs.iter().map(|spec| open_one(spec, how)).collect()
+}
+
 pub(super) fn make(
-    specs: &[SourceSpec],
-    from: &From<'_>,
+    opened: Vec<Opened>,
     snapshot: &Snapshot,
     rules: &IndexRules,
     report: &mut Report,
     progress: &dyn Progress,
 ) -> Result<Plan> {
-    let mut plan = Plan { sources: Vec::new(), keys: Vec::new(), documents: Vec::new(), gone: Vec::new() };
+    let mut plan =
+        Plan { sources: Vec::new(), keys: Vec::new(), documents: Vec::new(), gone: Vec::new(), parser: None };
     let mut owners = HashMap::<(Tenant, String), usize>::new();
-    let mut keeps_all = Vec::new();
-    for (s, spec) in specs.iter().enumerate() {
-        let (key, source) = open(spec, from)?;
+    let (mut keeps_all, mut scopes) = (Vec::new(), Vec::new());
+    for (s, Opened { name, key, source }) in opened.into_iter().enumerate() {
         if plan.keys.contains(&key) {
             return Err(Error::invalid("sync", format!("the source `{key}` is given twice")));
         }
@@ -164,13 +203,14 @@ pub(super) fn make(
         let listing = source.list()?;
         report.warnings.extend(source.unmatched_acls(&listing));
         report.warnings.extend(listing.warnings);
-        let id = |id: &str| spec.name.as_ref().map_or_else(|| id.to_owned(), |name| format!("{name}/{id}"));
+        let id = |id: &str| name.as_ref().map_or_else(|| id.to_owned(), |name| format!("{name}/{id}"));
         for (document, reason) in listing.skipped {
             // What was there under this id stays as it is: it was neither read nor is it gone.
             owners.insert((Tenant::default(), id(&document)), s);
             report.skip(id(&document), reason);
         }
         keeps_all.push(listing.unidentified);
+        scopes.push(listing.only.map(|only| only.iter().map(|file| id(file)).collect::<HashSet<_>>()));
         progress.begin("reading", listing.entries.len() as u64);
         for part in listing.entries.chunks(AT_ONCE) {
             let entries: Vec<&Entry> = part.iter().collect();
@@ -209,8 +249,12 @@ pub(super) fn make(
         plan.keys.push(key);
     }
     plan.order_derived(|tenant, id| owners.contains_key(&(tenant.clone(), id.to_owned())), report);
+    derived::hide_above(&mut plan.documents, rules, report);
     for document in snapshot.documents() {
         let Some(s) = plan.keys.iter().position(|key| key == document.source) else { continue };
+        if scopes[s].as_ref().is_some_and(|scope| !is_within(document.id, scope)) {
+            continue;
+        }
         let known = (document.tenant.clone(), document.id.to_owned());
         match owners.contains_key(&known) {
             true => {}
@@ -231,42 +275,42 @@ pub(super) fn make(
     Ok(plan)
 }
 
-/// What sources are opened with.
-pub(super) struct From<'a> {
-    /// The ACL file, instead of those beside the sources.
-    pub acl: Option<&'a Path>,
-    /// Opens those that are URLs.
-    pub stores: Option<&'a dyn FileStores>,
-    /// What was read of a store last time.
-    pub memory: &'a dyn Fn(&str) -> Result<Option<Memory>>,
+/// Whether a document is one of these files, or a row of one.
+fn is_within(id: &str, files: &HashSet<String>) -> bool {
+    files.contains(id) || id.rsplit_once('#').is_some_and(|(file, _)| files.contains(file))
 }
 
-/// The source of `spec`, and what it is called in the index.
-fn open(spec: &SourceSpec, from: &From<'_>) -> Result<(String, Box<dyn Source>)> {
-    match spec.url() {
+fn open_one(spec: &SourceSpec, how: &InStore<'_>) -> Result<Opened> {
+    let (key, source) = match spec.url() {
         None => {
-            let source = source::open(spec, from.acl)?;
-            Ok((key(spec)?, source))
+            let source = source::open(spec, how)?;
+            (key(spec)?, source)
         }
         Some(url) => {
-            let (name, source) = source::open_store(url, from.acl, from.stores, from.memory)?;
-            Ok((if spec.name.is_some() { key(spec)? } else { name }, source))
+            let (url, source) = source::open_store(url, how)?;
+            (if spec.name.is_some() { key(spec)? } else { url }, source)
         }
-    }
+    };
+    Ok(Opened { name: spec.name.clone(), key, source })
 }
 
 /// A source is known by its name, else by where it lies.
 fn key(spec: &SourceSpec) -> Result<String> {
     if let Some(name) = &spec.name {
-        if name.is_empty() || name.starts_with('(') || name.contains('/') || name.chars().any(char::is_control) {
-            let message = format!("`{name}` cannot name a source: no `/`, no control character, no `(` in front");
-            return Err(Error::invalid("sync", message));
-        }
+        check_name(name)?;
         return Ok(name.clone());
     }
     let path = std::fs::canonicalize(&spec.path)
         .map_err(|e| Error::new(safepassage_error::Kind::Unavailable, "open source", e.to_string()))?;
     Ok(path.display().to_string())
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.starts_with('(') || name.contains('/') || name.chars().any(char::is_control) {
+        let message = format!("`{name}` cannot name a source: no `/`, no control character, no `(` in front");
+        return Err(Error::invalid("sync", message));
+    }
+    Ok(())
 }
 
 fn check_owner(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use safepassage_access::{Acl, Attribute, DocumentNumber, LabelRank, Tenant, Version};
 use safepassage_error::{Error, Result};
-use safepassage_index::{NewChunk, NewDocument, SharedVectors};
+use safepassage_index::{NewChunk, NewDocument, Settings, SharedVectors};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -13,6 +13,7 @@ use super::acls::KeptAcl;
 use super::content::cut;
 use super::plan::IndexRules;
 use crate::chunk::Chunker;
+use crate::parse::parse;
 use crate::source::{Format, Section, first_16, metadata_text, section};
 
 /// What documents that no sync brought have as their source.
@@ -35,6 +36,8 @@ pub struct BatchDocument {
     pub label: Option<String>,
     /// For people.
     pub title: Option<String>,
+    /// Where people find it.
+    pub uri: Option<String>,
     /// For filters and display.
     pub metadata: Option<Map<String, Value>>,
     /// Parts of the text that fewer may read, ascending and without overlap; only for a text that is cut here.
@@ -109,18 +112,26 @@ pub(super) struct Staged {
     pub attributes: BTreeMap<String, Attribute>,
     pub sections: Vec<Section>,
     pub derived_from: Vec<String>,
+    /// What the index was when its vectors came.
+    pub made_for: Arc<Settings>,
     /// The epoch at which it was staged: whoever changed its permissions later is newer than what it says.
     pub staged_at: u64,
 }
 
 impl Staged {
     /// A document that was checked by `rules`; `acl` is its ACL, kept once for all that have it.
-    pub fn new(rules: &Rules, document: BatchDocument, acl: KeptAcl, staged_at: u64) -> Result<Self> {
+    pub fn new(
+        rules: &Rules,
+        document: BatchDocument,
+        acl: KeptAcl,
+        staged_at: u64,
+        made_for: &Arc<Settings>,
+    ) -> Result<Self> {
         let label = rules.rank(document.label.as_deref())?;
         let attributes = rules.index.attributes(document.metadata.as_ref());
-        let (sections, derived_from) = (document.sections, document.derived_from);
         let metadata = document.metadata.as_ref().map(metadata_text);
-        let version = version(&document.title, &document.text, &metadata, document.vector.as_ref(), &sections)?;
+        let version = version(&document, metadata.as_deref())?;
+        let (sections, derived_from) = (document.sections, document.derived_from);
         let mut text = document.text;
         let (mut chunks, vectors) = (Vec::new(), document.vector.unwrap_or_default());
         if !vectors.is_empty() {
@@ -130,10 +141,10 @@ impl Staged {
             chunks = vec![NewChunk { ordinal, text, span, heading, hash: version.0, section, page, parent }];
         }
         let (number, source) = (DocumentNumber(u32::MAX), CALLER.into());
-        let (id, title) = (document.id, document.title);
-        let document =
-            Arc::new(NewDocument { number, version, id, source, title, uri: None, metadata, chunks, vectors });
-        Ok(Self { document, text, acl, label, attributes, sections, derived_from, staged_at })
+        let (id, title, uri) = (document.id, document.title, document.uri);
+        let document = Arc::new(NewDocument { number, version, id, source, title, uri, metadata, chunks, vectors });
+        let made_for = Arc::clone(made_for);
+        Ok(Self { document, text, acl, label, attributes, sections, derived_from, made_for, staged_at })
     }
 
     pub fn document_mut(&mut self) -> &mut NewDocument {
@@ -144,7 +155,8 @@ impl Staged {
     pub fn cut(&mut self, chunker: &Chunker<'_>) -> Result<Vec<String>> {
         let Some(text) = &self.text else { return Ok(Vec::new()) };
         let title = self.document.title.clone();
-        let (title, chunks, inputs) = cut(chunker, text.as_bytes(), Format::Markdown, title, None, &self.sections)?;
+        let (title, chunks, inputs) =
+            cut(&parse, chunker, text.as_bytes(), Format::Markdown, title, None, &self.sections)?;
         let document = self.document_mut();
         (document.title, document.chunks) = (title, chunks);
         Ok(inputs)
@@ -152,15 +164,12 @@ impl Staged {
 }
 
 /// A digest of all that is not permissions.
-fn version(
-    title: &Option<String>,
-    text: &Option<String>,
-    metadata: &Option<String>,
-    vector: Option<&SharedVectors>,
-    sections: &[Section],
-) -> Result<Version> {
+fn version(document: &BatchDocument, metadata: Option<&str>) -> Result<Version> {
     let mut hash = Sha256::new();
-    for part in [title, text, metadata].map(Option::as_deref) {
+    let BatchDocument { title, text, uri, vector, sections, .. } = document;
+    let parts = [title.as_deref(), text.as_deref(), metadata];
+    // Without one the digest is what it was before there could be one.
+    for part in parts.into_iter().chain(uri.as_deref().map(Some)) {
         hash.update([u8::from(part.is_some())]);
         hash.update((part.map_or(0, str::len) as u64).to_le_bytes());
         hash.update(part.unwrap_or_default());

@@ -74,7 +74,8 @@ impl Breaker {
         Ok(Attempt { breaker: self, outcome: Outcome::Unknown })
     }
 
-    fn settle(&self, outcome: Outcome) {
+    /// Takes notice of what became of an attempt.
+    pub fn settle(&self, outcome: Outcome) {
         let mut state = self.state();
         let open = State::Open { until: Instant::now() + self.limits.open_for };
         match (&mut *state, outcome) {

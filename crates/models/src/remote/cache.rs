@@ -103,6 +103,22 @@ impl CachedEmbedder {
         self.write("INSERT OR REPLACE INTO vectors VALUES (?1, ?2)", text, bytes)
     }
 
+    /// Keeps a vector of `text` that was made elsewhere, in unit length if the model's have it. Returns whether it can be one
+    /// of this model.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupted`.
+    pub fn take(&self, text: &str, row: &[f32]) -> Result<bool> {
+        let stamp = self.inner.stamp();
+        let length = row.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
+        if row.len() != stamp.dim || !length.is_finite() || length == 0.0 {
+            return Ok(false);
+        }
+        let by = if stamp.normalised { length } else { 1.0 };
+        let row: Vec<f32> = row.iter().map(|x| (f64::from(*x) / by) as f32).collect();
+        self.keep(text, &row).map(|()| true)
+    }
+
     fn write(&self, statement: &str, text: &str, value: impl rusqlite::ToSql) -> Result<()> {
         let (file, key) = (self.file(), self.key(text));
         let mut statement = file.prepare_cached(statement).map_err(failed)?;

@@ -24,25 +24,38 @@ pub struct CallError {
     pub may_retry: bool,
     /// Not before this time, by the provider's own word.
     pub retry_after: Option<Duration>,
+    /// Nothing was sent, and so nothing learnt of the provider.
+    pub withheld: bool,
 }
 
 impl CallError {
     /// The provider asks to be asked less.
     #[must_use]
     pub fn throttled(message: impl Into<String>, retry_after: Option<Duration>) -> Self {
-        Self { error: Error::new(Kind::Throttled, OPERATION, message), may_retry: true, retry_after }
+        Self { error: Error::new(Kind::Throttled, OPERATION, message), may_retry: true, retry_after, withheld: false }
     }
 
     /// No answer, an unusable one, or a fault of the provider.
     #[must_use]
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self { error: Error::new(Kind::Unavailable, OPERATION, message), may_retry: true, retry_after: None }
+        Self {
+            error: Error::new(Kind::Unavailable, OPERATION, message),
+            may_retry: true,
+            retry_after: None,
+            withheld: false,
+        }
     }
 
     /// The provider will not do it however often it is asked: `kind` says whether the input or the caller's rights are why.
     #[must_use]
     pub fn refused(kind: Kind, message: impl Into<String>) -> Self {
-        Self { error: Error::new(kind, OPERATION, message), may_retry: false, retry_after: None }
+        Self { error: Error::new(kind, OPERATION, message), may_retry: false, retry_after: None, withheld: false }
+    }
+
+    /// It may not be sent: what `error` says is what the caller gets to see.
+    #[must_use]
+    pub fn withheld(error: Error) -> Self {
+        Self { error, may_retry: false, retry_after: None, withheld: true }
     }
 
     /// With a technical cause.
@@ -62,6 +75,10 @@ pub struct CallLimits {
     pub deadline: Duration,
     /// The same for a question, since somebody waits; 10 seconds unless set.
     pub question_deadline: Duration,
+    /// Between two pieces of an answer that comes in pieces, of which the first counts as the attempt; 30 seconds unless set.
+    pub idle: Duration,
+    /// For all of such an answer; ten minutes unless set.
+    pub answer: Duration,
     /// Attempts of one call; 6 unless set.
     pub max_attempts: u32,
     /// The longest wait before the second attempt; each further wait may be twice as long. Half a second unless set. A
@@ -77,6 +94,12 @@ pub struct CallLimits {
     pub max_concurrent: usize,
     /// When a provider that does not answer is left alone.
     pub breaker: BreakerLimits,
+    /// Whether a call waits while the provider is left alone, as far as its deadline allows; it does unless set. Where
+    /// somebody waits for the call, or there is another provider to turn to, it better fails at once.
+    pub wait_while_left_alone: bool,
+    /// Attempts after the first that each call earns for all calls together, ten at most kept for later: where many wait at
+    /// once, a provider in trouble is not asked several times by each. No such limit unless set.
+    pub retries_per_call: Option<f64>,
 }
 
 impl Default for CallLimits {
@@ -85,6 +108,8 @@ impl Default for CallLimits {
             attempt: Duration::from_secs(30),
             deadline: Duration::from_secs(120),
             question_deadline: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
+            answer: Duration::from_secs(600),
             max_attempts: 6,
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(20),
@@ -92,6 +117,8 @@ impl Default for CallLimits {
             tokens_per_minute: None,
             max_concurrent: 16,
             breaker: BreakerLimits::default(),
+            wait_while_left_alone: true,
+            retries_per_call: None,
         }
     }
 }
@@ -102,6 +129,9 @@ impl CallLimits {
             ("attempt", self.attempt.is_zero()),
             ("deadline", self.deadline.is_zero()),
             ("question_deadline", self.question_deadline.is_zero()),
+            ("idle", self.idle.is_zero()),
+            ("answer", self.answer.is_zero()),
+            ("retries_per_call", self.retries_per_call.is_some_and(|share| !(share.is_finite() && share >= 0.0))),
             ("max_attempts", self.max_attempts == 0),
             ("requests_per_minute", self.requests_per_minute == Some(0)),
             ("tokens_per_minute", self.tokens_per_minute == Some(0)),
@@ -109,7 +139,9 @@ impl CallLimits {
             ("breaker.failures", self.breaker.failures == 0),
         ];
         match none.iter().find(|(_, zero)| *zero) {
-            Some((name, _)) => Err(Error::invalid("limit calls", format!("`{name}` is zero: nothing could be called"))),
+            Some((name, _)) => {
+                Err(Error::invalid("limit calls", format!("nothing could be called within such a `{name}`")))
+            }
             None => Ok(()),
         }
     }

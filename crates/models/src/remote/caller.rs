@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -17,6 +17,8 @@ use super::concurrency::Concurrency;
 use super::rate::Rate;
 
 const OPERATION: &str = "call model";
+/// So many further attempts are kept for when they are needed.
+const MOST_EARNED: f64 = 10.0;
 
 /// Calls a provider. Clones share all limits and counts.
 #[derive(Debug, Clone)]
@@ -33,6 +35,25 @@ struct Inner {
     calls: AtomicU64,
     attempts: AtomicU64,
     throttled: AtomicU64,
+    /// Attempts after the first that calls have earned.
+    earned: Mutex<f64>,
+}
+
+/// A place among the calls under way, kept while an answer comes in pieces; free when dropped.
+#[derive(Debug)]
+pub struct Held(Arc<Inner>);
+
+impl Held {
+    /// The provider stopped answering in the middle.
+    pub fn failed(&self) {
+        self.0.breaker.settle(Outcome::Failed);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.concurrency.free();
+    }
 }
 
 /// What was called so far.
@@ -65,6 +86,7 @@ impl Caller {
             calls: AtomicU64::new(0),
             attempts: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
+            earned: Mutex::new(MOST_EARNED),
             limits,
         })))
     }
@@ -112,6 +134,22 @@ impl Caller {
     where
         F: Future<Output = std::result::Result<T, CallError>>,
     {
+        Ok(self.begin_within(within, cost, operation).await?.0)
+    }
+
+    /// As [`Caller::call_within`], for an answer of which what `operation` gives is the beginning: its place is kept.
+    ///
+    /// # Errors
+    /// As [`Caller::call`].
+    pub async fn begin_within<T, F>(
+        &self,
+        within: Duration,
+        cost: Cost,
+        operation: impl FnMut() -> F,
+    ) -> Result<(T, Held)>
+    where
+        F: Future<Output = std::result::Result<T, CallError>>,
+    {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
         let mut cancelled = self.0.cancelled.subscribe();
         tokio::select! {
@@ -121,12 +159,16 @@ impl Caller {
         }
     }
 
-    async fn tried<T, F>(&self, within: Duration, cost: Cost, mut operation: impl FnMut() -> F) -> Result<T>
+    async fn tried<T, F>(&self, within: Duration, cost: Cost, mut operation: impl FnMut() -> F) -> Result<(T, Held)>
     where
         F: Future<Output = std::result::Result<T, CallError>>,
     {
         let limits = &self.0.limits;
         let deadline = Instant::now() + within;
+        if let Some(share) = limits.retries_per_call {
+            let mut earned = self.0.earned.lock().unwrap_or_else(PoisonError::into_inner);
+            *earned = (*earned + share).min(MOST_EARNED);
+        }
         let mut waits = ExponentialBuilder::new()
             .with_min_delay(limits.first_wait)
             .with_max_delay(limits.longest_wait)
@@ -138,14 +180,28 @@ impl Caller {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
+            if failed.withheld && !limits.wait_while_left_alone {
+                return Err(failed.error.with("attempts", attempts));
+            }
             let longest = waits.next().unwrap_or(limits.longest_wait);
             let wait = failed.retry_after.unwrap_or_default().max(longest.mul_f64(fastrand::f64()));
             let left = deadline.saturating_duration_since(Instant::now());
-            if !failed.may_retry || attempts >= limits.max_attempts || wait >= left {
+            if !failed.may_retry || attempts >= limits.max_attempts || wait >= left || !self.may_try_again() {
                 return Err(failed.error.with("attempts", attempts));
             }
             sleep(wait).await;
         }
+    }
+
+    /// Takes an attempt of those that calls have earned, if there is such a limit.
+    fn may_try_again(&self) -> bool {
+        if self.0.limits.retries_per_call.is_none() {
+            return true;
+        }
+        let mut earned = self.0.earned.lock().unwrap_or_else(PoisonError::into_inner);
+        let enough = *earned >= 1.0;
+        *earned -= if enough { 1.0 } else { 0.0 };
+        enough
     }
 
     /// One attempt, if the provider is not left alone and there is room within all limits before the deadline.
@@ -155,7 +211,7 @@ impl Caller {
         deadline: Instant,
         attempts: &mut u32,
         operation: &mut impl FnMut() -> F,
-    ) -> std::result::Result<T, CallError>
+    ) -> std::result::Result<(T, Held), CallError>
     where
         F: Future<Output = std::result::Result<T, CallError>>,
     {
@@ -174,6 +230,7 @@ impl Caller {
             tokio::time::timeout_at(deadline, room).await.map_err(|_| late("there was no room within the limits"))?;
         let attempt = inner.breaker.admit().map_err(|wait| CallError {
             retry_after: Some(wait),
+            withheld: true,
             ..CallError::unavailable("the provider does not answer and is left alone for a while")
         })?;
         *attempts += 1;
@@ -183,19 +240,25 @@ impl Caller {
             Ok(outcome) => outcome,
             Err(_) => Err(CallError::unavailable(format!("no answer within {} s", seconds(within)))),
         };
-        match &outcome {
-            Ok(_) => {
+        match outcome {
+            Ok(value) => {
                 attempt.ended(Outcome::Alive);
                 place.succeeded();
+                place.kept();
+                Ok((value, Held(Arc::clone(inner))))
             }
             Err(failed) if failed.error.kind() == Kind::Throttled => {
                 inner.throttled.fetch_add(1, Ordering::Relaxed);
                 attempt.ended(Outcome::Alive);
                 place.throttled();
+                Err(failed)
             }
-            Err(failed) => attempt.ended(if failed.may_retry { Outcome::Failed } else { Outcome::Alive }),
+            Err(failed) if failed.withheld => Err(failed),
+            Err(failed) => {
+                attempt.ended(if failed.may_retry { Outcome::Failed } else { Outcome::Alive });
+                Err(failed)
+            }
         }
-        outcome
     }
 }
 

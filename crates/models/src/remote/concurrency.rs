@@ -46,6 +46,14 @@ impl Concurrency {
         }
     }
 
+    /// Gives back a place that was kept.
+    pub fn free(&self) {
+        self.state().under_way -= 1;
+        // All are woken: the limit may have grown by more than this one place.
+        self.freed.notify_waiters();
+        self.freed.notify_one();
+    }
+
     /// How many may be under way now.
     pub fn limit(&self) -> usize {
         self.state().limit as usize
@@ -64,9 +72,14 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    pub fn succeeded(self) {
+    pub fn succeeded(&self) {
         let mut state = self.of.state();
         state.limit = (state.limit + 1.0 / state.limit).min(self.of.most as f64);
+    }
+
+    /// Leaves the place taken: whoever keeps it frees it.
+    pub fn kept(self) {
+        std::mem::forget(self);
     }
 
     pub fn throttled(self) {
@@ -81,10 +94,7 @@ impl Place<'_> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.of.state().under_way -= 1;
-        // All are woken: the limit may have grown by more than this one place.
-        self.of.freed.notify_waiters();
-        self.of.freed.notify_one();
+        self.of.free();
     }
 }
 

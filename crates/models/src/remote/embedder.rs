@@ -107,6 +107,14 @@ impl RemoteEmbedder {
         self.routes.iter().for_each(|route| route.caller.cancel());
     }
 
+    /// A text of a document as it is sent.
+    ///
+    /// # Errors
+    /// `Internal` if it cannot be cut into tokens.
+    pub fn as_sent(&self, text: &str) -> Result<String> {
+        Ok(self.prepared(&[text], Purpose::Document)?.0.pop().unwrap_or_default())
+    }
+
     /// The texts as they are sent: with the prefix, and cut where the model would read no further.
     fn prepared(&self, texts: &[&str], purpose: Purpose) -> Result<(Vec<String>, Vec<u32>, Vec<usize>)> {
         let stamp = self.stamp();

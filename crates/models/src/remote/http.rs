@@ -1,12 +1,14 @@
 //! Here is a model behind HTTP: what does it answer to one request?
 //!
 //! JSON by POST, over https alone unless the server is on this machine or it is said otherwise. Redirects are not followed.
+//! An answer is read whole, or event by event as it comes.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use rustls_platform_verifier::BuilderVerifierExt;
 use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
@@ -14,11 +16,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::call::CallError;
+use super::sse::Events;
 
 /// No answer may be longer: a few thousand vectors.
 const MOST_BYTES: usize = 64 << 20;
 /// So much of a refusal's text is told.
 const MOST_TOLD: usize = 300;
+/// So much of a refusal is read where only its type is told.
+const MOST_REFUSED: usize = 64 << 10;
+/// No type of a refusal is longer.
+const MOST_WORD: usize = 64;
 
 /// Asks one server.
 #[derive(Clone)]
@@ -63,17 +70,28 @@ impl Http {
         Ok(Self { client, base })
     }
 
+    /// The events that the server answers `question` with at `path`. Of a refusal only its status and the type that it
+    /// names are told: its text may repeat what was sent.
+    pub async fn events(&self, path: &str, question: &impl Serialize) -> std::result::Result<EventStream, CallError> {
+        let request = self.request(path, question)?.header("accept", "text/event-stream");
+        let answer = request.send().await.map_err(|e| CallError::unavailable("no answer").because(e))?;
+        let (status, wait) = (answer.status(), retry_after(answer.headers(), now()));
+        let mut answer = EventStream { answer, events: Events::default(), ready: VecDeque::new() };
+        if status == StatusCode::OK {
+            return Ok(answer);
+        }
+        let body = answer.refusal().await;
+        Err(failed_as(status, wait, &format!("the server answers {}{}", status.as_u16(), said_type(&body))))
+    }
+
     /// What the server answers to `question` at `path`, relative to its URL.
     pub async fn post<A: DeserializeOwned>(
         &self,
         path: &str,
         question: &impl Serialize,
     ) -> std::result::Result<A, CallError> {
-        let body = serde_json::to_vec(question)
-            .map_err(|e| CallError::refused(Kind::Internal, "the request is no JSON").because(e))?;
-        let url = format!("{}/{path}", self.base.as_str().trim_end_matches('/'));
-        let request = self.client.post(url).header("content-type", "application/json").body(body);
-        let mut answer = request.send().await.map_err(|e| CallError::unavailable("no answer").because(e))?;
+        let mut answer =
+            self.request(path, question)?.send().await.map_err(|e| CallError::unavailable("no answer").because(e))?;
         let (status, wait) = (answer.status(), retry_after(answer.headers(), now()));
         let mut bytes = Vec::new();
         loop {
@@ -92,13 +110,66 @@ impl Http {
         }
         Err(failed(status, wait, &bytes))
     }
+
+    fn request(&self, path: &str, question: &impl Serialize) -> std::result::Result<RequestBuilder, CallError> {
+        let body = serde_json::to_vec(question)
+            .map_err(|e| CallError::refused(Kind::Internal, "the request is no JSON").because(e))?;
+        let url = format!("{}/{path}", self.base.as_str().trim_end_matches('/'));
+        Ok(self.client.post(url).header("content-type", "application/json").body(body))
+    }
+}
+
+/// An answer as it comes.
+pub(super) struct EventStream {
+    answer: Response,
+    events: Events,
+    ready: VecDeque<Vec<u8>>,
+}
+
+impl EventStream {
+    /// The data of the next event; `None` when the server has said all.
+    pub async fn next(&mut self) -> std::result::Result<Option<Vec<u8>>, CallError> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(Some(event));
+            }
+            let read = self.answer.chunk().await;
+            match read.map_err(|e| CallError::unavailable("the answer was cut off").because(e))? {
+                None => return Ok(None),
+                Some(bytes) => self.ready.extend(self.events.push(&bytes)?),
+            }
+        }
+    }
+
+    /// The beginning of what is no answer.
+    async fn refusal(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        while let (true, Ok(Some(bytes))) = (body.len() < MOST_REFUSED, self.answer.chunk().await) {
+            body.extend_from_slice(&bytes);
+        }
+        body
+    }
+}
+
+/// The type or code that a refusal in OpenAI's form names, if it is a plain word.
+fn said_type(body: &[u8]) -> String {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let word = |name: &str| {
+        let word = body.get("error")?.get(name)?.as_str()?;
+        let plain = word.len() <= MOST_WORD && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+        (plain && !word.is_empty()).then(|| format!(" (`{word}`)"))
+    };
+    word("code").or_else(|| word("type")).unwrap_or_default()
 }
 
 /// What an answer of another status than 200 means.
 fn failed(status: StatusCode, wait: Option<Duration>, body: &[u8]) -> CallError {
     let text = String::from_utf8_lossy(body);
     let said: String = text.chars().filter(|c| !c.is_control()).take(MOST_TOLD).collect();
-    let message = format!("the server answers {}: {said}", status.as_u16());
+    failed_as(status, wait, &format!("the server answers {}: {said}", status.as_u16()))
+}
+
+fn failed_as(status: StatusCode, wait: Option<Duration>, message: &str) -> CallError {
     match status.as_u16() {
         429 => CallError::throttled(message, wait),
         408 | 425 | 500 | 502 | 503 | 504 => CallError { retry_after: wait, ..CallError::unavailable(message) },
@@ -179,6 +250,16 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(name, value.parse().unwrap());
             assert_eq!(retry_after(&headers, now), wait.map(Duration::from_millis), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_a_prompt_tells_its_type_and_none_of_its_words() {
+        let body = br#"{"error": {"message": "cannot answer `the secret prompt`", "type": "invalid_request_error", "code": 400}}"#;
+        assert_eq!(said_type(body), " (`invalid_request_error`)");
+        for words in [&br#"{"error": {"type": "the secret prompt"}}"#[..], br#"{"error": "the secret prompt"}"#, b"the"]
+        {
+            assert_eq!(said_type(words), "");
         }
     }
 

@@ -35,6 +35,8 @@ pub struct OpenAiSettings {
     pub query_prefix: String,
     /// Whether texts may go over a network unencrypted; not unless set.
     pub allow_http: bool,
+    /// Whether the server takes a key under which it may keep the beginning of prompts.
+    pub cache_key: bool,
 }
 
 impl fmt::Debug for OpenAiSettings {

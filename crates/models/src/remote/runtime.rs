@@ -25,6 +25,17 @@ pub fn wait_for<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send 
     receiver.recv().unwrap_or_else(|_| Err(Error::new(Kind::Internal, OPERATION, "the call ended without an outcome")))
 }
 
+/// Waits for so long.
+///
+/// # Errors
+/// `Unavailable` if the system gives no threads.
+pub fn wait(time: std::time::Duration) -> Result<()> {
+    wait_for(async move {
+        tokio::time::sleep(time).await;
+        Ok(())
+    })
+}
+
 /// Lets `work` run by itself.
 pub(super) fn start(work: impl Future<Output = ()> + Send + 'static) -> Result<()> {
     runtime()?.spawn(work);

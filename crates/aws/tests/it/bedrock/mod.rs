@@ -1,5 +1,7 @@
 //! Models of Bedrock, against a server that speaks its documented shapes through the real SDK.
 
+mod batch;
+mod converse;
 mod embed;
 mod fake;
 mod faults;

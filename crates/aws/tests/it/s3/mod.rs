@@ -1,7 +1,9 @@
 //! A bucket as a source, against a real store, with a proxy in front of it.
 
+mod events;
 mod faults;
 mod proxy;
+mod rows;
 mod thousands;
 mod weed;
 
@@ -51,20 +53,20 @@ impl Embedder for Counting {
 }
 
 /// A bucket and an index of it.
-struct World {
+pub struct World {
     weed: Weed,
     proxy: Proxy,
-    client: Client,
+    pub client: Client,
     index: Arc<Index>,
     model: Counting,
-    stores: Arc<S3Stores>,
+    pub stores: Arc<S3Stores>,
 }
 
 /// What a run did, as the tests compare it: added, changed, permission only, deleted, skipped, embedded.
 type Did = (u64, u64, u64, u64, usize, u64);
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let weed = Weed::start();
         let proxy = Proxy::start(&weed.address);
         let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
@@ -78,7 +80,13 @@ impl World {
             .http_client(Builder::new().tls_provider(ring).build_https());
         let client = Client::from_conf(config.build());
         let creating = client.clone();
-        wait_for(async move { Ok(creating.create_bucket().bucket("docs").send().await.unwrap()) }).unwrap();
+        let created = wait_for(async move {
+            creating.create_bucket().bucket("docs").send().await.unwrap();
+            // It answers before it has anywhere to write to: what is asked first of it waits for that.
+            creating.put_object().bucket("docs").key("begun").send().await.unwrap();
+            Ok(creating.delete_object().bucket("docs").key("begun").send().await.unwrap())
+        });
+        created.unwrap();
         let keys = AccessKeys { id: KEY.into(), secret: SECRET.into(), session_token: None };
         let account = Account {
             region: Some("eu-central-1".into()),
@@ -118,6 +126,13 @@ impl World {
 
     fn sync(&self) -> Result<Report> {
         let options = SyncOptions { stores: Some(Arc::clone(&self.stores) as _), ..SyncOptions::default() };
+        sync(&self.index, &self.model, &[SourceSpec::new("s3://docs/all")], &options, &Silent)
+    }
+
+    /// As [`World::sync`], of these files alone.
+    fn sync_only(&self, changed: &[&str]) -> Result<Report> {
+        let only = Some(changed.iter().map(|key| (*key).to_owned()).collect());
+        let options = SyncOptions { stores: Some(Arc::clone(&self.stores) as _), only, ..SyncOptions::default() };
         sync(&self.index, &self.model, &[SourceSpec::new("s3://docs/all")], &options, &Silent)
     }
 

@@ -1,7 +1,7 @@
 //! A store that speaks S3, as a process of its own: SeaweedFS, on the loopback, telling nobody.
 
 use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -25,10 +25,7 @@ impl Weed {
         ]});
         let config = folder.path().join("s3.json");
         std::fs::write(&config, identities.to_string()).unwrap();
-        // All at once, so that no two get the same.
-        let held: Vec<TcpListener> = (0..8).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let ports: Vec<u16> = held.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
-        drop(held);
+        let ports = crate::ports::free(8);
         let names = ["master", "volume", "filer", "s3"];
         let plain = names.iter().zip(&ports[..4]).map(|(name, port)| format!("-{name}.port={port}"));
         let grpc = names.iter().zip(&ports[4..]).map(|(name, port)| format!("-{name}.port.grpc={port}"));

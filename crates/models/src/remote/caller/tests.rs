@@ -182,3 +182,95 @@ fn a_limit_under_which_nothing_can_be_called_is_refused() {
         assert_eq!(Caller::new(limits).unwrap_err().kind(), Kind::Invalid);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_who_wait_at_once_ask_a_failing_provider_hardly_more_often_than_once_each() {
+    let often = |retries_per_call| async move {
+        let breaker = BreakerLimits { failures: u32::MAX, ..BreakerLimits::default() };
+        let limits = CallLimits { max_concurrent: 1000, retries_per_call, breaker, ..CallLimits::default() };
+        let caller = caller(limits);
+        let calls: Vec<_> = (0..1000)
+            .map(|_| {
+                let caller = caller.clone();
+                tokio::spawn(async move {
+                    let fail = || std::future::ready(Err::<(), _>(CallError::unavailable("down")));
+                    caller.call(Cost::default(), fail).await.unwrap_err()
+                })
+            })
+            .collect();
+        for call in calls {
+            call.await.unwrap();
+        }
+        caller.calls()
+    };
+    let Calls { calls, attempts, .. } = often(Some(0.09)).await;
+    assert!(calls == 1000 && attempts > 1000 && attempts <= 1100, "{attempts} attempts of {calls} calls");
+    assert!(often(None).await.attempts > 4000, "without the limit each asks again and again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_slows_down_is_left_alone_comes_back_and_holds_up_nobody_else() {
+    let limits =
+        CallLimits { max_attempts: 1, max_concurrent: 4, wait_while_left_alone: false, ..CallLimits::default() };
+    let (slow, sound) = (caller(limits), caller(limits));
+    let ask = |caller: &Caller, time: Duration| {
+        let caller = caller.clone();
+        tokio::spawn(async move {
+            let start = Instant::now();
+            let answer = || async move {
+                sleep(time).await;
+                Ok(())
+            };
+            (caller.call_within(600 * SECOND, Cost::default(), answer).await, start.elapsed())
+        })
+    };
+    let hurt: Vec<_> = (0..40).map(|_| ask(&slow, 60 * SECOND)).collect();
+    let others: Vec<_> = (0..4).map(|_| ask(&sound, SECOND)).collect();
+    for other in others {
+        let (outcome, took) = other.await.unwrap();
+        assert!(outcome.is_ok() && took == SECOND, "{took:?}");
+    }
+    let mut failed = Vec::new();
+    for call in hurt {
+        let (outcome, took) = call.await.unwrap();
+        failed.push((outcome.unwrap_err().message().to_owned(), took));
+    }
+    let asked = slow.calls().attempts;
+    // Three rounds of four, of which the tenth failure opens it; then nobody is asked and nobody waits for an answer.
+    assert!(asked <= 12, "{asked} attempts");
+    assert!(failed.iter().filter(|(message, _)| message.contains("left alone")).count() >= 28);
+    assert!(failed.iter().all(|(_, took)| *took <= 90 * SECOND));
+    let (left_alone, took) = ask(&slow, SECOND).await.unwrap();
+    assert!(left_alone.is_err() && took == Duration::ZERO, "{took:?}");
+    tokio::time::advance(10 * SECOND).await;
+    for _ in 0..8 {
+        let (outcome, took) = ask(&slow, SECOND).await.unwrap();
+        assert!(outcome.is_ok() && took == SECOND, "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_sent_says_nothing_of_the_provider() {
+    let breaker = BreakerLimits { failures: 1, ..BreakerLimits::default() };
+    let limits = CallLimits { max_attempts: 1, breaker, wait_while_left_alone: false, ..CallLimits::default() };
+    let caller = caller(limits);
+    let down = || std::future::ready(Err::<(), _>(CallError::unavailable("down")));
+    caller.call(Cost::default(), down).await.unwrap_err();
+    tokio::time::advance(10 * SECOND).await;
+    let withheld = || std::future::ready(Err::<(), _>(CallError::withheld(Error::new(Kind::Conflict, "ask", "no"))));
+    assert_eq!(caller.call(Cost::default(), withheld).await.unwrap_err().kind(), Kind::Conflict);
+    // The provider was not asked, so the next call is the one that tries, and its failure leaves it alone again.
+    caller.call(Cost::default(), down).await.unwrap_err();
+    let error = caller.call(Cost::default(), down).await.unwrap_err();
+    assert!(error.message().contains("left alone"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_has_begun_keeps_its_place_until_its_answer_is_over() {
+    let caller = caller(CallLimits { max_concurrent: 1, ..CallLimits::default() });
+    let fine = || std::future::ready(Ok::<_, CallError>(()));
+    let ((), held) = caller.begin_within(SECOND, Cost::default(), fine).await.unwrap();
+    assert!(caller.call_within(SECOND, Cost::default(), fine).await.is_err());
+    drop(held);
+    caller.call_within(SECOND, Cost::default(), fine).await.unwrap();
+}

@@ -1,0 +1,304 @@
+//! Here are texts that are not wanted at once: embed them in batch jobs, at half the price.
+//!
+//! Texts go as JSON Lines into a bucket, a job for every 50,000 of them; what came back is read from there. A job is
+//! remembered before it is submitted and forgotten once all of it was kept, so a program that is killed goes on with the same
+//! job: nothing is submitted twice, and nothing that was paid is lost. What a job did not embed is left to ordinary
+//! calls; a job that broke off is an error, because ordinary calls cost more than was asked for.
+
+mod jobs;
+mod lines;
+mod state;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Duration;
+
+use safepassage_error::system::Stopwatch;
+use safepassage_error::{Error, Kind, Result};
+use safepassage_ingest::FileStore;
+use safepassage_models::Purpose;
+use safepassage_models::remote::{CallLimits, Caller, Cost, wait, wait_for};
+use sha2::{Digest, Sha256};
+
+use self::jobs::{Jobs, Stands, Submitted};
+pub use self::lines::RecordId;
+use self::state::{Begun, State};
+use super::family::Family;
+use super::provider::{Bedrock, BedrockSettings};
+use crate::account::Account;
+use crate::options;
+use crate::s3::{S3Files, S3Stores};
+
+const OPERATION: &str = "embed in batch";
+/// The service takes no smaller jobs.
+pub const FEWEST: usize = 100;
+/// Of one file; the service takes a GiB.
+const MOST_BYTES: usize = 64 << 20;
+
+/// Where and how jobs are run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchSettings {
+    /// `s3://BUCKET/FOLDER`, where the texts go and the vectors come from; with options as a source has them.
+    pub place: String,
+    /// The role that Bedrock reads and writes the bucket as.
+    pub role: String,
+    /// Another address of Bedrock's jobs: they are not where its models are called.
+    pub endpoint_url: Option<String>,
+    /// Between two looks at a job.
+    pub poll: Duration,
+    /// After so long the jobs are left to themselves; the next run goes on with them.
+    pub patience: Option<Duration>,
+    /// Texts of one job at most.
+    pub most: usize,
+}
+
+impl BatchSettings {
+    /// More texts the service takes in no job.
+    pub const MOST: usize = 50_000;
+}
+
+/// What batch jobs did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batched {
+    /// Jobs that were submitted in this run.
+    pub submitted: u64,
+    /// Jobs of an earlier run that were gone on with.
+    pub resumed: u64,
+    /// Texts that were embedded.
+    pub embedded: u64,
+    /// Texts that jobs gave nothing for.
+    pub failed: u64,
+    /// Jobs that are still under way, because patience was up.
+    pub open: u64,
+    /// Tokens of what was embedded, where the model says.
+    pub tokens: u64,
+}
+
+/// What somebody has who wants texts embedded.
+pub trait BatchTexts {
+    /// The vector and tokens of the record `id`, if it is one of these texts and usable. Returns whether it is kept.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being kept.
+    fn keep(&mut self, id: RecordId, vector: &[f32]) -> Result<bool>;
+
+    /// Calls `each` with every text that was not kept yet, as it is sent.
+    ///
+    /// # Errors
+    /// What `each` fails with, or what keeps the texts from being read.
+    fn left(&mut self, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()>;
+}
+
+/// Batch jobs of one model.
+#[derive(Debug)]
+pub struct BatchJobs {
+    jobs: Jobs,
+    caller: Caller,
+    family: Family,
+    dim: usize,
+    /// What the model is called in jobs.
+    called: String,
+    stores: S3Stores,
+    /// `s3://BUCKET/FOLDER`, and its options with the `?`.
+    place: (String, String),
+    settings: BatchSettings,
+}
+
+impl BatchJobs {
+    /// Jobs of the model of `model`, as `settings` say, in a bucket that `stores` opens; nothing is sent yet.
+    ///
+    /// # Errors
+    /// `Invalid` if the model is not known, or the place is none.
+    pub fn open(model: &BedrockSettings, settings: &BatchSettings, stores: S3Stores) -> Result<Self> {
+        let bedrock = Bedrock::open(model)?;
+        let family = bedrock.family();
+        let dim = model.dim.unwrap_or(family.dims()[0]);
+        let called = model.profile.clone().unwrap_or_else(|| model.model.clone());
+        let (place, _) = options::read(&settings.place)?;
+        let given = settings.place[place.len()..].to_owned();
+        let place = (place.trim_end_matches('/').to_owned(), given);
+        stores.files(&settings.place)?;
+        if settings.role.is_empty() {
+            return Err(Error::invalid(OPERATION, "a job needs the role that Bedrock reads and writes the bucket as"));
+        }
+        let account = Account { endpoint_url: settings.endpoint_url.clone(), ..model.account.clone() };
+        let (jobs, caller) = (Jobs::open(&account)?, Caller::new(CallLimits::default())?);
+        Ok(Self { jobs, caller, family, dim, called, stores, place, settings: settings.clone() })
+    }
+
+    /// What a text that is sent as `text` is called.
+    ///
+    /// # Errors
+    /// `Internal` if it has no place in JSON.
+    pub fn record(&self, text: &str) -> Result<RecordId> {
+        Ok(RecordId::of(&self.body(text)?))
+    }
+
+    fn body(&self, text: &str) -> Result<Vec<u8>> {
+        let end = text.char_indices().nth(self.family.limits().chars).map_or(text.len(), |(end, _)| end);
+        self.family
+            .request(&[text[..end].to_owned()], self.dim, Purpose::Document)
+            .map_err(|e| Error::new(Kind::Internal, OPERATION, "the request is no JSON").because(e))
+    }
+
+    fn model(&self) -> String {
+        format!("{} {}", self.called, self.dim)
+    }
+
+    fn files(&self, digest: &str) -> Result<S3Files> {
+        let (place, given) = &self.place;
+        self.stores.files(&format!("{place}/{digest}{given}"))
+    }
+
+    /// Goes on with the jobs that stand in the file `state`, then submits what of `texts` is left if that is enough for a
+    /// job, and waits for all of them.
+    ///
+    /// # Errors
+    /// `Unavailable` if a job broke off, what it did being kept; `Denied`, `Invalid`, `Throttled` as Bedrock and S3 say.
+    pub fn run(&self, texts: &mut dyn BatchTexts, state: &Path) -> Result<Batched> {
+        let since = Stopwatch::start();
+        let mut state = State::open(state)?;
+        let mut did = Batched { resumed: state.jobs.len() as u64, ..Batched::default() };
+        let strange = |job: &&Begun| (&job.model, &job.place) != (&self.model(), &self.place.0);
+        if let Some(job) = state.jobs.iter().find(strange) {
+            let message = format!("a job for `{}` in {} is under way; finish it first", job.model, job.place);
+            return Err(Error::new(Kind::Conflict, OPERATION, message));
+        }
+        self.finish(texts, &mut state, &since, &mut did)?;
+        if did.open == 0 {
+            self.begin(texts, &mut state, &mut did)?;
+            self.finish(texts, &mut state, &since, &mut did)?;
+        }
+        Ok(did)
+    }
+
+    /// Writes what is left into the bucket and submits a job for each file.
+    fn begin(&self, texts: &mut dyn BatchTexts, state: &mut State, did: &mut Batched) -> Result<()> {
+        let mut known = HashSet::new();
+        texts.left(&mut |text| {
+            known.insert(self.record(text)?);
+            Ok(())
+        })?;
+        if known.len() < FEWEST {
+            return Ok(());
+        }
+        // Files of about the same size, so that none has too few.
+        let files = known.len().div_ceil(self.settings.most.clamp(FEWEST, BatchSettings::MOST));
+        let most = known.len().div_ceil(files);
+        let (mut lines, mut held) = (Vec::new(), 0);
+        let mut rest = known.len();
+        texts.left(&mut |text| {
+            let body = self.body(text)?;
+            let id = RecordId::of(&body);
+            if !known.remove(&id) {
+                return Ok(());
+            }
+            lines::write(id, &body, &mut lines)
+                .map_err(|e| Error::new(Kind::Internal, OPERATION, "a record is no JSON").because(e))?;
+            (held, rest) = (held + 1, rest - 1);
+            let is_full = held >= most || (lines.len() >= MOST_BYTES && held >= FEWEST && rest >= FEWEST);
+            if is_full || rest == 0 {
+                self.submit(&std::mem::take(&mut lines), state)?;
+                (held, did.submitted) = (0, did.submitted + 1);
+            }
+            Ok(())
+        })
+    }
+
+    fn submit(&self, lines: &[u8], state: &mut State) -> Result<()> {
+        let mut hash = Sha256::new();
+        hash.update(self.model());
+        hash.update(lines);
+        let digest: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        self.files(&digest)?.put("input.jsonl", lines.to_vec())?;
+        let begun = Begun { model: self.model(), digest: digest.clone(), place: self.place.0.clone(), arn: None };
+        state.change(|jobs| jobs.push(begun))?;
+        self.name(&digest, state).map(drop)
+    }
+
+    /// Submits the job of the input `digest`, or finds it, and remembers what it is called.
+    fn name(&self, digest: &str, state: &mut State) -> Result<String> {
+        let place = format!("{}/{digest}", self.place.0);
+        let submitted = Submitted {
+            name: format!("safepassage-{digest}"),
+            token: digest.to_owned(),
+            role: self.settings.role.clone(),
+            model: self.called.clone(),
+            input: format!("{place}/input.jsonl"),
+            output: format!("{place}/output/"),
+        };
+        let (caller, jobs) = (self.caller.clone(), self.jobs.clone());
+        let arn = wait_for(async move { caller.call(Cost::default(), || jobs.submit(&submitted)).await });
+        let arn = arn.map_err(|e| Error::new(e.kind(), OPERATION, e.message()).with("job", digest).because(e))?;
+        let named = arn.clone();
+        state.change(|jobs| {
+            jobs.iter_mut().filter(|job| job.digest == digest).for_each(|job| job.arn = Some(named.clone()));
+        })?;
+        Ok(arn)
+    }
+
+    /// Waits for all jobs and keeps what they made.
+    fn finish(
+        &self,
+        texts: &mut dyn BatchTexts,
+        state: &mut State,
+        since: &Stopwatch,
+        did: &mut Batched,
+    ) -> Result<()> {
+        let mut broken = None;
+        while !state.jobs.is_empty() {
+            for job in state.jobs.clone() {
+                let arn = match job.arn {
+                    Some(arn) => arn,
+                    None => self.name(&job.digest, state)?,
+                };
+                let (caller, jobs) = (self.caller.clone(), self.jobs.clone());
+                let stands = wait_for(async move { caller.call(Cost::default(), || jobs.look(&arn)).await })?;
+                if let Stands::Broken(said) = &stands {
+                    broken = Some(format!("the job `{}` broke off; {said}", job.digest));
+                }
+                if stands != Stands::Open {
+                    self.collect(&job.digest, texts, did)?;
+                    state.change(|jobs| jobs.retain(|other| other.digest != job.digest))?;
+                }
+            }
+            let is_over = self.settings.patience.is_some_and(|most| since.seconds() >= most.as_secs_f64());
+            if state.jobs.is_empty() || is_over {
+                break;
+            }
+            wait(self.settings.poll)?;
+        }
+        did.open = state.jobs.len() as u64;
+        match broken {
+            Some(message) => Err(Error::new(Kind::Unavailable, OPERATION, message)),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps what a job made; lines that cannot be read count as if they were not there.
+    fn collect(&self, digest: &str, texts: &mut dyn BatchTexts, did: &mut Batched) -> Result<()> {
+        let files = self.files(digest)?;
+        for file in files.list()?.iter().filter(|file| file.key.ends_with(".jsonl.out")) {
+            files.each_line(file, &mut |line| {
+                let answer = lines::read(line).and_then(|(id, became)| {
+                    let vectors = self.family.answer(&became.ok()?).ok()?;
+                    Some((id, vectors))
+                });
+                match answer {
+                    Some((id, vectors)) if vectors.cut.is_empty() && vectors.rows.len() == 1 => {
+                        match texts.keep(id, &vectors.rows[0])? {
+                            true => {
+                                did.embedded += 1;
+                                did.tokens += vectors.tokens.unwrap_or(0);
+                            }
+                            false => did.failed += 1,
+                        }
+                    }
+                    _ => did.failed += 1,
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,246 @@
+//! Against a small server that speaks the interface word for word and fails when told to.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use safepassage_error::Kind;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::catalogue::{Catalogue, Cleared};
+use crate::generator::{Generator, Permit, Pieces};
+use crate::remote::{BreakerLimits, CallLimits, Caller, RemoteGenerator};
+
+/// What the server does for one request.
+#[derive(Clone)]
+enum Deed {
+    /// Answers with this status and body.
+    Status(u16, &'static str),
+    /// Writes these portions of an event stream, and closes.
+    Events(Vec<Vec<u8>>),
+    /// Writes these and waits for the other side to go away.
+    Hang(Vec<Vec<u8>>),
+}
+
+struct Server {
+    url: String,
+    asked: Arc<Mutex<Vec<Value>>>,
+    /// Told when the other side has gone away.
+    gone: Receiver<()>,
+}
+
+/// Does one deed after the other, the last one again and again.
+fn serve(deeds: Vec<Deed>) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let (sender, gone) = channel();
+    let seen = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for (n, stream) in listener.incoming().flatten().enumerate() {
+            let (deed, seen, sender) = (deeds[n.min(deeds.len() - 1)].clone(), Arc::clone(&seen), sender.clone());
+            std::thread::spawn(move || drop(answer(stream, deed, &seen, &sender)));
+        }
+    });
+    Server { url, asked, gone }
+}
+
+fn answer(mut to: TcpStream, deed: Deed, seen: &Mutex<Vec<Value>>, gone: &Sender<()>) -> std::io::Result<()> {
+    let mut from = BufReader::new(to.try_clone()?);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        from.read_line(&mut line)?;
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line == "\r\n" || line.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    from.read_exact(&mut body)?;
+    seen.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+    let (status, kind) = match deed {
+        Deed::Status(status, _) => (status, "application/json"),
+        _ => (200, "text/event-stream"),
+    };
+    write!(to, "HTTP/1.1 {status} status\r\ncontent-type: {kind}\r\nconnection: close\r\n\r\n")?;
+    match deed {
+        Deed::Status(_, body) => to.write_all(body.as_bytes())?,
+        Deed::Events(portions) => portions.iter().try_for_each(|portion| to.write_all(portion))?,
+        Deed::Hang(portions) => {
+            portions.iter().try_for_each(|portion| to.write_all(portion))?;
+            from.read_to_end(&mut Vec::new())?;
+            gone.send(()).unwrap();
+        }
+    }
+    Ok(())
+}
+
+fn event(value: &Value) -> Vec<u8> {
+    format!("data: {value}\n\n").into_bytes()
+}
+
+fn text(text: &str) -> Vec<u8> {
+    event(&json!({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]}))
+}
+
+fn whole() -> Vec<Vec<u8>> {
+    vec![
+        event(&json!({"choices": [{"index": 0, "delta": {"role": "assistant", "content": null}}]})),
+        text("Salaries"),
+        text(" rise. é"),
+        event(&json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]})),
+        event(&json!({"choices": [], "usage": {"prompt_tokens": 20, "completion_tokens": 6,
+            "prompt_tokens_details": {"cached_tokens": 4}}})),
+        b"data: [DONE]\n\n".to_vec(),
+    ]
+}
+
+fn cleared() -> Cleared {
+    let text = "[[model]]\nname = \"house\"\nprovider = \"openai\"\nmodel = \"m\"\nhighest_label = \"internal\"";
+    Catalogue::parse(text).unwrap().model("house").unwrap().cleared().unwrap()
+}
+
+fn limits() -> CallLimits {
+    let first_wait = Duration::from_millis(1);
+    CallLimits { first_wait, longest_wait: first_wait, wait_while_left_alone: false, ..CallLimits::default() }
+}
+
+fn generator(url: &str, limits: CallLimits) -> RemoteGenerator {
+    let settings = OpenAiSettings { url: url.into(), model: "m".into(), ..OpenAiSettings::default() };
+    RemoteGenerator::new(cleared(), ChatServer::new(settings).unwrap(), Caller::new(limits).unwrap(), 4096, None)
+        .unwrap()
+}
+
+fn request() -> Request {
+    let message = |role, text: &str| Message { role, text: text.into() };
+    let messages = vec![message(Role::System, "be brief"), message(Role::User, "the secret prompt")];
+    Request { messages, most_tokens: 64, ..Request::default() }
+}
+
+fn permit() -> Permit {
+    Arc::new(|| Ok(()))
+}
+
+fn begin(server: &Server) -> Result<Pieces> {
+    generator(&server.url, limits()).generate(&request(), &permit())
+}
+
+fn said(pieces: Pieces) -> (String, Result<Finished>) {
+    let mut all = String::new();
+    for piece in pieces {
+        match piece {
+            Ok(Piece::Text(text)) => all.push_str(&text),
+            Ok(Piece::Finished(finished)) => return (all, Ok(finished)),
+            Err(error) => return (all, Err(error)),
+        }
+    }
+    panic!("no end");
+}
+
+#[test]
+fn an_answer_comes_in_pieces_with_its_reason_and_its_usage() {
+    let bytes: Vec<Vec<u8>> = whole().concat().iter().map(|byte| vec![*byte]).collect();
+    for portions in [whole(), vec![whole().concat()], bytes] {
+        let server = serve(vec![Deed::Events(portions)]);
+        let (all, finished) = said(begin(&server).unwrap());
+        assert_eq!(all, "Salaries rise. é");
+        let usage = Some(Usage { tokens_in: 20, tokens_out: 6, tokens_cached: 4 });
+        assert_eq!(finished.unwrap(), Finished { reason: StopReason::Length, usage });
+        let asked = server.asked.lock().unwrap().clone();
+        let want = json!({"model": "m", "stream": true, "stream_options": {"include_usage": true}, "max_tokens": 64,
+            "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": "the secret prompt"}]});
+        assert_eq!(asked, [want]);
+    }
+}
+
+#[test]
+fn what_fails_before_the_first_text_is_tried_again_and_what_fails_later_is_not() {
+    let empty = Deed::Events(vec![event(&json!({"choices": [{"delta": {"role": "assistant"}}]}))]);
+    let server = serve(vec![Deed::Status(503, ""), empty, Deed::Events(whole())]);
+    assert_eq!(said(begin(&server).unwrap()).0, "Salaries rise. é");
+    assert_eq!(server.asked.lock().unwrap().len(), 3);
+    let broken = event(&json!({"error": {"message": "the secret prompt", "code": 500}}));
+    for ends in [vec![], broken, b"data: the secret prompt\n\n".to_vec()] {
+        let server = serve(vec![Deed::Events(vec![text("Salaries"), ends]), Deed::Events(whole())]);
+        let (all, finished) = said(begin(&server).unwrap());
+        let error = finished.unwrap_err();
+        assert_eq!(
+            (all.as_str(), error.kind(), server.asked.lock().unwrap().len()),
+            ("Salaries", Kind::Unavailable, 1)
+        );
+        assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    }
+}
+
+#[test]
+fn a_refusal_says_its_status_and_type_and_no_word_of_the_prompt() {
+    let body = r#"{"error": {"message": "no: the secret prompt", "type": "context_length_exceeded"}}"#;
+    for (status, kind) in [(400, Kind::Invalid), (401, Kind::Denied), (404, Kind::NotFound), (429, Kind::Throttled)] {
+        let server = serve(vec![Deed::Status(status, body)]);
+        let error = begin(&server).unwrap_err();
+        assert_eq!(error.kind(), kind);
+        let shown = format!("{error:?}");
+        assert!(shown.contains(&status.to_string()) && shown.contains("`context_length_exceeded`"), "{shown}");
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+}
+
+#[test]
+fn who_drops_the_pieces_ends_the_call_and_frees_its_place() {
+    let server = serve(vec![Deed::Hang(vec![text("Salaries")]), Deed::Hang(vec![text("rise")])]);
+    let model = generator(&server.url, CallLimits { max_concurrent: 1, ..limits() });
+    for word in ["Salaries", "rise"] {
+        let mut pieces = model.generate(&request(), &permit()).unwrap();
+        assert_eq!(pieces.next().unwrap().unwrap(), Piece::Text(word.into()));
+        drop(pieces);
+        server.gone.recv_timeout(Duration::from_secs(60)).unwrap();
+    }
+}
+
+#[test]
+fn silence_before_and_within_an_answer_is_an_error_and_counts_against_the_provider() {
+    let short = Duration::from_millis(30);
+    let breaker = BreakerLimits { failures: 1, open_for: Duration::from_secs(3600) };
+    for (deed, begun) in [(Deed::Hang(vec![]), false), (Deed::Hang(vec![text("Salaries")]), true)] {
+        let server = serve(vec![deed]);
+        let model = generator(&server.url, CallLimits { attempt: short, idle: short, breaker, ..limits() });
+        // Hurried as it is, an attempt may also end before the first text is there.
+        let error = match model.generate(&request(), &permit()) {
+            Ok(pieces) => said(pieces).1.unwrap_err(),
+            Err(error) => error,
+        };
+        assert_eq!(error.kind(), Kind::Unavailable, "{begun}");
+        let left_alone = model.generate(&request(), &permit()).unwrap_err();
+        assert!(left_alone.message().contains("left alone"), "{left_alone}");
+    }
+}
+
+#[test]
+fn nothing_is_sent_that_is_not_permitted_and_every_attempt_asks() {
+    let server = serve(vec![Deed::Status(503, ""), Deed::Events(whole())]);
+    let model = generator(&server.url, limits());
+    let asked = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&asked);
+    let permit: Permit = Arc::new(move || {
+        *count.lock().unwrap() += 1;
+        match *count.lock().unwrap() {
+            1 => Ok(()),
+            _ => Err(Error::new(Kind::Conflict, "ask", "a passage was revoked")),
+        }
+    });
+    let error = model.generate(&request(), &permit).unwrap_err();
+    assert_eq!((error.kind(), *asked.lock().unwrap(), server.asked.lock().unwrap().len()), (Kind::Conflict, 2, 1));
+}
+
+#[test]
+fn an_answer_without_end_is_cut_off() {
+    let endless = vec![text(&"x".repeat(3000)); 4];
+    let (all, finished) = said(begin(&serve(vec![Deed::Events(endless)])).unwrap());
+    assert_eq!((all.len(), finished.unwrap_err().kind()), (3000, Kind::Unavailable));
+}

@@ -1,0 +1,254 @@
+//! Here is a question with everything that it is asked by: make the prompt, decide once more, send it.
+//!
+//! INVARIANT: every passage in a prompt was visible to the asker, and its label one that the model is cleared for, by the
+//! newest permissions at a time after which nothing but the sending itself happens. The decision is a [`Permit`], which
+//! whatever sends asks before each attempt.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use safepassage_audit::Digest;
+use safepassage_error::{Error, Kind, Result};
+use safepassage_models::{Cleared, Direction, Generator, Message, Permit, Pieces, Request, Role, StopReason, Verdict};
+use safepassage_prompt::{Fitted, Passage, Redactor, Room, Template, check_question, redacted};
+
+use super::Ask;
+use super::account::Account;
+use super::answer::Answer;
+use super::asked::Asked;
+use super::passages::{Gathered, gather};
+use super::stream::AnswerStream;
+use crate::hits::{Hit, VectorHits};
+
+/// So often a prompt is made anew because permissions changed while it was made.
+const ROUNDS: usize = 8;
+
+/// Asks, and writes down how that began or why it did not.
+pub(super) fn begin(ask: &Ask<'_>, generator: &dyn Generator, template: &Template) -> Result<AnswerStream> {
+    let asked = Asked::new(ask);
+    let begun = rounds(ask, generator, template, &asked);
+    begun.or_else(|error| {
+        asked.ended(error.kind().name(), None)?;
+        Err(error)
+    })
+}
+
+fn rounds(ask: &Ask<'_>, generator: &dyn Generator, template: &Template, asked: &Asked) -> Result<AnswerStream> {
+    check_question(ask.question, ask.limits)?;
+    let session = ask.session;
+    session.identity().check_expiry(session.engine.clock().now())?;
+    for _ in 0..ROUNDS {
+        let prompt = Prompt::new(ask, generator, template)?;
+        asked.withheld(&prompt.withheld)?;
+        if prompt.passages.is_empty() && !ask.without_passages {
+            let answer = prompt.answer(generator, template, asked);
+            return AnswerStream::unsent(asked.clone(), answer);
+        }
+        if let Some(stream) = prompt.send(ask, generator, template, asked)? {
+            return Ok(stream);
+        }
+    }
+    let message = "permissions changed again and again while the prompt was made; ask again";
+    Err(Error::new(Kind::Conflict, "ask", message))
+}
+
+/// A prompt and what it was made of.
+struct Prompt {
+    request: Request,
+    found: VectorHits,
+    /// The places of its passages among what was found, and these.
+    passages: Vec<(usize, Hit)>,
+    withheld: Vec<String>,
+    redacted: BTreeMap<String, u64>,
+    complete: bool,
+}
+
+impl Prompt {
+    fn new(ask: &Ask<'_>, generator: &dyn Generator, template: &Template) -> Result<Self> {
+        let cleared = clearances(ask, generator);
+        cleared.iter().try_for_each(|cleared| ask.session.engine.check_question(cleared))?;
+        let highest: Vec<&str> = cleared.iter().map(Cleared::highest_label).collect();
+        let Gathered { found, passages, withheld, complete } = gather(ask.session, &ask.search, &highest, ask.above)?;
+        let mut counts = BTreeMap::new();
+        let mut clean = |text: &str, wanted: bool| clean(&*ask.redactor, text, wanted, &mut counts);
+        let question = clean(ask.question, ask.redact.question);
+        let texts: Vec<(String, String)> = passages
+            .iter()
+            .map(|(_, hit)| {
+                let title = if hit.heading.is_empty() { hit.title.as_deref().unwrap_or("") } else { &hit.heading };
+                (clean(title, ask.redact.passages), clean(&hit.text, ask.redact.passages))
+            })
+            .collect();
+        let all: Vec<Passage<'_>> = texts.iter().map(|(title, text)| Passage { title, text }).collect();
+        let tokens = |text: &str| generator.tokens(text);
+        let room = Room { window: generator.window(), answer: ask.most_tokens as usize, tokens: &tokens };
+        let fitted: Fitted = template.fit(&question, &all, &ask.inputs, &room, &[])?;
+        let passages = passages.into_iter().enumerate().filter(|(n, _)| fitted.passages.contains(n));
+        let passages = passages.map(|(_, passage)| passage).collect();
+        let message = |role, text| Message { role, text };
+        let mut messages = vec![message(Role::System, fitted.system), message(Role::User, fitted.user)];
+        messages.retain(|message| !message.text.is_empty());
+        let tenant = ask.session.identity().tenant().0.as_bytes();
+        let mut request = Request {
+            messages,
+            most_tokens: ask.most_tokens,
+            stop: ask.stop.clone(),
+            temperature: ask.temperature,
+            cache_key: Some(Digest::of(&[b"cache", tenant, template.id().as_bytes()]).to_string()),
+        };
+        ask.hooks.iter().try_for_each(|hook| hook.before_request(&mut request))?;
+        Ok(Self { request, found, passages, withheld, redacted: counts, complete })
+    }
+
+    /// What the caller will know of it.
+    fn answer(&self, generator: &dyn Generator, template: &Template, asked: &Asked) -> Answer {
+        Answer {
+            id: asked.id().to_owned(),
+            text: String::new(),
+            citations: Vec::new(),
+            unknown_citations: Vec::new(),
+            passages: self.passages.iter().map(|(_, hit)| hit.clone()).collect(),
+            sent: false,
+            withheld: self.withheld.len(),
+            model: generator.name().to_owned(),
+            template: template.id(),
+            stop: None,
+            usage: None,
+            cost: None,
+            redacted: self.redacted.clone(),
+            complete: self.complete,
+            exact: self.found.exact(),
+            plan: self.found.plan(),
+            acl_epoch: self.found.acl_epoch(),
+            generation: self.found.generation(),
+        }
+    }
+
+    /// Sends it by the first route that answers; `None` if something in it may not be sent any more.
+    fn send(
+        &self,
+        ask: &Ask<'_>,
+        generator: &dyn Generator,
+        template: &Template,
+        asked: &Asked,
+    ) -> Result<Option<AnswerStream>> {
+        let mut failed: Option<Error> = None;
+        let routes = std::iter::once(generator).chain(generator.fallbacks().iter().map(|other| &**other));
+        for (n, route) in routes.enumerate() {
+            if n > 0 && !self.may_go_to(ask, route)? {
+                continue;
+            }
+            let mut account = Account::open(ask, asked, route, &self.request, &template.id(), self.passages.len())?;
+            let documents = self.passages.iter().map(|(_, hit)| hit.document.as_str());
+            asked.begun(&self.found, documents, &format!("to `{}` by `{}`", route.name(), template.id()))?;
+            match self.sent(ask, route) {
+                Ok(Some((Sent::Intervened(said), acl_epoch))) => {
+                    account.failed("guardrail")?;
+                    let answer = self.answer(route, template, asked);
+                    let answer = Answer { text: said, stop: Some(StopReason::Guardrail), acl_epoch, ..answer };
+                    return AnswerStream::unsent(asked.clone(), answer).map(Some);
+                }
+                Ok(Some((Sent::Pieces(pieces), acl_epoch))) => {
+                    let answer = Answer { sent: true, acl_epoch, ..self.answer(route, template, asked) };
+                    asked.span().begun(&answer, account.begun());
+                    return Ok(Some(AnswerStream::new(ask, asked.clone(), answer, pieces, account)));
+                }
+                Ok(None) => {
+                    account.failed(Kind::Conflict.name())?;
+                    return Ok(None);
+                }
+                Err(error) => {
+                    account.failed(error.kind().name())?;
+                    if !matches!(error.kind(), Kind::Unavailable | Kind::Throttled) {
+                        return Err(error);
+                    }
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        Err(failed.unwrap_or_else(|| Error::new(Kind::Internal, "ask", "there is nobody to ask")))
+    }
+
+    /// Whether a model to fall back to is cleared for all of it, and has room for it.
+    fn may_go_to(&self, ask: &Ask<'_>, route: &dyn Generator) -> Result<bool> {
+        let tokens: usize = self.request.messages.iter().map(|message| route.tokens(&message.text)).sum();
+        if tokens + self.request.most_tokens as usize > route.window() {
+            return Ok(false);
+        }
+        let Some(cleared) = route.cleared() else { return Ok(true) };
+        if ask.session.engine.check_question(cleared).is_err() {
+            return Ok(false);
+        }
+        let may = self.found.cleared(ask.session, &[cleared.highest_label()])?;
+        Ok(self.passages.iter().all(|(at, _)| may.get(*at) == Some(&true)))
+    }
+
+    /// Sends it, if no guardrail intervenes.
+    fn guarded(&self, ask: &Ask<'_>, route: &dyn Generator, permit: &Permit) -> Result<Sent> {
+        let asked = self.request.messages.iter().filter(|message| message.role != Role::System);
+        let text = asked.map(|message| message.text.as_str()).collect::<Vec<_>>().join("\n");
+        for guardrail in &ask.guardrails {
+            if let Verdict::Intervened(said) = guardrail.check(&text, Direction::In, permit)? {
+                return Ok(Sent::Intervened(said));
+            }
+        }
+        route.generate(&self.request, permit).map(Sent::Pieces)
+    }
+
+    /// One route: the pieces and the epoch of the last decision, or `None` if something may not be sent any more.
+    fn sent(&self, ask: &Ask<'_>, route: &dyn Generator) -> Result<Option<(Sent, u64)>> {
+        let stale = Arc::new(AtomicBool::new(false));
+        let epoch = Arc::new(AtomicU64::new(0));
+        let permit: Permit = {
+            let (session, found) = (ask.session.clone(), self.found.clone());
+            let places: Vec<usize> = self.passages.iter().map(|(at, _)| *at).collect();
+            let cleared = clearances(ask, route);
+            let (stale, epoch) = (Arc::clone(&stale), Arc::clone(&epoch));
+            Arc::new(move || {
+                let now = session.engine.clock().now();
+                session.identity().check_expiry(now)?;
+                for cleared in &cleared {
+                    cleared.check(now)?;
+                    session.engine.check_question(cleared)?;
+                }
+                let highest: Vec<&str> = cleared.iter().map(Cleared::highest_label).collect();
+                let (still, at_epoch) = found.still(&session, &highest)?;
+                if places.iter().any(|at| still.get(*at) != Some(&true)) {
+                    stale.store(true, Ordering::SeqCst);
+                    return Err(Error::new(Kind::Conflict, "ask", "a passage may not be sent any more"));
+                }
+                epoch.store(at_epoch, Ordering::SeqCst);
+                Ok(())
+            })
+        };
+        match self.guarded(ask, route, &permit) {
+            Ok(sent) => Ok(Some((sent, epoch.load(Ordering::SeqCst)))),
+            Err(_) if stale.load(Ordering::SeqCst) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What came of a prompt.
+enum Sent {
+    Pieces(Pieces),
+    /// A guardrail said this, and the model was not asked.
+    Intervened(String),
+}
+
+/// What everything is cleared for that a prompt for `route` goes to.
+fn clearances(ask: &Ask<'_>, route: &dyn Generator) -> Vec<Cleared> {
+    let guardrails = ask.guardrails.iter().filter_map(|guardrail| guardrail.cleared());
+    route.cleared().into_iter().chain(guardrails).cloned().collect()
+}
+
+/// `text`, or `text` without identifiers.
+fn clean(redactor: &dyn Redactor, text: &str, wanted: bool, counts: &mut BTreeMap<String, u64>) -> String {
+    if !wanted {
+        return text.to_owned();
+    }
+    let (clean, found) = redacted(redactor, text);
+    found.iter().for_each(|(kind, count)| *counts.entry((*kind).to_owned()).or_default() += count);
+    clean
+}

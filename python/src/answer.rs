@@ -1,0 +1,224 @@
+//! `Answer` and `AnswerStream`: what a model answered, and as it is written.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::{PyStopAsyncIteration, PyStopIteration};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyList;
+use safepassage::Error;
+
+use crate::errors::run;
+use crate::hit::Hit;
+use crate::json::to_python;
+use crate::twin::of_thread;
+
+/// What a model answered, and from what.
+#[pyclass(frozen, module = "safepassage")]
+pub struct Answer {
+    answer: safepassage::Answer,
+    passages: PyOnceLock<Py<PyList>>,
+}
+
+impl Answer {
+    pub fn new(answer: safepassage::Answer) -> Self {
+        Self { answer, passages: PyOnceLock::new() }
+    }
+}
+
+#[pymethods]
+impl Answer {
+    /// Its name in the audit log and in the ledger.
+    #[getter]
+    fn id(&self) -> &str {
+        &self.answer.id
+    }
+
+    /// What the model wrote; empty if nothing was sent to it.
+    #[getter]
+    fn text(&self) -> &str {
+        &self.answer.text
+    }
+
+    /// The passages that the answer names, in the order in which it does:
+    /// `{"number", "document", "chunk", "span", "page", "title", "uri", "heading"}`.
+    #[getter]
+    fn citations<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python(py, &self.answer.citations)
+    }
+
+    /// Numbers that the answer names and no passage had.
+    #[getter]
+    fn unknown_citations(&self) -> Vec<u64> {
+        self.answer.unknown_citations.clone()
+    }
+
+    /// The passages of the prompt, as a list of `Hit`: the first has the number 1 there.
+    #[getter]
+    fn passages<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyList>> {
+        let list = self.passages.get_or_try_init(py, || {
+            let list = PyList::empty(py);
+            let passages = self.answer.passages.iter().cloned();
+            passages.into_iter().try_for_each(|hit| list.append(Py::new(py, Hit::new(py, hit)?)?))?;
+            Ok::<_, PyErr>(list.unbind())
+        })?;
+        Ok(list.bind(py))
+    }
+
+    /// Whether anything was sent.
+    #[getter]
+    fn sent(&self) -> bool {
+        self.answer.sent
+    }
+
+    /// How many passages were left out because the model is not cleared for their label.
+    #[getter]
+    fn withheld(&self) -> usize {
+        self.answer.withheld
+    }
+
+    /// Which model answered.
+    #[getter]
+    fn model(&self) -> &str {
+        &self.answer.model
+    }
+
+    /// By which template, `name@version`.
+    #[getter]
+    fn template(&self) -> &str {
+        &self.answer.template
+    }
+
+    /// Why the answer ended: `"end"`, `"length"`, `"stop_word"`, `"guardrail"`, `"filtered"`, `"tool"`, `"other"`, or None.
+    #[getter]
+    fn stop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python(py, &self.answer.stop)
+    }
+
+    /// `{"tokens_in", "tokens_out", "tokens_cached"}`, or None if the model's provider does not count.
+    #[getter]
+    fn usage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python(py, &self.answer.usage)
+    }
+
+    /// What the call cost, if the catalogue names prices and the provider counts, or None.
+    #[getter]
+    fn cost(&self) -> Option<f64> {
+        self.answer.cost
+    }
+
+    /// How often something of each kind was taken out.
+    #[getter]
+    fn redacted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python(py, &self.answer.redacted)
+    }
+
+    /// Whether there were as many passages as asked for, or as there are.
+    #[getter]
+    fn complete(&self) -> bool {
+        self.answer.complete
+    }
+
+    /// Of the permissions right before the prompt left: for operators.
+    #[getter]
+    fn acl_epoch(&self) -> u64 {
+        self.answer.acl_epoch
+    }
+
+    /// All of it as a dict.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python(py, &self.answer)
+    }
+
+    fn __repr__(&self) -> String {
+        let safepassage::Answer { model, passages, citations, .. } = &self.answer;
+        format!("Answer(model={model:?}, passages={}, citations={})", passages.len(), citations.len())
+    }
+}
+
+/// An answer as it is written: iterate over its pieces, with `for` or `async for`; `finish()` gives all of it. To close it,
+/// or to let go of it, ends the call.
+#[pyclass(frozen, module = "safepassage")]
+pub struct AnswerStream(Mutex<Option<safepassage::AnswerStream>>);
+
+impl AnswerStream {
+    pub fn new(stream: safepassage::AnswerStream) -> Self {
+        Self(Mutex::new(Some(stream)))
+    }
+
+    fn stream(&self) -> MutexGuard<'_, Option<safepassage::AnswerStream>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn advance(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        run(py, || self.stream().as_mut().and_then(Iterator::next).transpose())
+    }
+}
+
+#[pymethods]
+impl AnswerStream {
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<String> {
+        self.advance(py)?.ok_or_else(|| PyStopIteration::new_err(()))
+    }
+
+    fn __aiter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __anext__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        of_thread(slf, "_next")
+    }
+
+    /// As `__next__`, for a thread whose exceptions are passed on to what awaits.
+    fn _next(&self, py: Python<'_>) -> PyResult<String> {
+        self.advance(py)?.ok_or_else(|| PyStopAsyncIteration::new_err(()))
+    }
+
+    /// Waits for the rest, and gives all of it as an `Answer`. Raises what the answer breaks off with.
+    fn finish(&self, py: Python<'_>) -> PyResult<Answer> {
+        let closed = || Error::invalid("ask", "the answer was closed, or is finished");
+        let stream = run(py, || self.stream().take().ok_or_else(closed))?;
+        run(py, || stream.finish()).map(Answer::new)
+    }
+
+    /// As `finish`, awaited.
+    fn finish_async<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        of_thread(slf, "finish")
+    }
+
+    /// Ends the call.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        run(py, || {
+            drop(self.stream().take());
+            Ok(())
+        })
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_raised))]
+    fn __exit__(&self, py: Python<'_>, _raised: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.close(py)
+    }
+
+    fn __repr__(&self) -> String {
+        match &*self.stream() {
+            Some(stream) => format!("AnswerStream(id={:?})", stream.answer().id),
+            None => "AnswerStream(closed)".to_owned(),
+        }
+    }
+}
+
+impl Drop for AnswerStream {
+    fn drop(&mut self) {
+        // What a call still under way does when it ends needs no interpreter.
+        let stream = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        Python::attach(|py| py.detach(|| drop(stream)));
+    }
+}

@@ -1,0 +1,371 @@
+"""A question to a model: what it is sent, what it gives, and how a call ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from os import environ
+from pathlib import Path
+from subprocess import PIPE, Popen
+from threading import Event, Thread
+from urllib.request import urlopen
+from typing import Any
+
+import pytest
+
+from safepassage import (
+    Answer,
+    DeniedError,
+    Generator,
+    Index,
+    InvalidError,
+    Session,
+    ThrottledError,
+    UnavailableError,
+)
+
+from .conftest import session_of
+
+QUESTION = "when does pay rise?"
+MODE: Any = {"mode": "lexical"}
+
+
+@pytest.fixture
+def pay(tmp_path: Path) -> Index:
+    """Three documents about pay; one is for hr alone, one is confidential."""
+    index = Index.create(tmp_path / "pay", dim=2)
+    index.add(
+        ["handbook", "memo", "board"],
+        texts=["Pay is reviewed once a year.", "Pay rises in July, the secret plan.", "Pay of the board doubles."],
+        vectors=[[1, 0]] * 3,
+        acls=[{"allow": ["everyone"]}, {"allow": ["group:hr"]}, {"allow": ["everyone"]}],
+        labels=["public", "public", "confidential"],
+    )
+    index.commit()
+    return index
+
+
+@pytest.fixture
+def ann(pay: Index) -> Session:
+    return session_of(pay, "ann")
+
+
+def prompt(messages: list[dict[str, str]]) -> str:
+    assert [message["role"] for message in messages] == ["system", "user"]
+    return "\n".join(message["content"] for message in messages)
+
+
+def test_a_callable_answers_however_it_gives_its_pieces(ann: Session) -> None:
+    heard: list[str] = []
+
+    def whole(messages: list[dict[str, str]], tokens: int) -> str:
+        heard.append(prompt(messages))
+        assert tokens == 99
+        return "Once a year [1]."
+
+    def pieces(messages: list[dict[str, str]], tokens: int) -> Iterator[str | dict[str, int]]:
+        yield "Once a "
+        yield "year [1]."
+        yield {"tokens_in": 40, "tokens_out": 6}
+
+    async def awaited(messages: list[dict[str, str]], tokens: int) -> str:
+        await asyncio.sleep(0)
+        return "Once a year [1]."
+
+    async def streamed(messages: list[dict[str, str]], tokens: int) -> AsyncIterator[str]:
+        for piece in ["Once a ", "year [1]."]:
+            await asyncio.sleep(0)
+            yield piece
+
+    for model in [whole, pieces, awaited, streamed]:
+        answer = ann.ask(QUESTION, model, tokens=99, **MODE)
+        assert isinstance(answer, Answer)
+        assert (answer.text, answer.model, answer.sent, answer.stop) == ("Once a year [1].", model.__name__, True, "end")
+        assert [citation["document"] for citation in answer.citations] == [answer.passages[0].document]
+        assert asyncio.run(ann.ask_async(QUESTION, model, tokens=99, **MODE)).text == answer.text
+        assert asyncio.run(ann.ask_async(QUESTION, generator=model, tokens=99, **MODE)).text == answer.text
+    assert "reviewed once a year" in heard[0] and "secret" not in heard[0] and QUESTION in heard[0]
+    assert ann.ask(QUESTION, pieces, **MODE).usage == {"tokens_in": 40, "tokens_out": 6, "tokens_cached": 0}
+    assert answer.to_dict()["template"] == answer.template == "cited@1"
+
+
+def test_what_is_awaited_runs_on_the_callers_loop(ann: Session) -> None:
+    async def main() -> None:
+        loops = []
+
+        async def streamed(messages: list[dict[str, str]], tokens: int) -> AsyncIterator[str]:
+            loops.append(asyncio.get_running_loop())
+            yield "a"
+            yield "b"
+
+        stream = await ann.ask_stream_async(QUESTION, streamed, **MODE)
+        assert [piece async for piece in stream] == ["a", "b"]
+        assert (await stream.finish_async()).text == "ab"
+        assert loops == [asyncio.get_running_loop()]
+
+    asyncio.run(main())
+
+
+def test_who_stops_listening_ends_the_call(pay: Index, ann: Session) -> None:
+    ended = Event()
+
+    def endless(messages: list[dict[str, str]], tokens: int) -> Iterator[str]:
+        try:
+            while True:
+                yield "more "
+        finally:
+            ended.set()
+
+    with ann.ask_stream(QUESTION, endless, **MODE) as stream:
+        assert [next(stream), next(stream)] == ["more ", "more "]
+    assert ended.wait(60)
+    with pytest.raises(InvalidError):
+        stream.finish()
+    ended.clear()
+    stream = ann.ask_stream(QUESTION, endless, **MODE)
+    next(stream)
+    del stream
+    assert ended.wait(60)
+
+
+def test_what_is_no_question_and_what_fails(ann: Session) -> None:
+    def raises(messages: list[dict[str, str]], tokens: int) -> str:
+        raise RuntimeError(messages[1]["content"])
+
+    def later(messages: list[dict[str, str]], tokens: int) -> Iterator[str]:
+        yield "Once"
+        raise RuntimeError(messages[1]["content"])
+
+    def numbers(messages: list[dict[str, str]], tokens: int) -> Any:
+        return [1, 2]
+
+    for model in [raises, later, numbers]:
+        with pytest.raises(InvalidError) as raised:
+            ann.ask(QUESTION, model, **MODE)
+        assert "reviewed" not in str(raised.value) and "callable raised" in str(raised.value)
+    for question in ["", "pay\u202e?"]:
+        with pytest.raises(InvalidError):
+            ann.ask(question, lambda messages, tokens: "never", **MODE)
+    with pytest.raises(InvalidError):
+        ann.ask(QUESTION, "no model", **MODE)  # type: ignore[arg-type]
+    for wrong in [{"above_label": "x"}, {"redact": ["x"]}, {"template": "nowhere.toml"}, {"mode": "x"}]:
+        with pytest.raises(Exception):
+            ann.ask(QUESTION, lambda messages, tokens: "never", **{**MODE, **wrong})
+
+
+def test_nothing_is_sent_without_a_passage_unless_said_so(ann: Session) -> None:
+    asked: list[int] = []
+
+    def model(messages: list[dict[str, str]], tokens: int) -> str:
+        asked.append(tokens)
+        return "I do not know."
+
+    answer = ann.ask("zebra?", model, **MODE)
+    assert (answer.sent, answer.text, asked) == (False, "", [])
+    assert ann.ask("zebra?", model, without_passages=True, **MODE).sent and asked == [512]
+
+
+def test_identifiers_are_taken_out(ann: Session) -> None:
+    heard: list[str] = []
+
+    def model(messages: list[dict[str, str]], tokens: int) -> Iterator[str]:
+        heard.append(prompt(messages))
+        yield "Ask pay@exam"
+        yield "ple.com"
+
+    answer = ann.ask("pay of bob@example.com?", model, redact=["question", "answer"], **MODE)
+    assert (answer.text, answer.redacted) == ("Ask [email]", {"email": 2})
+    assert "[email]" in heard[0] and "bob" not in heard[0]
+
+
+def test_hooks_see_change_and_refuse(ann: Session) -> None:
+    heard: list[str] = []
+
+    def model(messages: list[dict[str, str]], tokens: int) -> Iterator[str]:
+        heard.append(prompt(messages))
+        yield "once "
+        yield "forbidden"
+
+    class Louder:
+        def before_request(self, messages: list[dict[str, str]]) -> list[dict[str, str]]:
+            return [{**message, "content": message["content"] + " In French."} for message in messages]
+
+        def on_piece(self, text: str) -> str:
+            return text.upper()
+
+        def after_response(self, text: str) -> str:
+            return text + "!"
+
+    class Strict:
+        def on_piece(self, text: str) -> None:
+            if "FORBIDDEN" in text.upper():
+                raise ValueError(text)
+
+    assert ann.ask(QUESTION, model, hooks=[Louder()], **MODE).text == "ONCE FORBIDDEN!"
+    assert "In French." in heard[0]
+    with pytest.raises(DeniedError) as raised:
+        ann.ask(QUESTION, model, hooks=[Louder(), Strict()], **MODE)
+    assert "ValueError" in str(raised.value) and "FORBIDDEN" not in str(raised.value)
+
+
+def test_calls_are_counted_within_budgets_and_rated(pay: Index, ann: Session) -> None:
+    def model(messages: list[dict[str, str]], tokens: int) -> Iterator[str | dict[str, int]]:
+        yield "Once a year [1]."
+        yield {"tokens_in": 300, "tokens_out": 6}
+
+    answer = ann.ask(QUESTION, model, feature="chat", **MODE)
+    [call] = pay.usage()
+    assert (call["answer"], call["user"], call["feature"], call["tokens_in"]) == (answer.id, "ann", "chat", 300)
+    assert pay.usage_settings() == {"on": True, "budget": []}
+    pay.set_usage({"budget": [{"user": "*", "per": "day", "tokens": 400}]})
+    with pytest.raises(ThrottledError):
+        ann.ask(QUESTION, model, **MODE)
+    session_of(pay, "bob", "hr").ask(QUESTION, model, tokens=10, k=1, **MODE)
+    with pytest.raises(InvalidError):
+        pay.set_usage({"budget": [{"per": "day"}]})
+    with pytest.raises(InvalidError):
+        ann.feedback(answer.id, 1)
+    pay.set_audit(on=True)
+    ann.feedback(answer.id, -1, "not what I asked")
+    [line] = [line for line in pay.audit_show() if line["action"] == "feedback"]
+    assert (line["answer"], line["verdict"], line["reason"]) == (answer.id, "bad", "not what I asked")
+
+
+class Server(ThreadingHTTPServer):
+    """Speaks `/v1/chat/completions`; `more` is held back until it is set."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Asked)
+        self.asked: list[dict[str, Any]] = []
+        self.more = Event()
+        self.gone = Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class Asked(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        assert self.path == "/v1/chat/completions"
+        self.server.asked.append(body)
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        self.event({"choices": [{"index": 0, "delta": {"content": "Once "}}]})
+        while not self.server.more.wait(0.01):
+            try:
+                self.wfile.write(b": waiting\n\n")
+                self.wfile.flush()
+            except OSError:
+                self.server.gone.set()
+                return
+        self.event({"choices": [{"index": 0, "delta": {"content": "a year [1]."}, "finish_reason": "stop"}]})
+        self.event({"choices": [], "usage": {"prompt_tokens": 50, "completion_tokens": 5}})
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def event(self, value: dict[str, Any]) -> None:
+        self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
+        self.wfile.flush()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.more.set()
+        server.shutdown()
+
+
+def test_a_server_streams_and_is_told_when_nobody_listens(ann: Session, server: Server) -> None:
+    model = Generator.local(server.url, "m", highest_label="restricted")
+    stream = ann.ask_stream(QUESTION, model, **MODE)
+    assert next(stream) == "Once "
+    stream.close()
+    assert server.gone.wait(60)
+    server.more.set()
+    answer = ann.ask(QUESTION, model, **MODE)
+    assert (answer.text, answer.stop) == ("Once a year [1].", "end")
+    assert answer.usage == {"tokens_in": 50, "tokens_out": 5, "tokens_cached": 0}
+    assert all("secret" not in json.dumps(body) for body in server.asked)
+
+    async def main() -> list[str]:
+        return [piece async for piece in await ann.ask_stream_async(QUESTION, model, **MODE)]
+
+    assert asyncio.run(main()) == ["Once ", "a year [1]."]
+
+
+def test_a_catalogue_says_what_a_model_is_sent(tmp_path: Path, pay: Index, server: Server) -> None:
+    server.more.set()
+    file = tmp_path / "models.toml"
+    file.write_text(
+        '[[model]]\nname = "house"\nprovider = "openai"\nmodel = "m"\ntask = "generate"\nhighest_label = "internal"\n'
+        "price_per_million_tokens = 2\nprice_per_million_tokens_out = 10\n"
+        f'at = {{ url = "{server.url}" }}\ntexts = {{ window = 4096 }}\n'
+    )
+    model = Generator.from_catalogue(file, "house")
+    from safepassage import Identity
+
+    ann = pay.session(Identity.asserted("ann", [], clearance="confidential"))
+    answer = ann.ask(QUESTION, model, **MODE)
+    assert (answer.withheld, [hit.document for hit in answer.passages]) == (1, ["handbook"])
+    assert answer.cost == pytest.approx((50 * 2 + 5 * 10) / 1e6)
+    assert "board" not in json.dumps(server.asked)
+    with pytest.raises(DeniedError):
+        ann.ask(QUESTION, model, above_label="refuse", **MODE)
+    assert len(server.asked) == 1
+    with pytest.raises(DeniedError):
+        Generator.from_catalogue(file, "other")
+    with pytest.raises(DeniedError):
+        Generator.local("https://models.example.com/v1", "m", highest_label="public")
+    server.shutdown()
+    server.server_close()
+    file.write_text(file.read_text() + "limits = { max_attempts = 1 }\n")
+    with pytest.raises(UnavailableError):
+        ann.ask(QUESTION, Generator.from_catalogue(file, "house"), **MODE)
+
+
+@pytest.fixture(scope="module")
+def llama() -> Iterator[str]:
+    """The URL of llama.cpp's server with SmolLM2-135M."""
+    target = Path(environ.get("CARGO_TARGET_DIR", Path(__file__).parents[2] / "target"))
+    program = Path(environ.get("SAFEPASSAGE_LLAMA", target / "llama/bin/llama-server"))
+    assert program.exists(), f"there is no {program}; `.ci/llama` installs it"
+    with Popen([program], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) as server:
+        assert server.stdout is not None and server.stderr is not None
+        # A full pipe would stop it.
+        Thread(target=server.stderr.read, daemon=True).start()
+        yield server.stdout.readline().strip()
+        server.kill()
+
+
+def is_at_work(llama: str) -> bool:
+    with urlopen(f"{llama}/slots") as slots:
+        return any(slot["is_processing"] for slot in json.load(slots))
+
+
+def test_a_real_model_streams_and_stops_when_nobody_listens(ann: Session, llama: str) -> None:
+    model = Generator.local(f"{llama}/v1", "smollm2", highest_label="restricted")
+    answer = ann.ask(QUESTION, model, tokens=16, temperature=0, **MODE)
+    assert answer.text and answer.usage is not None and 0 < answer.usage["tokens_out"] <= 16
+    assert all(citation["document"] in {hit.document for hit in answer.passages} for citation in answer.citations)
+
+    async def pieces() -> list[str]:
+        return [piece async for piece in await ann.ask_stream_async(QUESTION, model, tokens=16, temperature=0, **MODE)]
+
+    assert len(asyncio.run(pieces())) > 1
+    stream = ann.ask_stream("pay, in all its forms?", model, tokens=2000, **MODE)
+    next(stream)
+    assert is_at_work(llama)
+    stream.close()
+    while is_at_work(llama):
+        pass

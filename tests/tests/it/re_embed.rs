@@ -1,0 +1,330 @@
+//! An index changes its model: nothing is lost, nothing paid twice, no permission changed, no answer mixed.
+
+mod house;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use safepassage::models::CachedEmbedder;
+use safepassage::{
+    BatchDocument, Embedder, EmbedderChoice, Engine, Kind, Mode, Principal, ReEmbedOptions, Result, Silent, SourceSpec,
+    SyncOptions, Tenant,
+};
+use safepassage_index::storage::{Fault, FaultyStorage, MemoryStorage, Storage};
+use serde_json::json;
+
+use self::house::{Model, answers, clock, content, create, document, fill, who};
+
+fn given(model: &Arc<Model>) -> EmbedderChoice {
+    EmbedderChoice::Given(Arc::clone(model) as _)
+}
+
+fn change(engine: &Engine, model: &Arc<Model>) -> Result<u64> {
+    let report = engine.re_embed(&given(model), &ReEmbedOptions::default(), &Silent)?;
+    assert!(report.ready, "{report:?}");
+    Ok(engine.switch(&ReEmbedOptions::default(), &Silent)?.generation)
+}
+
+#[test]
+fn after_a_switch_answers_are_those_of_an_index_made_with_the_new_model() {
+    for chunker in ["structure", "sentences:1", "hierarchical:96", "fixed"] {
+        let (old, new) = (Model::new("old"), Model::new("new"));
+        let engine = create(Arc::new(MemoryStorage::default()), &old, chunker);
+        fill(&engine);
+        let before = answers(&engine);
+        change(&engine, &new).unwrap();
+        let fresh = create(Arc::new(MemoryStorage::default()), &Model::new("new"), chunker);
+        fill(&fresh);
+        assert_eq!(answers(&engine), answers(&fresh), "{chunker}");
+        assert_eq!(content(&engine), content(&fresh), "{chunker}");
+        assert_ne!(answers(&engine), before, "{chunker}");
+        assert_eq!(new.most_paid(), 1, "{chunker}");
+        let generation = engine.generations().unwrap().len() as u64 - 1;
+        engine.rollback(generation).unwrap();
+        assert_eq!(answers(&engine), before, "{chunker}");
+        assert_eq!(engine.candidate().unwrap(), None);
+    }
+}
+
+#[test]
+fn whatever_is_cut_off_ends_as_if_undisturbed_and_nothing_is_paid_twice() {
+    let (old, new) = (Model::new("old"), Model::new("new"));
+    let start = MemoryStorage::default();
+    fill(&create(Arc::new(start.clone()), &old, "structure"));
+    // It may be of either model, after a cut.
+    let open = |storage: Arc<dyn Storage>| {
+        let engine = Engine::open_storage(storage, None, clock()).unwrap();
+        engine.give_embedder(Arc::clone(&old) as _);
+        engine
+    };
+    let before = answers(&open(Arc::new(start.durable_copy())));
+    // What nobody disturbs, and how often it writes.
+    let counted = Arc::new(FaultyStorage::new(start.durable_copy(), u64::MAX, Fault::FullOnce));
+    let undisturbed = open(Arc::clone(&counted) as _);
+    change(&undisturbed, &new).unwrap();
+    undisturbed.wait_for_merges();
+    let (wanted, after, writes) = (content(&undisturbed), answers(&undisturbed), counted.writes());
+    assert!(writes > 15, "{writes}");
+    let passages = new.passages_paid();
+    for at in 0..writes {
+        for fault in [Fault::CutBefore, Fault::CutAfter] {
+            let place = format!("{fault:?} at write {at} of {writes}");
+            let (memory, model) = (start.durable_copy(), Model::new("new"));
+            let folder = tempfile::tempdir().unwrap();
+            let cached = || {
+                let inner = Arc::clone(&model) as Arc<dyn Embedder>;
+                Arc::new(CachedEmbedder::open(inner, &folder.path().join("cache.sqlite")).unwrap())
+            };
+            {
+                let engine = open(Arc::new(FaultyStorage::new(memory.clone(), at, fault)));
+                let choice = EmbedderChoice::Given(cached() as _);
+                let cut = engine.re_embed(&choice, &ReEmbedOptions::default(), &Silent);
+                if cut.is_ok() {
+                    drop(engine.switch(&ReEmbedOptions::default(), &Silent));
+                }
+                engine.wait_for_merges();
+            }
+            let engine = open(Arc::new(memory.durable_copy()));
+            engine.give_embedder(cached() as _);
+            let between = answers(&engine);
+            assert!(between == before || between == after, "{place}: neither the old nor the new");
+            if between == before {
+                let choice = EmbedderChoice::Given(cached() as _);
+                let report = engine.re_embed(&choice, &ReEmbedOptions::default(), &Silent).unwrap();
+                assert!(report.ready, "{place}");
+                engine.switch(&ReEmbedOptions::default(), &Silent).unwrap();
+            }
+            assert_eq!(content(&engine), wanted, "{place}");
+            assert_eq!(answers(&engine), after, "{place}");
+            assert_eq!((model.most_paid(), model.passages_paid()), (1, passages), "{place}");
+            // What is left of a switch that was cut goes.
+            engine.drop_candidate().unwrap();
+            assert_eq!(engine.candidate().unwrap(), None, "{place}");
+        }
+    }
+}
+
+#[test]
+fn what_changes_meanwhile_is_taken_in_and_permissions_only_move_forward() {
+    let (old, new) = (Model::new("old"), Model::new("new"));
+    let engine = create(Arc::new(MemoryStorage::default()), &old, "structure");
+    fill(&engine);
+    let here = Tenant::default();
+    let sees =
+        |engine: &Engine, user: &str| engine.session(who(engine, user, &[], "")).unwrap().visible().unwrap().documents;
+    let asked = |engine: &Engine, user: &str| {
+        let session = engine.session(who(engine, user, &[], "")).unwrap();
+        let hits = session.search("what does it say?").k(1000).recall(1.0).run().unwrap().hits;
+        let mut documents: Vec<String> = hits.into_iter().map(|hit| hit.document).collect();
+        documents.dedup();
+        documents
+    };
+    let during = engine.clone();
+    new.meanwhile(move || {
+        let here = Tenant::default();
+        during.revoke(&here, "d0", &Principal::user("ann")).unwrap();
+        during.delete(&here, "d1").unwrap();
+        during.add(vec![document("d2", "it says something else now", Principal::Everyone)]).unwrap();
+        during.add(vec![document("late", "it says that it is late", Principal::Everyone)]).unwrap();
+        during.commit().unwrap();
+    });
+    let report = engine.re_embed(&given(&new), &ReEmbedOptions::default(), &Silent).unwrap();
+    assert!(report.ready && report.deleted == 1, "{report:?}");
+    // And once more between the job and the switch.
+    engine.add(vec![document("later", "it says that it is later", Principal::Everyone)]).unwrap();
+    engine.delete(&here, "d4").unwrap();
+    engine.commit().unwrap();
+    engine.revoke(&here, "titled", &Principal::user("ann")).unwrap();
+    assert_eq!(engine.candidate().unwrap().map(|c| (c.missing, c.gone)), Some((1, 1)));
+    let switched = engine.switch(&ReEmbedOptions::default(), &Silent).unwrap();
+    assert_eq!((switched.embedded, switched.deleted), (1, 1));
+    let wanted = ["d2", "d5", "empty", "late", "later", "narrowed"];
+    assert_eq!(sees(&engine, "ann"), wanted);
+    for id in ["d0", "d1", "d4", "hr", "titled"] {
+        assert!(!asked(&engine, "ann").contains(&id.to_owned()), "{id}");
+    }
+    let session = engine.session(who(&engine, "ann", &[], "")).unwrap();
+    let hits = session.search("something else").mode(Mode::Lexical).k(1).run().unwrap().hits;
+    assert_eq!((hits[0].document.as_str(), hits[0].text.as_str()), ("d2", "it says something else now"));
+    assert_eq!(new.most_paid(), 1);
+
+    // Back: d1 and d4 were live in the generation that is gone back to, and the revocations stand.
+    let generation = engine.generations().unwrap().iter().rposition(|m| m.operation == "switch").unwrap() as u64;
+    engine.rollback(generation).unwrap();
+    assert_eq!(sees(&engine, "ann"), wanted);
+    assert!(!asked(&engine, "ann").iter().any(|id| id == "d0" || id == "titled"));
+    engine.restore(&here, "titled", &Principal::user("ann"), "asked for").unwrap();
+    assert!(asked(&engine, "ann").contains(&"titled".to_owned()));
+    engine.verify().unwrap();
+}
+
+#[test]
+fn searches_beside_a_switch_get_the_old_answer_or_the_new_one() {
+    let (old, new) = (Model::new("old"), Model::new("new"));
+    let storage = Arc::new(MemoryStorage::default());
+    let engine = create(Arc::clone(&storage) as _, &old, "structure");
+    fill(&engine);
+    let before = answers(&engine);
+    let first = engine.generations().unwrap().len() as u64;
+    let switched = change(&engine, &new).unwrap();
+    let after = answers(&engine);
+    assert_ne!(before, after);
+    // Another engine that knows both models, as a process would that opens them itself.
+    let other = Engine::open_storage(storage, Some(Arc::clone(&new) as _), clock()).unwrap();
+    other.give_embedder(Arc::clone(&old) as _);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for engine in [&engine, &other] {
+            scope.spawn(|| {
+                let (mut olds, mut news) = (0, 0);
+                let session = engine.session(who(engine, "ann", &[], "")).unwrap();
+                let of = |all: &[String]| -> Vec<String> {
+                    all.iter().filter(|line| line.starts_with("ann")).cloned().collect()
+                };
+                let wanted = [of(&before), of(&after)];
+                while !done.load(Ordering::SeqCst) {
+                    let found = session.search("what does it say?").k(10_000).recall(1.0).run();
+                    let hits = match found {
+                        Ok(found) => found.hits,
+                        Err(error) => {
+                            assert_eq!(error.kind(), Kind::Conflict, "{error}");
+                            continue;
+                        }
+                    };
+                    let got: Vec<String> = hits
+                        .into_iter()
+                        .map(|hit| {
+                            format!(
+                                "ann {} {} {:08x} {} {:?}",
+                                hit.document,
+                                hit.chunk,
+                                hit.score.to_bits(),
+                                hit.text,
+                                hit.title
+                            )
+                        })
+                        .collect();
+                    olds += usize::from(got == wanted[0]);
+                    news += usize::from(got == wanted[1]);
+                    assert!(wanted.contains(&got), "an answer of neither");
+                }
+                println!("{olds} old answers, {news} new ones");
+            });
+        }
+        for _ in 0..6 {
+            engine.rollback(first).unwrap();
+            engine.rollback(switched).unwrap();
+        }
+        done.store(true, Ordering::SeqCst);
+    });
+}
+
+#[test]
+fn whoever_has_the_old_model_is_refused_after_a_switch() {
+    let (old, new) = (Model::new("old"), Model::new("new"));
+    let storage = Arc::new(MemoryStorage::default());
+    let engine = create(Arc::clone(&storage) as _, &old, "structure");
+    fill(&engine);
+    let open = || Engine::open_storage(Arc::clone(&storage) as _, Some(Arc::clone(&old) as _), clock()).unwrap();
+    let (staged, writer, searcher) = (open(), open(), open());
+    // Vectors of the same length, so that nothing but the stamp can tell.
+    let vector =
+        BatchDocument { vector: Some(vec![1.0; house::DIM].into()), ..document("v", "v", Principal::Everyone) };
+    staged.add(vec![vector]).unwrap();
+    writer.add(vec![document("w", "a text", Principal::Everyone)]).unwrap();
+    change(&engine, &new).unwrap();
+    let error = staged.commit().unwrap_err();
+    assert!(
+        error.kind() == Kind::Conflict && error.message().contains("`v` has vectors of the model `old`"),
+        "{error}"
+    );
+    let error = writer.commit().unwrap_err();
+    assert!(error.kind() == Kind::Conflict && error.message().contains("open the index again"), "{error}");
+    let session = searcher.session(who(&searcher, "ann", &[], "")).unwrap();
+    for mode in [Mode::Vector, Mode::Hybrid] {
+        assert_eq!(session.search("what?").mode(mode).run().unwrap_err().kind(), Kind::Conflict);
+    }
+    assert!(!session.search("says").mode(Mode::Lexical).run().unwrap().hits.is_empty());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("d.jsonl"), json!({"id": "s", "text": "t"}).to_string()).unwrap();
+    let source = [SourceSpec::new(folder.path().join("d.jsonl"))];
+    assert_eq!(searcher.sync(&source, &SyncOptions::default(), &Silent).unwrap_err().kind(), Kind::Conflict);
+    assert_eq!(engine.candidate().unwrap(), None);
+    // Whoever has both goes on.
+    writer.give_embedder(Arc::clone(&new) as _);
+    writer.commit().unwrap();
+    assert!(
+        engine.session(who(&engine, "ann", &[], "")).unwrap().visible().unwrap().documents.contains(&"w".to_owned())
+    );
+}
+
+#[test]
+fn no_text_above_the_new_models_label_is_sent_whatever_newer_content_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("documents.jsonl");
+    let write = |documents: &[(&str, &str, &str)]| {
+        let line = |(id, label, text): &(&str, &str, &str)| {
+            json!({"id": id, "label": label, "text": text, "acl": {"allow": ["everyone"]}}).to_string()
+        };
+        std::fs::write(&file, documents.iter().map(line).collect::<Vec<_>>().join("\n")).unwrap();
+    };
+    let old = Model::new("old");
+    let engine = create(Arc::new(MemoryStorage::default()), &old, "structure");
+    let sync = || engine.sync(&[SourceSpec::new(&file)], &SyncOptions::default(), &Silent);
+    write(&[
+        ("a", "internal", "fit for many"),
+        ("b", "restricted", "the secret itself"),
+        ("c", "confidential", "close"),
+    ]);
+    sync().unwrap();
+    // The label is lowered with newer content, which is never embedded: the old text is live still.
+    write(&[("a", "internal", "fit for many"), ("b", "internal", "nothing at all"), ("c", "confidential", "close")]);
+    old.down.store(true, Ordering::SeqCst);
+    assert_eq!(sync().unwrap_err().kind(), Kind::Unavailable);
+    old.down.store(false, Ordering::SeqCst);
+
+    let new = Model::elsewhere("new", "internal");
+    let error = engine.re_embed(&given(&new), &ReEmbedOptions::default(), &Silent).unwrap_err();
+    assert_eq!(error.kind(), Kind::Denied);
+    assert!(error.message().contains("`new` may read: 1 `confidential`, 1 `restricted`"), "{error}");
+    assert_eq!(new.passages_paid(), 0);
+    assert!(!error.to_string().contains("secret"));
+
+    let options = ReEmbedOptions { leave_out: true, ..ReEmbedOptions::default() };
+    let report = engine.re_embed(&given(&new), &options, &Silent).unwrap();
+    let skipped: Vec<&str> = report.skipped.iter().map(|skipped| skipped.document.as_str()).collect();
+    assert_eq!((skipped, report.ready), (vec!["b", "c"], true));
+    assert_eq!(new.paid.lock().unwrap().keys().cloned().collect::<Vec<_>>(), ["fit for many"]);
+    assert_eq!(engine.switch(&ReEmbedOptions::default(), &Silent).unwrap_err().kind(), Kind::Denied);
+    assert_eq!(engine.switch(&options, &Silent).unwrap().skipped.len(), 2);
+    let documents = engine.session(who(&engine, "ann", &[], "")).unwrap().visible().unwrap().documents;
+    assert_eq!(documents, ["a"]);
+    // A sync brings back what may be read by now.
+    assert_eq!(sync().unwrap().added, 1);
+    assert_eq!(new.paid.lock().unwrap().len(), 2);
+}
+
+#[test]
+fn a_candidate_is_searched_under_the_permissions_of_now_and_written_by_nobody() {
+    let (old, new) = (Model::new("old"), Model::new("new"));
+    let storage = Arc::new(MemoryStorage::default());
+    let engine = create(Arc::clone(&storage) as _, &old, "structure");
+    fill(&engine);
+    let before = storage.contents().len();
+    engine.re_embed(&given(&new), &ReEmbedOptions::default(), &Silent).unwrap();
+    let shared = Arc::clone(&storage) as Arc<dyn Storage>;
+    let candidate = Engine::open_candidate_in(shared, Some(Arc::clone(&new) as _), clock()).unwrap();
+    let fresh = create(Arc::new(MemoryStorage::default()), &new, "structure");
+    fill(&fresh);
+    assert_eq!(answers(&candidate), answers(&fresh));
+    engine.revoke(&Tenant::default(), "d0", &Principal::user("ann")).unwrap();
+    let sees = |engine: &Engine| engine.session(who(engine, "ann", &[], "")).unwrap().visible().unwrap().documents;
+    assert_eq!(sees(&candidate), sees(&engine));
+    assert!(!sees(&candidate).contains(&"d0".to_owned()));
+    candidate.add(vec![document("x", "x", Principal::Everyone)]).unwrap();
+    for refused in [candidate.commit(), candidate.rollback(1), candidate.merge()] {
+        assert_eq!(refused.unwrap_err().kind(), Kind::Conflict);
+    }
+    engine.drop_candidate().unwrap();
+    assert_eq!(storage.contents().len(), before + 1, "but for the revocation all is as it was");
+}
