@@ -9,6 +9,7 @@ mod break_glass;
 mod catalogue;
 mod chunkers;
 mod company;
+mod derived;
 mod expiry;
 mod filters;
 mod killed;

@@ -1,6 +1,6 @@
 //! An index changes its model: nothing is lost, nothing paid twice, no permission changed, no answer mixed.
 
-mod house;
+pub mod house;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -10,6 +10,7 @@
 //! The score is BM25F: the frequencies of a term in the fields are weighted and made comparable by the length of each
 //! field before they saturate together, so that a word in title and text counts as one word said twice, not as two.
 
+mod aside;
 mod language;
 mod phrase;
 mod question;
@@ -24,7 +25,7 @@ pub use question::Words;
 pub(crate) use question::{Clause, Wanted};
 pub(crate) use segment::{Lexical, Room};
 pub(crate) use statistics::{Statistics, Weights};
-pub(crate) use write::WordsWriter;
+pub(crate) use write::{WordsWriter, Written};
 
 use tantivy::schema::{IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 

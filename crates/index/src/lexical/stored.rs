@@ -36,16 +36,16 @@ const ENDINGS: [&str; PARTS.len()] = ["fieldnorm", "fast", "term", "idx", "pos",
 const NAME: &str = "00000000-0000-0000-0000-000000000000";
 const HEAD: usize = MAGIC.len() + PARTS.len() * 16;
 
-pub(super) fn pack(parts: &[Vec<u8>]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(HEAD + parts.iter().map(Vec::len).sum::<usize>());
+/// What stands before parts of these lengths.
+pub(super) fn head(lengths: impl Iterator<Item = usize>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEAD);
     out.extend_from_slice(MAGIC);
     let mut offset = HEAD as u64;
-    for part in parts {
+    for length in lengths {
         out.extend_from_slice(&offset.to_le_bytes());
-        out.extend_from_slice(&(part.len() as u64).to_le_bytes());
-        offset += part.len() as u64;
+        out.extend_from_slice(&(length as u64).to_le_bytes());
+        offset += length as u64;
     }
-    parts.iter().for_each(|part| out.extend_from_slice(part));
     out
 }
 

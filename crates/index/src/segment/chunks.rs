@@ -6,9 +6,10 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt32Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{
@@ -21,7 +22,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{ChunkReader, Length};
 use safepassage_error::{Error, Result};
 
-use super::NewDocument;
+use super::{Incoming, NewChunk, NewDocument};
 use crate::blocks::CheckedBytes;
 
 const ROWS_PER_PAGE: usize = 32;
@@ -79,8 +80,68 @@ fn schema(pages: bool, parents: bool) -> Arc<Schema> {
     Arc::new(Schema::new(fields))
 }
 
+/// Rows on their way into a Parquet file.
+#[derive(Default)]
+struct Columns {
+    rows: usize,
+    document: StringBuilder,
+    chunk: Vec<u32>,
+    title: StringBuilder,
+    uri: StringBuilder,
+    heading: StringBuilder,
+    text: StringBuilder,
+    start: Vec<u64>,
+    end: Vec<u64>,
+    metadata: StringBuilder,
+    hash: Vec<[u8; 16]>,
+    page: Vec<Option<u32>>,
+    parent: Vec<Option<u32>>,
+}
+
+impl Columns {
+    fn add(&mut self, document: &NewDocument, chunk: &NewChunk) {
+        self.rows += 1;
+        self.document.append_value(&document.id);
+        self.chunk.push(chunk.ordinal);
+        self.title.append_option(document.title.as_deref());
+        self.uri.append_option(document.uri.as_deref());
+        self.heading.append_value(&chunk.heading);
+        self.text.append_value(&chunk.text);
+        self.start.push(chunk.span.0);
+        self.end.push(chunk.span.1);
+        self.metadata.append_option(document.metadata.as_deref());
+        self.hash.push(chunk.hash.to_be_bytes());
+        self.page.push(chunk.page);
+        self.parent.push(chunk.parent);
+    }
+
+    /// The rows that were added; from now on there are none.
+    fn take(&mut self, schema: &Arc<Schema>) -> io::Result<RecordBatch> {
+        let mut own = std::mem::take(self);
+        let hash = FixedSizeBinaryArray::try_from_iter(own.hash.into_iter()).map_err(io::Error::other)?;
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(own.document.finish()),
+            Arc::new(UInt32Array::from(own.chunk)),
+            Arc::new(own.title.finish()),
+            Arc::new(own.uri.finish()),
+            Arc::new(own.heading.finish()),
+            Arc::new(own.text.finish()),
+            Arc::new(UInt64Array::from(own.start)),
+            Arc::new(UInt64Array::from(own.end)),
+            Arc::new(own.metadata.finish()),
+            Arc::new(hash),
+        ];
+        for (name, numbers) in [(PAGE, own.page), (PARENT, own.parent)] {
+            if schema.column_with_name(name).is_some() {
+                columns.push(Arc::new(UInt32Array::from(numbers)));
+            }
+        }
+        RecordBatch::try_new(Arc::clone(schema), columns).map_err(io::Error::other)
+    }
+}
+
 /// Gives the Parquet bytes of the documents' chunks, in order, to `out`, part by part.
-pub(super) fn encode(documents: &[&NewDocument], out: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn encode(documents: &[Incoming<'_>], out: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_data_page_row_count_limit(ROWS_PER_PAGE)
@@ -88,45 +149,30 @@ pub(super) fn encode(documents: &[&NewDocument], out: &mut dyn FnMut(&[u8]) -> i
         .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
         .set_created_by("safepassage".into())
         .build();
-    let pages = documents.iter().flat_map(|document| &document.chunks).any(|chunk| chunk.page.is_some());
-    let parents = documents.iter().flat_map(|document| &document.chunks).any(|chunk| chunk.parent.is_some());
+    let pages = documents.iter().any(|document| document.has_pages());
+    let parents = documents.iter().any(|document| document.has_parents());
     let schema = schema(pages, parents);
     let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties))?;
-    let mut all = documents.iter().flat_map(|&d| d.chunks.iter().map(move |c| (d, c)));
-    loop {
-        let part: Vec<_> = all.by_ref().take(ROWS_PER_BATCH).collect();
-        if part.is_empty() {
-            break;
-        }
-        let text = |get: &dyn Fn(&(&NewDocument, &super::NewChunk)) -> Option<String>| -> ArrayRef {
-            Arc::new(part.iter().map(get).collect::<StringArray>())
-        };
-        let mut columns: Vec<ArrayRef> = vec![
-            text(&|(d, _)| Some(d.id.clone())),
-            Arc::new(part.iter().map(|(_, c)| c.ordinal).collect::<UInt32Array>()),
-            text(&|(d, _)| d.title.clone()),
-            text(&|(d, _)| d.uri.clone()),
-            text(&|(_, c)| Some(c.heading.clone())),
-            text(&|(_, c)| Some(c.text.clone())),
-            Arc::new(part.iter().map(|(_, c)| c.span.0).collect::<UInt64Array>()),
-            Arc::new(part.iter().map(|(_, c)| c.span.1).collect::<UInt64Array>()),
-            text(&|(d, _)| d.metadata.clone()),
-            Arc::new(
-                FixedSizeBinaryArray::try_from_iter(part.iter().map(|(_, c)| c.hash.to_be_bytes()))
-                    .map_err(io::Error::other)?,
-            ),
-        ];
-        if pages {
-            columns.push(Arc::new(part.iter().map(|(_, c)| c.page).collect::<UInt32Array>()));
-        }
-        if parents {
-            columns.push(Arc::new(part.iter().map(|(_, c)| c.parent).collect::<UInt32Array>()));
-        }
-        writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns).map_err(io::Error::other)?)?;
+    let mut columns = Columns::default();
+    let mut write = |columns: &mut Columns| {
+        writer.write(&columns.take(&schema)?)?;
         // What is finished of the file goes; the writer counts by itself how long it is.
         let finished = writer.inner_mut();
         out(finished)?;
         finished.clear();
+        io::Result::Ok(())
+    };
+    for document in documents {
+        let document = document.whole().map_err(io::Error::other)?;
+        for chunk in &document.chunks {
+            columns.add(&document, chunk);
+            if columns.rows == ROWS_PER_BATCH {
+                write(&mut columns)?;
+            }
+        }
+    }
+    if columns.rows > 0 {
+        write(&mut columns)?;
     }
     out(&writer.into_inner()?)
 }
@@ -173,7 +219,8 @@ impl Chunks {
     #[cfg(test)]
     pub fn of(documents: &[&NewDocument]) -> Self {
         let mut bytes = Vec::new();
-        let written = encode(documents, &mut |part| {
+        let documents: Vec<Incoming<'_>> = documents.iter().map(|&document| Incoming::Here(document)).collect();
+        let written = encode(&documents, &mut |part| {
             bytes.extend_from_slice(part);
             Ok(())
         });
@@ -184,13 +231,19 @@ impl Chunks {
         if let Some(metadata) = self.metadata.get() {
             return Ok(metadata);
         }
-        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
+        let loaded = self.load(PageIndexPolicy::Required)?;
+        Ok(self.metadata.get_or_init(|| loaded))
+    }
+
+    /// What the file says of itself; where its pages lie takes the more memory the more there are.
+    fn load(&self, pages: PageIndexPolicy) -> Result<ArrowReaderMetadata> {
+        let options = ArrowReaderOptions::new().with_page_index_policy(pages);
         let loaded = ArrowReaderMetadata::load(&self.bytes, options).map_err(corrupted)?;
         let has = |name| loaded.schema().column_with_name(name).is_some();
         if loaded.schema().fields() != schema(has(PAGE), has(PARENT)).fields() {
             return Err(Error::corrupted("read chunks", "the columns are not those of this format"));
         }
-        Ok(self.metadata.get_or_init(|| loaded))
+        Ok(loaded)
     }
 
     /// The chunks of `rows`, in the order asked for; a row may repeat.
@@ -236,9 +289,12 @@ impl Chunks {
     }
 
     fn read(&self, selection: Option<RowSelection>, each: &mut dyn FnMut(ChunkRow) -> Result<()>) -> Result<()> {
-        let mut builder =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata()?.clone())
-                .with_batch_size(ROWS_PER_BATCH);
+        let metadata = match selection {
+            Some(_) => self.metadata()?.clone(),
+            None => self.load(PageIndexPolicy::Skip)?,
+        };
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), metadata)
+            .with_batch_size(ROWS_PER_BATCH);
         if let Some(selection) = selection {
             builder = builder.with_row_selection(selection);
         }

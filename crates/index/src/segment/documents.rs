@@ -11,7 +11,7 @@ use bytes::Bytes;
 use safepassage_access::{Column, DocumentNumber, Tenant, Version};
 use safepassage_error::{Error, Result};
 
-use super::NewDocument;
+use super::incoming::Incoming;
 
 const MAGIC: &[u8; 8] = b"SPDOCS02";
 const MAGIC_3: &[u8; 8] = b"SPDOCS03";
@@ -74,11 +74,11 @@ impl Names {
     }
 }
 
-pub(super) fn encode(documents: &[&NewDocument]) -> Result<Vec<u8>> {
-    let mut sources: Vec<&str> = documents.iter().map(|d| &*d.source).collect();
+pub(super) fn encode(documents: &[Incoming<'_>]) -> Result<Vec<u8>> {
+    let mut sources: Vec<&str> = documents.iter().map(|d| d.source()).collect();
     sources.sort_unstable();
     sources.dedup();
-    let sections = || documents.iter().flat_map(|d| &d.chunks).map(|chunk| chunk.section);
+    let sections = || documents.iter().flat_map(|d| (0..d.chunks()).map(|chunk| d.section(chunk)));
     let divided = sections().any(|section| section != 0);
     let mut out = if divided { MAGIC_3.to_vec() } else { MAGIC.to_vec() };
     let mut put = |n: usize| {
@@ -88,22 +88,22 @@ pub(super) fn encode(documents: &[&NewDocument]) -> Result<Vec<u8>> {
     };
     put(documents.len())?;
     put(sources.len())?;
-    documents.iter().try_for_each(|d| put(d.number.0 as usize))?;
+    documents.iter().try_for_each(|d| put(d.number().0 as usize))?;
     for d in documents {
-        for part in bytemuck::cast::<u128, [u32; 4]>(d.version.0.to_le()) {
+        for part in bytemuck::cast::<u128, [u32; 4]>(d.version().0.to_le()) {
             put(part as usize)?;
         }
     }
     let mut row = 0;
     put(row)?;
     for d in documents {
-        row += d.chunks.len();
+        row += d.chunks();
         put(row)?;
     }
-    documents.iter().try_for_each(|d| put(sources.partition_point(|s| **s < *d.source)))?;
+    documents.iter().try_for_each(|d| put(sources.partition_point(|s| **s < *d.source())))?;
     let mut end = 0;
     for d in documents {
-        end += d.id.len();
+        end += d.id().len();
         put(end)?;
     }
     let mut end = 0;
@@ -112,9 +112,9 @@ pub(super) fn encode(documents: &[&NewDocument]) -> Result<Vec<u8>> {
         put(end)?;
     }
     let mut by_id: Vec<u32> = (0..documents.len() as u32).collect();
-    by_id.sort_unstable_by_key(|&i| &documents[i as usize].id);
+    by_id.sort_unstable_by_key(|&i| documents[i as usize].id());
     by_id.into_iter().try_for_each(|i| put(i as usize))?;
-    documents.iter().for_each(|d| out.extend_from_slice(d.id.as_bytes()));
+    documents.iter().for_each(|d| out.extend_from_slice(d.id().as_bytes()));
     sources.iter().for_each(|s| out.extend_from_slice(s.as_bytes()));
     if divided {
         sections().for_each(|section| out.extend_from_slice(&section.to_le_bytes()));

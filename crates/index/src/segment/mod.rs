@@ -24,6 +24,7 @@
 
 mod chunks;
 mod documents;
+mod incoming;
 mod shared;
 mod vectors;
 mod write;
@@ -34,7 +35,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use safepassage_access::{DocumentNumber, SegmentAccess, Tenant, Version};
-use safepassage_error::{Error, Result};
+use safepassage_error::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::{CheckedBytes, Sums};
@@ -49,6 +50,7 @@ use crate::storage::Storage;
 pub use chunks::ChunkRow;
 pub(crate) use chunks::Chunks;
 pub(crate) use documents::DocumentTable;
+pub(crate) use incoming::{Incoming, SetAside};
 pub use shared::SharedVectors;
 #[cfg(test)]
 pub(crate) use vectors::NewRows;
@@ -91,7 +93,7 @@ pub struct NewDocument {
 }
 
 /// One chunk on its way into a segment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewChunk {
     /// Its place within the document, from 0.
     pub ordinal: u32,
@@ -309,11 +311,19 @@ impl Segment {
 
     /// Makes the index of words of a segment that has none stored.
     fn read_words(&self) -> Result<Option<Vec<u8>>> {
-        let mut writer = WordsWriter::new(self.language)?;
+        let mut writer = WordsWriter::new(self.language, None)?;
         self.chunks.scan(&mut |chunk| {
             writer.add(chunk.title.as_deref(), &chunk.heading, &chunk.text, chunk.metadata.as_deref())
         })?;
-        writer.finish()
+        let Some(written) = writer.finish()? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        let in_memory = written.each_part(&mut |part| {
+            bytes.extend_from_slice(part);
+            Ok(())
+        });
+        in_memory
+            .map_err(|e| Error::new(Kind::Internal, "index words", "the words cannot be read again").because(e))?;
+        Ok(Some(bytes))
     }
 
     /// Checks every byte and every rule of the format; returns the bytes checked.

@@ -10,17 +10,17 @@ use twox_hash::XxHash3_64;
 
 use super::vectors::{NewRows, stored};
 use super::{
-    CHUNKS, CODES, DOCUMENTS, FIELDS, GRAPH, HEADER, Header, KIND, LAYERS, LEXICAL, NewDocument, SUMS, VECTORS, chunks,
+    CHUNKS, CODES, DOCUMENTS, FIELDS, GRAPH, HEADER, Header, Incoming, KIND, LAYERS, LEXICAL, SUMS, VECTORS, chunks,
     documents, folder,
 };
 use crate::blocks::{Sums, SumsWriter};
 use crate::code::Int8Writer;
 use crate::filter::PostingsWriter;
 use crate::graph::{self, Graph, GraphSettings, MOST_ROWS, Rows};
-use crate::lexical::WordsWriter;
+use crate::lexical::{WordsWriter, Written};
 use crate::manifest::{SegmentEntry, Settings};
 use crate::seal;
-use crate::storage::Storage;
+use crate::storage::{Scratch, Storage};
 
 /// The checksum of a small file, as manifests hold it.
 pub(crate) fn digest(bytes: &[u8]) -> String {
@@ -59,27 +59,28 @@ impl Files<'_> {
 }
 
 /// Writes the segment `id` and returns its manifest entry; nothing is live until a manifest names it. Work is done on
-/// the threads of the current rayon pool.
+/// the threads of the current rayon pool; what would fill the memory waits in `scratch`.
 ///
 /// # Errors
 /// `Invalid` if an id repeats or a document's vectors are not chunks × dim; `Unavailable` if it cannot be written.
 pub(crate) fn write(
     storage: &dyn Storage,
+    scratch: Option<&Arc<dyn Scratch>>,
     id: &str,
     tenant: &Tenant,
-    mut new: Vec<&NewDocument>,
+    mut new: Vec<Incoming<'_>>,
     settings: &Settings,
     graph: &GraphSettings,
 ) -> Result<SegmentEntry> {
     let dim = settings.dim;
-    new.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    if let Some(pair) = new.windows(2).find(|pair| pair[0].id == pair[1].id) {
-        return Err(Error::invalid("write segment", format!("the document `{}` is given twice", pair[0].id)));
+    new.sort_unstable_by(|a, b| a.id().cmp(b.id()));
+    if let Some(pair) = new.windows(2).find(|pair| pair[0].id() == pair[1].id()) {
+        return Err(Error::invalid("write segment", format!("the document `{}` is given twice", pair[0].id())));
     }
-    if let Some(bad) = new.iter().find(|d| d.vectors.len() != d.chunks.len() * dim) {
-        return Err(Error::invalid("write segment", format!("the vectors of `{}` are not chunks × {dim}", bad.id)));
+    if let Some(bad) = new.iter().find(|d| d.vectors().len() != d.chunks() * dim) {
+        return Err(Error::invalid("write segment", format!("the vectors of `{}` are not chunks × {dim}", bad.id())));
     }
-    let rows = rows_of(new.iter().map(|d| d.chunks.len()))?;
+    let rows = rows_of(new.iter().map(|d| d.chunks()))?;
     let documents = new.len() as u32;
 
     let (codes, graph) = index(&mut new, rows, settings, graph)?;
@@ -91,12 +92,12 @@ pub(crate) fn write(
         files.put_bytes(GRAPH, graph.lowest())?;
         files.put_bytes(LAYERS, &graph.encode_layers())?;
     }
-    if let Some(words) = words_of(&new, settings)? {
-        files.put_bytes(LEXICAL, &words)?;
+    if let Some(words) = words_of(&new, settings, scratch)? {
+        files.put(LEXICAL, &mut |out| words.each_part(out))?;
     }
     files.put(VECTORS, &mut |out| {
         new.iter().try_for_each(|d| {
-            let numbers = d.vectors.numbers().map_err(std::io::Error::other)?;
+            let numbers = d.vectors().numbers().map_err(std::io::Error::other)?;
             numbers.chunks_exact(dim).try_for_each(|vector| out(&stored(vector, settings.precision)))
         })
     })?;
@@ -123,10 +124,10 @@ pub(crate) fn write(
 }
 
 /// What the documents have in declared fields. Those without passages have no metadata, here as in their chunks.
-fn fields(new: &[&NewDocument], settings: &Settings) -> Result<Vec<u8>> {
+fn fields(new: &[Incoming<'_>], settings: &Settings) -> Result<Vec<u8>> {
     let mut writer = PostingsWriter::new(&settings.fields, new.len() as u32);
-    for (document, i) in new.iter().zip(0..).filter(|(document, _)| !document.chunks.is_empty()) {
-        writer.add(i, document.metadata.as_deref());
+    for (document, i) in new.iter().zip(0..).filter(|(document, _)| document.chunks() > 0) {
+        writer.add(i, document.whole()?.metadata.as_deref());
     }
     writer.finish()
 }
@@ -134,13 +135,13 @@ fn fields(new: &[&NewDocument], settings: &Settings) -> Result<Vec<u8>> {
 /// The codes of the rows, and a graph if there are enough of them; the documents are put into the order in which the
 /// graph has neighbours lie near each other.
 fn index(
-    new: &mut [&NewDocument],
+    new: &mut [Incoming<'_>],
     rows: u32,
     settings: &Settings,
     graph: &GraphSettings,
 ) -> Result<(Arc<Int8Writer>, Option<Graph>)> {
     let Settings { dim, metric, precision, .. } = *settings;
-    let vectors = NewRows::new(new.iter().map(|d| &d.vectors), dim, metric);
+    let vectors = NewRows::new(new.iter().map(|d| d.vectors()), dim, metric);
     let mut codes = Int8Writer::new(rows, dim, metric, precision, |row| vectors.row(row))?;
     drop(vectors);
     if !has_graph(rows, graph) {
@@ -150,15 +151,16 @@ fn index(
     let order = reorder(new, &built.order);
     codes.reorder(&order, metric);
     let codes = Arc::new(codes);
-    let rows = NewRows::new(new.iter().map(|d| &d.vectors), dim, metric);
+    let rows = NewRows::new(new.iter().map(|d| d.vectors()), dim, metric);
     let graph = built.finish(&order, &codes, metric, &rows)?;
     Ok((codes, Some(graph).filter(Graph::is_worth_keeping)))
 }
 
 /// The inverted index of the documents' passages, if they have words.
-fn words_of(new: &[&NewDocument], settings: &Settings) -> Result<Option<Vec<u8>>> {
-    let mut words = WordsWriter::new(settings.language)?;
+fn words_of(new: &[Incoming<'_>], settings: &Settings, scratch: Option<&Arc<dyn Scratch>>) -> Result<Option<Written>> {
+    let mut words = WordsWriter::new(settings.language, scratch.cloned())?;
     for document in new {
+        let document = document.whole()?;
         for chunk in &document.chunks {
             words.add(document.title.as_deref(), &chunk.heading, &chunk.text, document.metadata.as_deref())?;
         }
@@ -178,12 +180,12 @@ fn has_graph(rows: u32, settings: &GraphSettings) -> bool {
 }
 
 /// Puts documents in the order in which `wanted` first names one of their rows; returns where each row then comes from.
-fn reorder(new: &mut [&NewDocument], wanted: &[u32]) -> Vec<u32> {
+fn reorder(new: &mut [Incoming<'_>], wanted: &[u32]) -> Vec<u32> {
     let mut place = vec![0u32; wanted.len()];
     (0..).zip(wanted).for_each(|(at, &row)| place[row as usize] = at);
     let mut row = 0u32;
     let keyed = new.iter().enumerate().map(|(i, document)| {
-        let rows = row..row + document.chunks.len() as u32;
+        let rows = row..row + document.chunks() as u32;
         row = rows.end;
         (rows.clone().map(|row| place[row as usize]).min().unwrap_or(u32::MAX), i, rows)
     });

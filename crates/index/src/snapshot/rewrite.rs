@@ -6,28 +6,36 @@ use super::{LiveDocument, Snapshot};
 use crate::segment::{ChunkRow, NewChunk, NewDocument, SharedVectors};
 
 impl Snapshot {
-    /// The live documents of segment `s` as they were written, for a merge; their vectors stay where they are.
+    /// Gives the live documents of segment `s` to `each` as they were written, in the order of their rows, for a merge; their
+    /// vectors stay where they are.
     ///
     /// # Errors
-    /// `Corrupted`, also if there are more or fewer chunks than rows.
-    pub(crate) fn rewrite(&self, s: usize) -> Result<Vec<NewDocument>> {
+    /// `Corrupted`, also if there are more or fewer chunks than rows; what `each` fails with.
+    pub(crate) fn rewrite(&self, s: usize, each: &mut dyn FnMut(NewDocument) -> Result<()>) -> Result<()> {
         let live = &self.segments[s];
         let (column, dim) = (live.segment.access.column(), self.manifest.settings.dim);
-        let mut all: Vec<NewDocument> = (0..live.segment.documents.len())
-            .map(|i| {
-                let (number, version) = column.document(i);
-                let (id, source) =
-                    (live.segment.documents.id(i).to_owned(), live.segment.documents.source(i).to_owned().into());
-                let vectors = SharedVectors::stored(&live.segment, column.rows_of(i), dim);
-                let chunks = Vec::new();
-                NewDocument { number, version, id, source, title: None, uri: None, metadata: None, chunks, vectors }
-            })
-            .collect();
-        let mut row = 0;
+        let begin = |i: usize| {
+            let (number, version) = column.document(i);
+            let (id, source) =
+                (live.segment.documents.id(i).to_owned(), live.segment.documents.source(i).to_owned().into());
+            let vectors = SharedVectors::stored(&live.segment, column.rows_of(i), dim);
+            let chunks = Vec::new();
+            NewDocument { number, version, id, source, title: None, uri: None, metadata: None, chunks, vectors }
+        };
+        let mut end = |document: NewDocument, i: usize| match live.dead.contains(i as u32) {
+            true => Ok(()),
+            false => each(document),
+        };
+        let (mut row, mut open) = (0, (live.segment.documents.len() > 0).then(|| (0, begin(0))));
         live.segment.chunks.scan(&mut |chunk| {
             let at = column.document_of(row).ok_or_else(|| Error::corrupted("merge", "more chunks than rows"))?;
-            let document = &mut all[at];
-            if !live.dead.contains(at as u32) {
+            while let Some((i, _)) = open.as_ref().filter(|(i, _)| *i < at) {
+                let next = i + 1;
+                if let Some((i, document)) = open.replace((next, begin(next))) {
+                    end(document, i)?;
+                }
+            }
+            if let Some((_, document)) = open.as_mut().filter(|_| !live.dead.contains(at as u32)) {
                 (document.title, document.uri, document.metadata) = (chunk.title, chunk.uri, chunk.metadata);
                 let ChunkRow { chunk: ordinal, text, span, heading, hash, page, parent, .. } = chunk;
                 let section = column.section_of(row);
@@ -39,7 +47,12 @@ impl Snapshot {
         if row != column.rows() {
             return Err(Error::corrupted("merge", "fewer chunks than rows").with("segment", &live.segment.id));
         }
-        Ok(all.into_iter().zip(0..).filter(|(_, i)| !live.dead.contains(*i)).map(|(document, _)| document).collect())
+        // Documents at the end may have no chunks.
+        if let Some((i, document)) = open {
+            end(document, i)?;
+            (i + 1..live.segment.documents.len()).try_for_each(|i| end(begin(i), i))?;
+        }
+        Ok(())
     }
 
     /// `documents` of this snapshot as they were written, in their order, without vectors: for whoever embeds them anew.
@@ -92,7 +105,7 @@ mod tests {
     use super::*;
     use crate::graph::GraphSettings;
     use crate::manifest::{Manifest, Settings};
-    use crate::segment::{self, Chunks};
+    use crate::segment::{self, Chunks, Incoming};
     use crate::storage::MemoryStorage;
 
     fn document(n: u32) -> NewDocument {
@@ -125,7 +138,8 @@ mod tests {
         let all: Vec<NewDocument> = (0..4).map(document).collect();
         let some = |n: usize| all[..n].iter().collect::<Vec<_>>();
         let graph = GraphSettings::default();
-        let entry = segment::write(&storage, "1", &Tenant::default(), some(3), &settings, &graph).unwrap();
+        let three = all[..3].iter().map(Incoming::Here).collect();
+        let entry = segment::write(&storage, None, "1", &Tenant::default(), three, &settings, &graph).unwrap();
         let mut manifest = Manifest::first(settings, 1, Timestamp(0));
         manifest.segments = vec![entry];
         let mut snapshot = Snapshot::open(&storage, manifest, None).unwrap();
@@ -133,8 +147,13 @@ mod tests {
             // A file that is what was written, of a segment that was written wrongly.
             let segment = Arc::get_mut(&mut snapshot.segments[0].segment).unwrap();
             segment.chunks = Chunks::of(&some(n));
-            match snapshot.rewrite(0) {
-                Ok(documents) => assert_eq!((n, documents), (3, all[..3].to_vec())),
+            let mut documents = Vec::new();
+            let mut each = |document| {
+                documents.push(document);
+                Ok(())
+            };
+            match snapshot.rewrite(0, &mut each) {
+                Ok(()) => assert_eq!((n, documents), (3, all[..3].to_vec())),
                 Err(error) => assert_eq!((n != 3, error.kind()), (true, Kind::Corrupted)),
             }
         }

@@ -3,6 +3,7 @@
 //! A name is taken by putting the first file under it, which only one can; the next free one is tried otherwise.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 use safepassage_access::Tenant;
@@ -10,9 +11,9 @@ use safepassage_error::{Error, Kind, Result};
 
 use crate::index::Index;
 use crate::manifest::{Manifest, SegmentEntry, Tombstones};
-use crate::segment::{self, NewDocument};
+use crate::segment::{self, Incoming};
 use crate::snapshot::Snapshot;
-use crate::storage::Storage;
+use crate::storage::{Scratch, Storage};
 
 /// Generations whose segments are kept for rollback.
 const KEPT_GENERATIONS: usize = 16;
@@ -51,19 +52,21 @@ impl Author {
     }
 }
 
-/// Writes a segment for the generation after `base`.
+/// Writes a segment for the generation after `base`; what would fill the memory waits in `scratch`.
 pub(super) fn write_segment(
     index: &Index,
     author: Author,
     base: &Snapshot,
     tenant: &Tenant,
-    documents: Vec<&NewDocument>,
+    documents: Vec<Incoming<'_>>,
+    scratch: Option<&Arc<dyn Scratch>>,
 ) -> Result<SegmentEntry> {
     let stem = format!("{}{:06}", author.prefix(index.published().is_some()), base.generation() + 1);
     let settings = &base.manifest().settings;
     loop {
         let id = free_name(index.storage(), &stem)?;
-        match segment::write(index.storage(), &id, tenant, documents.clone(), settings, index.graph_settings()) {
+        let documents = documents.clone();
+        match segment::write(index.storage(), scratch, &id, tenant, documents, settings, index.graph_settings()) {
             Err(error) if error.kind() == Kind::Conflict => {}
             other => return other,
         }

@@ -15,13 +15,15 @@ use safepassage_error::{Error, Kind, Result};
 use super::files::{self, Author};
 use crate::index::Index;
 use crate::manifest::SegmentEntry;
-use crate::segment::{NewDocument, Segment};
+use crate::segment::{Incoming, Segment, SetAside};
 use crate::snapshot::Snapshot;
 use crate::storage::Lease;
 
 pub(super) const OPERATION: &str = "merge";
 /// So many segments of one size class make one.
 const SEGMENTS_PER_CLASS: usize = 8;
+/// Nor do they ever make one with more: building a graph takes memory by the row. Who asks for one segment gets one.
+const MOST_ROWS: u64 = 1 << 20;
 
 /// A merge that is done and not yet to be seen. Dropping it changes nothing; the next one removes what it wrote.
 #[derive(Debug)]
@@ -149,15 +151,25 @@ impl Merge<'_> {
     }
 }
 
-/// Writes the live documents of `sources` as one segment.
+/// Writes the live documents of `sources` as one segment. Their texts wait in a file, where there can be one: memory is for
+/// what the graph needs.
 fn rewrite(index: &Index, base: &Snapshot, sources: &[usize]) -> Result<Option<SegmentEntry>> {
-    let mut documents: Vec<NewDocument> = Vec::new();
+    let scratch = index.scratch()?;
+    let (mut here, mut aside) = (Vec::new(), Vec::new());
     for &s in sources {
-        documents.extend(base.rewrite(s)?);
+        base.rewrite(s, &mut |document| {
+            match &scratch {
+                Some(file) => aside.push(SetAside::new(document, file)?),
+                None => here.push(document),
+            }
+            Ok(())
+        })?;
     }
+    let documents: Vec<Incoming<'_>> =
+        here.iter().map(Incoming::Here).chain(aside.iter().map(Incoming::Aside)).collect();
     let Some(&first) = sources.first().filter(|_| !documents.is_empty()) else { return Ok(None) };
     let tenant = &base.segments()[first].segment.tenant;
-    files::write_segment(index, Author::Merger, base, tenant, documents.iter().collect()).map(Some)
+    files::write_segment(index, Author::Merger, base, tenant, documents, scratch.as_ref()).map(Some)
 }
 
 /// Threads of its own, so that commits and searches find the others free.
@@ -177,25 +189,54 @@ fn wanted(base: &Snapshot, everything: bool) -> Vec<Vec<usize>> {
     groups.filter(|group| group.len() > 1 || group.iter().any(|&s| !base.segments()[s].dead.is_empty())).collect()
 }
 
-/// Which of a tenant's segments to merge: eight of one size class (classes of live rows are a factor of eight apart),
-/// or by itself one that is half dead.
+/// Which of a tenant's segments to merge: eight of one size class (classes of live rows are a factor of eight apart), the
+/// smallest first and together not more than [`MOST_ROWS`], or by itself one that is half dead.
 fn due(base: &Snapshot, segments: &[usize]) -> Vec<Vec<usize>> {
+    let rows = |s: usize| u64::from(base.segments()[s].live_rows());
     let mut classes = BTreeMap::<u32, Vec<usize>>::new();
     for &s in segments {
-        classes.entry((base.segments()[s].live_rows() / 1024).max(1).ilog2() / 3).or_default().push(s);
+        classes.entry((rows(s) / 1024).max(1).ilog2() / 3).or_default().push(s);
     }
     let half_dead = |s: &usize| {
         let live = &base.segments()[*s];
         live.dead.len() * 2 >= u64::from(live.entry.documents)
     };
-    classes
-        .into_values()
-        .flat_map(|class| {
-            if class.len() >= SEGMENTS_PER_CLASS {
-                vec![class]
-            } else {
-                class.into_iter().filter(half_dead).map(|s| vec![s]).collect()
+    let mut groups = Vec::new();
+    for mut class in classes.into_values() {
+        if class.len() >= SEGMENTS_PER_CLASS {
+            class.sort_by_key(|&s| rows(s));
+            let fit = fitting(class.iter().map(|&s| rows(s)));
+            if fit > 1 {
+                // In the order in which they were written.
+                class.truncate(fit);
+                class.sort_unstable();
+                groups.push(class);
+                continue;
             }
-        })
-        .collect()
+        }
+        groups.extend(class.into_iter().filter(half_dead).map(|s| vec![s]));
+    }
+    groups
+}
+
+/// How many segments of so many rows make one that is not too large.
+fn fitting(rows: impl Iterator<Item = u64>) -> usize {
+    let so_far = rows.scan(0, |sum, rows| {
+        *sum += rows;
+        Some(*sum)
+    });
+    so_far.take_while(|sum| *sum <= MOST_ROWS).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_merged_by_itself_is_not_too_large() {
+        assert_eq!(fitting([100; 8].into_iter()), 8);
+        assert_eq!(fitting([MOST_ROWS / 4, MOST_ROWS / 4, MOST_ROWS / 2, 1].into_iter()), 3);
+        assert_eq!(fitting([MOST_ROWS, 1].into_iter()), 1);
+        assert_eq!(fitting([MOST_ROWS + 1, 1].into_iter()), 0);
+    }
 }

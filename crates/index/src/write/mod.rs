@@ -24,7 +24,7 @@ use self::files::Author;
 pub use self::merge::Merge;
 use crate::index::Index;
 use crate::manifest::{Manifest, SegmentEntry, Settings};
-use crate::segment::NewDocument;
+use crate::segment::{Incoming, NewDocument};
 use crate::snapshot::Snapshot;
 use crate::storage::Lease;
 
@@ -161,14 +161,14 @@ impl Writer<'_> {
 
     /// What is put, as a segment for each tenant.
     fn write_segments(&self) -> Result<Vec<SegmentEntry>> {
-        let mut by_tenant = BTreeMap::<&Tenant, Vec<&NewDocument>>::new();
+        let mut by_tenant = BTreeMap::<&Tenant, Vec<Incoming<'_>>>::new();
         for ((tenant, _), document) in &self.pending {
             if let Some(document) = document {
-                by_tenant.entry(tenant).or_default().push(document);
+                by_tenant.entry(tenant).or_default().push(Incoming::Here(document));
             }
         }
         let write =
-            |(tenant, documents)| files::write_segment(self.index, Author::Writer, &self.base, tenant, documents);
+            |(tenant, documents)| files::write_segment(self.index, Author::Writer, &self.base, tenant, documents, None);
         by_tenant.into_iter().map(write).collect()
     }
 

@@ -11,7 +11,8 @@ use safepassage_models::{Embedder, Purpose};
 
 use super::acls::Acls;
 use super::chunk_settings;
-use super::permit::{PER_EPOCH, Statement, Statements};
+use super::derived::first_above;
+use super::permit::{PER_EPOCH, Statement, Statements, label_of_newest};
 use super::plan::IndexRules;
 use super::staged::{BatchDocument, Rules, Staged};
 use crate::chunk::Chunker;
@@ -135,7 +136,7 @@ impl Batch {
     ///
     /// # Errors
     /// `Invalid` if texts have to be embedded and there is no embedder, or it is of another model; `Denied` if a text's label
-    /// is above what the model is cleared for; `Conflict` while
+    /// or that of something it was derived from is above what the model is cleared for; `Conflict` while
     /// another writer is at work; `Unavailable` if files cannot be written.
     pub fn commit(&mut self, index: &Index, embedder: Option<&dyn Embedder>) -> Result<u64> {
         if self.changes.is_empty() {
@@ -176,18 +177,13 @@ impl Batch {
     /// Cuts and embeds the texts that have no vectors; what was embedded stays so if a later step fails.
     fn embed(&mut self, index: &Index, embedder: Option<&dyn Embedder>) -> Result<()> {
         let made_for = Arc::new(index.snapshot()?.manifest().settings.clone());
-        let mut waiting: Vec<&mut Staged> =
-            self.staged().map(|(_, staged)| staged).filter(|staged| staged.text.is_some()).collect();
-        if waiting.is_empty() {
+        if !self.has_texts() {
             return Ok(());
         }
         let embedder = embedder.ok_or_else(no_embedder)?;
-        let rules = IndexRules::of(index, &[], embedder.cleared())?;
-        for staged in &waiting {
-            if let Err(what) = rules.check_label(staged.label) {
-                return Err(Error::new(Kind::Denied, "commit", format!("`{}`: {what}", staged.document.id)));
-            }
-        }
+        self.check_labels(index, &IndexRules::of(index, &[], embedder.cleared())?)?;
+        let mut waiting: Vec<&mut Staged> =
+            self.staged().map(|(_, staged)| staged).filter(|staged| staged.text.is_some()).collect();
         let chunker = Chunker::of(embedder, chunk_settings(index, embedder)?)?;
         let inputs = waiting.iter_mut().map(|staged| staged.cut(&chunker)).collect::<Result<Vec<_>>>()?;
         let texts: Vec<&str> = inputs.iter().flatten().map(String::as_str).collect();
@@ -202,6 +198,26 @@ impl Batch {
             (staged.text, staged.made_for) = (None, Arc::clone(&made_for));
         }
         Ok(())
+    }
+
+    /// Whether the model may read every text that waits, and what it was derived from.
+    fn check_labels(&self, index: &Index, rules: &IndexRules) -> Result<()> {
+        index.with_plane(|plane| {
+            for ((tenant, id), change) in &self.changes {
+                let Some(staged) = change.as_ref().filter(|staged| staged.text.is_some()) else { continue };
+                let known = |input: &str| match self.changes.get(&(tenant.clone(), input.to_owned())) {
+                    Some(Some(input)) => (Some(input.label), &input.derived_from[..]),
+                    // To be deleted, or in the index, where its label is that of all that it was derived from.
+                    Some(None) => (None, &[][..]),
+                    None => (label_of_newest(plane, tenant, input), &[][..]),
+                };
+                let above = first_above(&staged.derived_from, known, rules);
+                if let Some(what) = rules.check_label(staged.label).err().or(above) {
+                    return Err(Error::new(Kind::Denied, "commit", format!("`{id}`: {what}")));
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Writes who may read what is staged, and learns the numbers of the documents.

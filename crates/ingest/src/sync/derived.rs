@@ -49,6 +49,9 @@ pub(super) fn first_above<'a>(
     known: impl Fn(&'a str) -> Known<'a>,
     rules: &IndexRules,
 ) -> Option<String> {
+    if !rules.is_elsewhere() {
+        return None;
+    }
     let (mut seen, mut open) = (HashSet::new(), inputs.iter().collect::<Vec<_>>());
     while let Some(input) = open.pop() {
         if !seen.insert(input) {

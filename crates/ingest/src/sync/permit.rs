@@ -170,6 +170,12 @@ impl<'a> Statements<'a> {
     }
 }
 
+/// The highest label of the newest content of a document and of all that it was derived from, if it is known.
+pub(super) fn label_of_newest(plane: &AccessPlane, tenant: &Tenant, id: &str) -> Option<LabelRank> {
+    let known = plane.document(plane.number(tenant, id)?)?;
+    plane.label_with_inputs(known.number, last_said(&known).version)
+}
+
 /// The newest binding that speaks of content that was read, or that a person set.
 fn last_said(known: &DocumentAccess) -> &Binding {
     let said = |binding: &&Binding| binding.version != UNREAD || binding.origin == Origin::Set;

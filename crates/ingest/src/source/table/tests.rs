@@ -395,11 +395,11 @@ fn damage_is_an_error_and_never_another_permission() {
                 }
             }
         };
-        for length in (0..good.len()).step_by(7) {
+        for length in (0..good.len()).step_by(29) {
             damaged(&good[..length], "cut");
         }
-        let lengths = (0..good.len()).step_by(7).count();
-        for at in (0..good.len()).step_by(5) {
+        let lengths = (0..good.len()).step_by(29).count();
+        for at in (0..good.len()).step_by(23) {
             let mut bytes = good.clone();
             bytes[at] ^= 0xff;
             damaged(&bytes, "turned");
