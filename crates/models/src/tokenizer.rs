@@ -24,6 +24,8 @@ pub struct Tokenizer {
     max_tokens: usize,
     /// No token spans a blank, so a text may be cut there.
     cuts_at_blanks: bool,
+    /// What a token never goes on with either: where there is no blank for long, a text may be cut before these.
+    stops: Vec<u8>,
     words: Words,
 }
 
@@ -58,8 +60,8 @@ impl Tokenizer {
                 .with("max_length", max_length));
         }
         let cuts_at_blanks = cuts_at_blanks(&inner);
-        let unknown = unknown(json, &inner);
-        Ok(Self { inner, unknown, before, after, max_tokens, cuts_at_blanks, words: Words::default() })
+        let (stops, unknown) = (stops(&inner), unknown(json, &inner));
+        Ok(Self { inner, unknown, before, after, max_tokens, cuts_at_blanks, stops, words: Words::default() })
     }
 
     /// Tokens of text that the model reads at once, special tokens not counted (254 for the built-in model).
@@ -126,17 +128,21 @@ impl Tokenizer {
         if self.cuts_at_blanks { self.words.tokens(part, &make) } else { make(part) }
     }
 
-    /// Parts of `text` with their starts; one part unless it is long and may be cut at blanks.
+    /// Parts of `text` with their starts; one part unless it is long and may be cut at blanks. A tokenizer takes some hundred
+    /// bytes of memory for each of a part.
     fn parts<'t>(&self, text: &'t str) -> impl Iterator<Item = (usize, &'t str)> {
         let part_bytes = if self.cuts_at_blanks { PART_BYTES } else { usize::MAX };
         let mut rest = Some((0, text));
         std::iter::from_fn(move || {
             let (start, part) = rest.take()?;
             let tail = part.as_bytes().get(part_bytes..).unwrap_or_default();
-            let Some(blank) = tail.iter().position(|byte| matches!(byte, b' ' | b'\n')) else {
+            let near = &tail[..tail.len().min(part_bytes)];
+            let (blank, stop) = (|byte: &u8| matches!(byte, b' ' | b'\n'), |byte: &u8| self.stops.contains(byte));
+            let cut = near.iter().position(blank).or_else(|| near.iter().position(stop));
+            let Some(cut) = cut.or_else(|| tail.iter().position(|byte| blank(byte) || stop(byte))) else {
                 return Some((start, part));
             };
-            let (head, tail) = part.split_at(part_bytes + blank);
+            let (head, tail) = part.split_at(part_bytes + cut);
             rest = Some((start + head.len(), tail));
             Some((start, head))
         })
@@ -162,6 +168,13 @@ fn cuts_at_blanks(inner: &tokenizers::Tokenizer) -> bool {
             .get_added_tokens_decoder()
             .values()
             .all(|token| !token.lstrip && !token.rstrip && !token.content.contains([' ', '\n']))
+}
+
+/// Punctuation that is no part of an added token: BERT's pre-tokenizer makes each of them a word of its own.
+fn stops(inner: &tokenizers::Tokenizer) -> Vec<u8> {
+    let added = inner.get_added_tokens_decoder();
+    let is_added = |byte: u8| added.values().any(|token| token.content.as_bytes().contains(&byte));
+    (0..128u8).filter(|byte| byte.is_ascii_punctuation() && !is_added(*byte)).collect()
 }
 
 fn refused(error: tokenizers::Error) -> Error {
@@ -202,7 +215,11 @@ mod tests {
         let mut text = line.repeat(600);
         text.push_str(&"x".repeat(3 * PART_BYTES));
         text.push_str(line);
-        assert!(tokenizer.parts(&text).count() >= 4);
+        // A file of a program for programs, without a blank.
+        let dense = r#"{"a":[1,2.5,"[SEP]é"],"é":"x/y+z==","[CLS]":"_don't_"},"#;
+        text.push_str(&dense.repeat(4 * PART_BYTES / dense.len()));
+        assert!(tokenizer.parts(&text).count() >= 8);
+        assert!(tokenizer.parts(&dense.repeat(10 * PART_BYTES)).all(|(_, part)| part.len() < 2 * PART_BYTES));
         let parts: String = tokenizer.parts(&text).map(|(_, part)| part).collect();
         assert_eq!(parts, text);
 
