@@ -5,12 +5,13 @@ mod house;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use safepassage::audit::{AuditFilter, AuditLine};
 use safepassage::models::CachedEmbedder;
 use safepassage::{
     BatchDocument, Embedder, EmbedderChoice, Engine, Kind, Mode, Principal, ReEmbedOptions, Result, Silent, SourceSpec,
     SyncOptions, Tenant,
 };
-use safepassage_index::storage::{Fault, FaultyStorage, MemoryStorage, Storage};
+use safepassage_index::storage::{Fault, FaultyStorage, LocalStorage, MemoryStorage, Storage};
 use serde_json::json;
 
 use self::house::{Model, answers, clock, content, create, document, fill, who};
@@ -327,4 +328,33 @@ fn a_candidate_is_searched_under_the_permissions_of_now_and_written_by_nobody() 
     }
     engine.drop_candidate().unwrap();
     assert_eq!(storage.contents().len(), before + 1, "but for the revocation all is as it was");
+}
+
+#[test]
+fn the_audit_log_says_which_answers_came_from_a_candidate() {
+    let (old, new) = (Model::new("old"), Model::new("new"));
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Arc::new(LocalStorage::new(folder.path())) as Arc<dyn Storage>;
+    let engine = create(Arc::clone(&storage), &old, "structure");
+    fill(&engine);
+    engine.audit().unwrap().set(|settings| settings.on = true).unwrap();
+    engine.re_embed(&given(&new), &ReEmbedOptions::default(), &Silent).unwrap();
+    let candidate = Engine::open_candidate_in(storage, Some(Arc::clone(&new) as _), clock()).unwrap();
+    for engine in [&engine, &candidate] {
+        let session = engine.session(who(engine, "ann", &[], "")).unwrap();
+        session.search("what does it say?").run().unwrap();
+        session.visible().unwrap();
+        session.search_vector(&[1.0; house::DIM], 3, None).unwrap();
+    }
+    let mut said = Vec::new();
+    let answers = |line: &AuditLine| matches!(line.entry.action.as_str(), "search" | "search_vector" | "visible");
+    let visit = &mut |line: &AuditLine| {
+        if answers(line) {
+            said.push((line.entry.candidate, line.entry.generation.is_some()));
+        }
+        Ok(())
+    };
+    engine.audit().unwrap().show(&AuditFilter::default(), visit).unwrap();
+    assert_eq!(said, [[(None, true); 3], [(Some(true), true); 3]].concat());
+    engine.audit().unwrap().verify(None).unwrap();
 }
