@@ -60,18 +60,14 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
     }
 }
 
-/// This program as one that parses a file; it needs some memory for itself.
+/// This program as one that parses a file.
 fn parser(most_mb: u64) -> Result<Option<ParserProcess>> {
-    const LEAST_MB: u64 = 192;
-    match most_mb {
-        0 => Ok(None),
-        1..LEAST_MB => Err(Error::invalid("sync", format!("a parser takes at least {LEAST_MB} MB, not {most_mb}"))),
-        _ => {
-            let program = std::env::current_exe()
-                .map_err(|e| Error::new(Kind::Unavailable, "sync", "this program cannot be found").because(e))?;
-            Ok(Some(ParserProcess { program, arguments: vec!["parse".into()], most_bytes: most_mb << 20 }))
-        }
+    if most_mb == 0 {
+        return Ok(None);
     }
+    let program = std::env::current_exe()
+        .map_err(|e| Error::new(Kind::Unavailable, "sync", "this program cannot be found").because(e))?;
+    ParserProcess::new(program, vec!["parse".into()], most_mb).map(Some)
 }
 
 /// What [`parser`] starts: parses the one file that comes in.
