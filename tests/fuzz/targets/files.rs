@@ -6,6 +6,8 @@
 
 #![no_main]
 
+mod parts;
+
 use std::io::{Cursor, Write};
 use std::sync::LazyLock;
 
@@ -16,7 +18,12 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 /// Which parts of a parcel the bytes between `====` are.
 const PARTS: [&[&str]; 3] = [
     &["word/document.xml", "word/styles.xml", "docProps/core.xml"],
-    &["ppt/presentation.xml", "ppt/_rels/presentation.xml.rels", "ppt/slides/slide1.xml", "ppt/slides/_rels/slide1.xml.rels"],
+    &[
+        "ppt/presentation.xml",
+        "ppt/_rels/presentation.xml.rels",
+        "ppt/slides/slide1.xml",
+        "ppt/slides/_rels/slide1.xml.rels",
+    ],
     &[
         "[Content_Types].xml",
         "_rels/.rels",
@@ -38,13 +45,10 @@ static ONE: LazyLock<Option<Format>> = LazyLock::new(|| {
 fn parcel(names: &[&str], bytes: &[u8]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-    let mut rest = bytes;
-    for name in names {
-        let end = rest.windows(6).position(|six| six == b"\n====\n");
-        let (part, after) = end.map_or((rest, &[][..]), |at| (&rest[..at], &rest[at + 6..]));
+    let parts = parts::split(bytes).into_iter().chain(std::iter::repeat(&[][..]));
+    for (name, part) in names.iter().zip(parts) {
         zip.start_file(*name, options).unwrap();
         zip.write_all(part).unwrap();
-        rest = after;
     }
     zip.finish().unwrap().into_inner()
 }

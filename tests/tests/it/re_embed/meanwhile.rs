@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use safepassage::{Engine, FieldType, Fields, Kind, Mode, Principal, ReEmbedOptions, Silent, Tenant};
+use safepassage::{Engine, Fields, Kind, Mode, Principal, ReEmbedOptions, Silent, Tenant};
 use safepassage_index::storage::MemoryStorage;
 
 use super::given;
@@ -100,7 +100,7 @@ fn fields_that_are_declared_meanwhile_can_be_asked_for_after_a_switch() {
     let engine = create(Arc::new(MemoryStorage::default()), &old, "structure");
     fill(&engine);
     engine.re_embed(&given(&new), &ReEmbedOptions::default(), &Silent).unwrap();
-    let fields: Fields = [("dept".to_owned(), FieldType::String)].into_iter().collect();
+    let fields: Fields = r#"{"dept": "string"}"#.parse().unwrap();
     engine.set_fields(&fields).unwrap();
     engine.switch(&ReEmbedOptions::default(), &Silent).unwrap();
     assert_eq!(engine.fields().unwrap(), fields);
