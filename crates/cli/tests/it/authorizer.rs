@@ -57,7 +57,7 @@ fn an_engine_outside_only_takes_away() {
     let run = |arguments: &[&str], user: &str, token: Option<&str>| {
         let who = ["--index", "index", "--user", user, "--no-groups", "--authorizer", "point.json"];
         let mut command = scratch.command(&[arguments, &who].concat());
-        token.map(|token| command.env("POINT_TOKEN", token));
+        command.env_remove("POINT_TOKEN").envs(token.map(|token| ("POINT_TOKEN", token)));
         crate::program::Said::of(&command.output().unwrap())
     };
     let documents = |found: &Value| -> Vec<String> {
