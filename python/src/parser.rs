@@ -29,7 +29,8 @@ pub fn process(py: Python<'_>, most_mb: u64) -> PyResult<Option<ParserProcess>> 
 }
 
 /// Parses the file that comes in, with no more than so much memory; the process ends then.
-#[pyfunction(name = "_serve_parser")]
+#[pyfunction]
+#[pyo3(name = "_serve_parser")]
 pub fn serve_parser(py: Python<'_>, format: &str, most_bytes: u64) -> PyResult<()> {
     run(py, || ParserProcess::serve(format, most_bytes, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()))
 }
