@@ -472,10 +472,12 @@ class Index:
         max_cost: float | None = None,
         max_minutes: float | None = None,
         retry_dead_letters: bool = False,
+        parser_memory: int = 2048,
         progress: Callable[[str, int, int], object] | None = None,
     ) -> Report:
         """Brings the index up to date with folders and files; `progress(stage, done, total)` is called from working
-        threads."""
+        threads. PDF, Office files and mails are parsed in processes with at most `parser_memory` MB each; 0 parses them
+        here."""
 
     async def sync_async(
         self,
@@ -489,6 +491,7 @@ class Index:
         max_cost: float | None = None,
         max_minutes: float | None = None,
         retry_dead_letters: bool = False,
+        parser_memory: int = 2048,
         progress: Callable[[str, int, int], object] | None = None,
     ) -> Report:
         """As `sync`, awaited."""
@@ -1161,3 +1164,5 @@ def learn_fusion(
     split: str | None = None,
 ) -> LearntFusion:
     """How much words should count beside meaning, by judged questions: `argument` is for `fusion=` of `Session.search`."""
+
+def _serve_parser(format: str, most_bytes: int) -> None: ...

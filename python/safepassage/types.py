@@ -358,6 +358,7 @@ class AuditLine(_AuditLine, total=False):
     identity: str
     acl_epoch: int
     generation: int
+    candidate: bool
     documents: list[str]
     documents_count: int
     documents_sha256: str

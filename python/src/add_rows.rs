@@ -1,17 +1,16 @@
 //! `index.add_rows` and `index.sync_rows`: here is a table of any library that speaks Arrow, its rows are documents.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use safepassage::{Silent, SyncOptions};
+use safepassage::SyncOptions;
 
-use crate::errors::{invalid, run};
+use crate::errors::run;
 use crate::index::Index;
 use crate::json::to_python;
 use crate::stream::reader;
-use crate::sync::Callback;
+use crate::sync::{minutes, watcher};
 use crate::twin::in_thread;
 
 #[pymethods]
@@ -61,27 +60,19 @@ impl Index {
         retry_dead_letters: bool,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let max_time = max_minutes.map(|minutes| Duration::try_from_secs_f64(minutes * 60.0));
-        let max_time = max_time.transpose().map_err(|_| invalid("sync", "`max_minutes` is no number of minutes"))?;
-        let retry_refused = retry_dead_letters;
         let options = SyncOptions {
             acl,
             acl_objects,
             strict,
             dry_run,
             max_cost,
-            max_time,
-            retry_refused,
+            max_time: minutes("sync", max_minutes)?,
+            retry_refused: retry_dead_letters,
             ..SyncOptions::default()
         };
         let mut rows = reader("sync", table)?;
-        let report = match progress {
-            Some(call) => {
-                let callback = Callback::new(call);
-                run(py, || self.engine.sync_rows(name, &mut *rows, &options, &callback))?
-            }
-            None => run(py, || self.engine.sync_rows(name, &mut *rows, &options, &Silent))?,
-        };
+        let progress = watcher(progress);
+        let report = run(py, || self.engine.sync_rows(name, &mut *rows, &options, &*progress))?;
         to_python(py, &report)
     }
 

@@ -31,6 +31,7 @@ mod index;
 mod json;
 mod models;
 mod operate;
+mod parser;
 mod policy;
 mod re_embed;
 mod results;
@@ -65,6 +66,8 @@ mod _core {
     use crate::index::Index;
     #[pymodule_export]
     use crate::models::Reranker;
+    #[pymodule_export]
+    use crate::parser::serve_parser;
     #[pymodule_export]
     use crate::results::Results;
     #[pymodule_export]

@@ -1,17 +1,16 @@
 //! `index.re_embed` and `index.switch`: another model for an index, made beside it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use safepassage::{Progress, ReEmbedOptions, Silent};
+use safepassage::ReEmbedOptions;
 
 use crate::embedder;
 use crate::errors::{invalid, run};
 use crate::index::Index;
 use crate::json::to_python;
-use crate::sync::Callback;
+use crate::sync::{minutes, watcher};
 use crate::twin::in_thread;
 
 #[pymethods]
@@ -41,7 +40,7 @@ impl Index {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let choice = embedder::choice(dim, Some(embedder), models)?;
-        let max_time = minutes(max_minutes)?;
+        let max_time = minutes("re-embed", max_minutes)?;
         let options = ReEmbedOptions { dry_run, max_cost, max_time, retry_refused: retry_dead_letters, leave_out };
         let progress = watcher(progress);
         let report = run(py, || self.engine.re_embed(&choice, &options, &*progress))?;
@@ -78,7 +77,7 @@ impl Index {
                 candidate.map(|candidate| candidate.dim).ok_or_else(|| invalid("switch", "there is no candidate"))?;
             self.engine.give_embedder(embedder::callable(callable, dim)?);
         }
-        let max_time = minutes(max_minutes)?;
+        let max_time = minutes("switch", max_minutes)?;
         let options = ReEmbedOptions { max_cost, max_time, leave_out, ..ReEmbedOptions::default() };
         let progress = watcher(progress);
         let report = run(py, || self.engine.switch(&options, &*progress))?;
@@ -105,17 +104,5 @@ impl Index {
     /// Raises `ConflictError` while somebody makes it.
     fn drop_candidate(&self, py: Python<'_>) -> PyResult<bool> {
         run(py, || self.engine.drop_candidate())
-    }
-}
-
-fn minutes(minutes: Option<f64>) -> PyResult<Option<Duration>> {
-    let time = minutes.map(|minutes| Duration::try_from_secs_f64(minutes * 60.0)).transpose();
-    time.map_err(|_| invalid("re-embed", "`max_minutes` is no number of minutes"))
-}
-
-fn watcher(progress: Option<Py<PyAny>>) -> Box<dyn Progress + Send> {
-    match progress {
-        Some(call) => Box::new(Callback::new(call)),
-        None => Box::new(Silent),
     }
 }

@@ -11,6 +11,7 @@ use safepassage::{Progress, Silent, SourceSpec, SyncOptions};
 use crate::errors::{invalid, raise, run};
 use crate::index::Index;
 use crate::json::to_python;
+use crate::parser;
 use crate::twin::in_thread;
 
 #[pymethods]
@@ -25,9 +26,12 @@ impl Index {
     /// `retry_dead_letters` tries documents again that the model refused before. `progress(stage, done, total)` is called
     /// from working threads; total is 0 if it is not known.
     ///
+    /// PDF, Office files and mails are parsed in processes of this interpreter (`sys.executable`), each with no more than
+    /// `parser_memory` MB, so that one that takes all the memory is one file that cannot be read; with 0 they are parsed here.
+    ///
     /// Raises `InvalidError` if a source cannot be read and `ConflictError` while another writer is at work. What was
     /// committed before an error stays.
-    #[pyo3(signature = (source, *, acl = None, acl_objects = None, strict = false, rehash = false, dry_run = false, max_cost = None, max_minutes = None, retry_dead_letters = false, progress = None))]
+    #[pyo3(signature = (source, *, acl = None, acl_objects = None, strict = false, rehash = false, dry_run = false, max_cost = None, max_minutes = None, retry_dead_letters = false, parser_memory = 2048, progress = None))]
     #[expect(clippy::too_many_arguments, reason = "the options of a sync")]
     fn sync<'py>(
         &self,
@@ -41,12 +45,10 @@ impl Index {
         max_cost: Option<f64>,
         max_minutes: Option<f64>,
         retry_dead_letters: bool,
+        parser_memory: u64,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let sources = sources(source)?;
-        let max_time = max_minutes.map(|minutes| Duration::try_from_secs_f64(minutes * 60.0));
-        let max_time = max_time.transpose().map_err(|_| invalid("sync", "`max_minutes` is no number of minutes"))?;
-        let retry_refused = retry_dead_letters;
         let options = SyncOptions {
             acl,
             acl_objects,
@@ -54,22 +56,18 @@ impl Index {
             rehash,
             dry_run,
             max_cost,
-            max_time,
-            retry_refused,
+            max_time: minutes("sync", max_minutes)?,
+            retry_refused: retry_dead_letters,
+            parser: parser::process(py, parser_memory)?,
             ..SyncOptions::default()
         };
-        let report = match progress {
-            Some(call) => {
-                let callback = Callback::new(call);
-                run(py, || self.engine.sync(&sources, &options, &callback))?
-            }
-            None => run(py, || self.engine.sync(&sources, &options, &Silent))?,
-        };
+        let progress = watcher(progress);
+        let report = run(py, || self.engine.sync(&sources, &options, &*progress))?;
         to_python(py, &report)
     }
 
     /// As `sync`, awaited.
-    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, source, *, acl=None, acl_objects=None, strict=False, rehash=False, dry_run=False, max_cost=None, max_minutes=None, retry_dead_letters=False, progress=None)")]
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, source, *, acl=None, acl_objects=None, strict=False, rehash=False, dry_run=False, max_cost=None, max_minutes=None, retry_dead_letters=False, parser_memory=2048, progress=None)")]
     fn sync_async<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,
@@ -94,17 +92,27 @@ fn one(source: &Bound<'_, PyAny>) -> PyResult<SourceSpec> {
     }
 }
 
+/// The most time that something may take.
+pub fn minutes(operation: &'static str, minutes: Option<f64>) -> PyResult<Option<Duration>> {
+    let time = minutes.map(|minutes| Duration::try_from_secs_f64(minutes * 60.0)).transpose();
+    time.map_err(|_| invalid(operation, "`max_minutes` is no number of minutes"))
+}
+
+/// Who is told how far it is.
+pub fn watcher(progress: Option<Py<PyAny>>) -> Box<dyn Progress + Send> {
+    match progress {
+        Some(call) => Box::new(Callback { call, stage: Mutex::default() }),
+        None => Box::new(Silent),
+    }
+}
+
 /// Calls back into Python. What it raises is reported as unraisable: a progress bar does not stop a sync.
-pub struct Callback {
+struct Callback {
     call: Py<PyAny>,
     stage: Mutex<(String, u64, u64)>,
 }
 
 impl Callback {
-    pub fn new(call: Py<PyAny>) -> Self {
-        Self { call, stage: Mutex::default() }
-    }
-
     fn say(&self, change: impl FnOnce(&mut (String, u64, u64))) {
         let now = {
             let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """What the fuzzers begin with: the fixtures, cut as each target wants them. Usage: seeds.py FOLDER"""
 import base64
+import io
 import json
 import pathlib
 import sys
 import zipfile
+import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 FIXTURES = HERE.parent.parent / "fixtures"
@@ -100,20 +102,106 @@ nested = {"andAll": [{"orAll": [{"equals": {"key": "dept", "value": "\u00e9"}}] 
 seed("filter", "nested", BETWEEN.join([json.dumps(nested).encode(), schema, metadata]))
 
 # The first byte is the place in `Format::ALL`; with 0x80 an office file comes as it is, else as these parts of it.
-FORMATS = ["txt", "md", "html", "py", "csv", "tsv", "json", "ipynb", "eml", "docx", "pptx", "xlsx", "pdf"]
+FORMATS = {".txt": "plain", ".md": "markdown", ".html": "html", ".py": "code", ".csv": "csv", ".tsv": "tsv", ".json": "json",
+           ".ipynb": "notebook", ".eml": "mail", ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx", ".pdf": "pdf"}
 PARTS = {
     "docx": ["word/document.xml", "word/styles.xml", "docProps/core.xml"],
-    "pptx": ["ppt/presentation.xml", "ppt/_rels/presentation.xml.rels", "ppt/slides/slide2.xml", "ppt/slides/_rels/slide2.xml.rels"],
-    "xlsx": ["[Content_Types].xml", "_rels/.rels", "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/sharedStrings.xml", "xl/worksheets/sheet1.xml", "xl/styles.xml"],
+    "pptx": ["ppt/presentation.xml", "ppt/_rels/presentation.xml.rels", "ppt/slides/slide2.xml",
+             "ppt/slides/_rels/slide2.xml.rels"],
+    "xlsx": ["[Content_Types].xml", "_rels/.rels", "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/sharedStrings.xml",
+             "xl/worksheets/sheet1.xml", "xl/styles.xml"],
 }
+
+
+def of_format(kind, name, content, first=0):
+    number = list(FORMATS.values()).index(kind)
+    for target in ("files", f"files-{kind}"):
+        seed(target, name, bytes([number | first]) + content)
+
+
 for path in sorted(FIXTURES.glob("office/*/*")):
-    kind = path.suffix[1:]
-    number = FORMATS.index(kind)
-    seed("files", path.name, bytes([number | (0x80 if kind in PARTS else 0)]) + read(path))
-    if kind in PARTS:
-        with zipfile.ZipFile(path) as parcel:
-            parts = [parcel.read(name)[:1500] if name in parcel.namelist() else b"" for name in PARTS[kind]]
-        seed("files", path.stem + "-parts", bytes([number]) + BETWEEN.join(parts))
+    kind = FORMATS[path.suffix]
+    if kind not in PARTS:
+        of_format(kind, path.name, read(path))
+        continue
+    whole = io.BytesIO()
+    with zipfile.ZipFile(path) as parcel, zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as smaller:
+        parts = [parcel.read(name) if name in parcel.namelist() else b"" for name in PARTS[kind]]
+        for name, part in zip(PARTS[kind], parts):
+            if len(part) < 20_000:
+                smaller.writestr(name, part)
+    of_format(kind, path.name, whole.getvalue(), 0x80)
+    of_format(kind, path.stem + "-parts", BETWEEN.join(part[:1500] for part in parts))
+for suffix in (".md", ".html"):
+    for n, path in enumerate(sorted(FIXTURES.rglob(f"*{suffix}"))[:30]):
+        of_format(FORMATS[suffix], f"{n}{suffix}", read(path)[:2000])
+
+
+def pdf(*objects):
+    """A whole file of these objects, so that changes of it are still read."""
+    out, at = b"%PDF-1.7\n", []
+    for number, body in enumerate(objects, 1):
+        at.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in at)
+    return out + b"xref\n0 %d\n0000000000 65535 f \n%strailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (
+        len(at) + 1, table, len(at) + 1, len(out))
+
+
+def stream(content, more=b""):
+    return b"<</Length %d%s>>stream\n%s\nendstream" % (len(content), more, content)
+
+
+CATALOG, PAGES = b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>"
+FONT = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding/FirstChar 32/LastChar 34/Widths[278 278 355]>>"
+CID = (b"<</Type/Font/Subtype/Type0/BaseFont/A/Encoding/Identity-H/ToUnicode 6 0 R/DescendantFonts[<</Type/Font/Subtype/CIDFontType2"
+       b"/BaseFont/A/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>/W[0[500 600]2 5 400]/DW 1000>>]>>")
+TO_UNICODE = (b"begincmap 1 begincodespacerange<0000><ffff>endcodespacerange 1 beginbfchar<0001><0041>endbfchar "
+              b"1 beginbfrange<0002><0009><0042>endbfrange endcmap")
+DRAWN = b"BT /F 12 Tf 1 0 0 1 72 700 Tm (A letter) Tj 0 -14 Td [(of) -200 (two)] TJ T* <0001> Tj ET q /X Do Q"
+FORM = stream(b"BT /F 9 Tf (in a form) Tj ET", b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</Font<</F 5 0 R>>>>")
+PAGE = (b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>/XObject<</X 7 0 R>>>>"
+        b"/Rotate 90>>")
+of_format("pdf", "plain", pdf(CATALOG, PAGES, PAGE, stream(DRAWN), FONT, stream(TO_UNICODE), FORM))
+of_format("pdf", "cid", pdf(CATALOG, PAGES, PAGE, stream(DRAWN), CID, stream(TO_UNICODE), FORM))
+for name, packed in (("deflated", (zlib.compress(DRAWN), b"/Filter/FlateDecode")),
+                     ("hex", (DRAWN.hex().encode() + b">", b"/Filter/ASCIIHexDecode")),
+                     ("base85", (base64.a85encode(DRAWN) + b"~>", b"/Filter[/ASCII85Decode]"))):
+    of_format("pdf", name, pdf(CATALOG, PAGES, PAGE, stream(*packed), FONT, stream(TO_UNICODE), FORM))
+of_format("mail", "parts", b"""From: =?utf-8?q?Ann_=C3=BC?= <ann@example.com>\r
+To: b@example.com, "C, D" <c@example.com>\r
+Subject: =?iso-8859-1?B?R3L832U=?=\r
+Date: Sun, 01 Nov 2026 10:00:00 +0100\r
+MIME-Version: 1.0\r
+Content-Type: multipart/mixed; boundary="x"\r
+\r
+--x\r
+Content-Type: multipart/alternative; boundary=y\r
+\r
+--y\r
+Content-Type: text/plain; charset=utf-16le\r
+Content-Transfer-Encoding: base64\r
+\r
+YQBiAA==\r
+--y\r
+Content-Type: text/html\r
+Content-Transfer-Encoding: quoted-printable\r
+\r
+<p>a=20b=\r
+c</p>\r
+--y--\r
+--x\r
+Content-Type: message/rfc822\r
+\r
+Subject: within\r
+\r
+a\r
+--x\r
+Content-Disposition: attachment; filename*=utf-8''a%20b.txt\r
+\r
+attached\r
+--x--\r
+""")
 
 imports = FIXTURES / "import"
 for number, name in ((1, "kendra.json"), (2, "azure.json"), (3, "posix.getfacl"), (4, "nfs4.getfacl"), (6, "CODEOWNERS")):

@@ -28,7 +28,7 @@ pub struct Explanation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
     /// `allow`, `deny`, `revoked`, `no_allow`, `label`, `groups_incomplete`, `not_stated` (an ACL object that is only
-    /// named), `derived` (from what they may not read) or `policy`.
+    /// named), `derived` (from what they may not read), `policy` or `authorizer`.
     pub effect: &'static str,
     /// Through which principal of the identity, where there is one; several, joined by ` and `, where all are wanted.
     pub principal: Option<String>,

@@ -1,6 +1,7 @@
 //! The comparison that kept snapshots are verified by: planes that say anything else of anything are not the same.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use safepassage_access::{
     AccessEvent, AccessPlane, Acl, Attribute, Binding, DocumentNumber, Input, LabelRank, Labels, ObjectStatement,
@@ -86,6 +87,11 @@ impl Said {
     }
 }
 
+/// As a kept snapshot brings it back.
+fn read_again(plane: &AccessPlane) -> AccessPlane {
+    AccessPlane::from_columns(plane.epoch(), Arc::new(plane.to_columns().unwrap())).unwrap()
+}
+
 #[test]
 fn planes_that_differ_in_anything_are_not_the_same() {
     let one = Said::new().plane();
@@ -128,6 +134,7 @@ fn planes_that_differ_in_anything_are_not_the_same() {
         let other = said.plane();
         assert!(!one.says_the_same_as(&other) && !other.says_the_same_as(&one), "{what}");
         assert!(other.says_the_same_as(&AccessPlane::restore(1, &other.export()).unwrap()), "{what}");
+        assert!(other.says_the_same_as(&read_again(&other)) && !one.says_the_same_as(&read_again(&other)), "{what}");
     }
     let third = AccessEvent::Numbered { tenant: Tenant::default(), id: "c".into(), number: DocumentNumber(2) };
     let nobody = Principal::group("nobody");
@@ -142,4 +149,28 @@ fn planes_that_differ_in_anything_are_not_the_same() {
     let mut later = Said::new().plane();
     later.apply(2, &[]).unwrap();
     assert!(!one.says_the_same_as(&later) && !later.says_the_same_as(&one), "a later epoch");
+}
+
+#[test]
+fn documents_of_a_plane_that_was_read_are_found_by_their_names() {
+    let name =
+        |at: u32| ([Tenant::default(), Tenant("other".into())][at as usize % 2].clone(), format!("d{}", at * 7 % 41));
+    let numbered = |at: u32| {
+        let (tenant, id) = name(at);
+        AccessEvent::Numbered { tenant, id: id.as_str().into(), number: DocumentNumber(at) }
+    };
+    let events: Vec<AccessEvent> =
+        std::iter::once(AccessEvent::Created { labels: Labels::default() }).chain((0..40).map(numbered)).collect();
+    let mut plane = AccessPlane::default();
+    plane.apply(1, &events).unwrap();
+    let restored = read_again(&plane);
+    for at in 0..40 {
+        let (tenant, id) = name(at);
+        assert_eq!(restored.number(&tenant, &id), Some(DocumentNumber(at)));
+        let elsewhere = if tenant.0.is_empty() { Tenant("other".into()) } else { Tenant::default() };
+        assert_eq!(restored.number(&elsewhere, &id), plane.number(&elsewhere, &id));
+    }
+    for (tenant, id) in [("", ""), ("", "d"), ("", "d99"), ("another", "d7"), ("zz", "d7")] {
+        assert_eq!(restored.number(&Tenant(tenant.into()), id), None);
+    }
 }

@@ -32,6 +32,9 @@ pub struct Entry {
     /// The generation of the content.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
+    /// That it is a generation of the candidate of the index, which counts its own; left out for the index itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<bool>,
     /// Ids of the documents that were given out or changed, in the order of the answer, each once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub documents: Option<Vec<String>>,

@@ -21,6 +21,8 @@ use crate::tail::{self, Appending, Tail};
 pub struct AuditLog {
     pub(crate) folder: Arc<dyn Folder>,
     pub(crate) clock: Clock,
+    /// Whether what is written here was done through the candidate of the index.
+    candidate: bool,
     queue: Mutex<Queue>,
     /// Somebody was served, or may write now.
     turn: Condvar,
@@ -96,7 +98,14 @@ impl AuditLog {
     #[must_use]
     pub fn new(folder: Arc<dyn Folder>, clock: Clock) -> Self {
         let (queue, turn, salt) = (Mutex::default(), Condvar::new(), OnceLock::new());
-        Self { folder, clock, queue, turn, tail: Mutex::default(), known: Mutex::default(), salt }
+        let candidate = false;
+        Self { folder, clock, candidate, queue, turn, tail: Mutex::default(), known: Mutex::default(), salt }
+    }
+
+    /// The same log for whoever looks at the candidate of the index: every entry says so.
+    #[must_use]
+    pub fn of_candidate(self) -> Self {
+        Self { candidate: true, ..self }
     }
 
     /// Writes `entries` as one piece. When it returns they are in the log, as surely as its settings ask.
@@ -104,7 +113,10 @@ impl AuditLog {
     /// # Errors
     /// `Unavailable` if they cannot be written (a full disk, another process that does not let go); `Corrupted` if the
     /// end of the log is not what was written. Nothing that they are about may then be given out.
-    pub fn append(&self, entries: Vec<Entry>) -> Result<Receipt> {
+    pub fn append(&self, mut entries: Vec<Entry>) -> Result<Receipt> {
+        if self.candidate {
+            entries.iter_mut().for_each(|entry| entry.candidate = Some(true));
+        }
         let mine = Arc::new(Waiting { entries, served: OnceLock::new() });
         let mut queue = lock(&self.queue);
         queue.waiting.push(Arc::clone(&mine));

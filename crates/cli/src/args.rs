@@ -162,6 +162,10 @@ pub struct Who {
     pub operate: Operate,
     #[command(flatten)]
     pub who: Identity,
+    /// Ask the engine that this JSON file describes too, for each document: `{"openfga": {"at": {"url": URL, "token_env":
+    /// VARIABLE}, "store": ID}}` or `{"authzen": {"at": {…}}}`. It only takes away
+    #[arg(long, value_name = "FILE")]
+    pub authorizer: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,12 +1,33 @@
-//! Here are arguments: who asks?
+//! Here are arguments: who asks, and who decides about them besides?
 
 use std::path::Path;
 
 use safepassage::jwt::{ClaimMapping, KeySet, Verifier, VerifierSettings};
 use safepassage::system::Clock;
-use safepassage::{Error, Identity, Result, identity_from_json};
+use safepassage::{Engine, Error, Identity, Result, Session, identity_from_json};
 
 use crate::args;
+
+/// The session of whoever asks, with whoever decides besides.
+pub fn session(engine: &Engine, arguments: &args::Who) -> Result<Session> {
+    let session = engine.session(read(&arguments.who, engine.clock())?)?;
+    match &arguments.authorizer {
+        Some(file) => with_authorizer(session, file),
+        None => Ok(session),
+    }
+}
+
+#[cfg(feature = "authorizers")]
+fn with_authorizer(session: Session, file: &Path) -> Result<Session> {
+    let named = |error: Error| error.with("file", file.display());
+    let authorizer = safepassage::policy::authorizer_from_json(&bytes(file)?).map_err(named)?;
+    Ok(session.with_authorizer(authorizer))
+}
+
+#[cfg(not(feature = "authorizers"))]
+fn with_authorizer(_: Session, _: &Path) -> Result<Session> {
+    Err(Error::invalid("read authorizer", "this program was built without authorizers (`--features authorizers`)"))
+}
 
 pub fn read(who: &args::Identity, clock: &Clock) -> Result<Identity> {
     if let Some(file) = &who.identity {

@@ -76,7 +76,8 @@ pub struct Sync {
     #[arg(long, value_name = "FILE", conflicts_with = "watch")]
     pub events: Option<PathBuf>,
     /// Embed first by batch jobs of Bedrock, at their price, with this folder of a bucket for texts and vectors; goes on with
-    /// the same jobs after an interruption
+    /// the same jobs after an interruption. Texts lie there as plain as they are sent, and are deleted with the vectors once
+    /// those are kept (s3:DeleteObject); what cannot be deleted is warned of. A bucket with versions keeps the earlier ones
     #[arg(long, value_name = "s3://BUCKET/FOLDER", requires = "batch_role", conflicts_with = "watch")]
     pub batch: Option<String>,
     /// The role that Bedrock reads and writes that bucket as

@@ -11,6 +11,8 @@
 mod authzen;
 #[cfg(feature = "cedar")]
 mod cedar;
+#[cfg(any(feature = "openfga", feature = "authzen"))]
+mod described;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "openfga")]
@@ -22,6 +24,8 @@ mod principals;
 pub use authzen::{AuthZen, AuthZenSettings};
 #[cfg(feature = "cedar")]
 pub use cedar::{CedarCompiler, CedarPolicy};
+#[cfg(any(feature = "openfga", feature = "authzen"))]
+pub use described::authorizer_from_json;
 #[cfg(feature = "http")]
 pub use http::Endpoint;
 #[cfg(feature = "openfga")]

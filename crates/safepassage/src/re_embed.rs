@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use safepassage_audit::AuditLog;
 use safepassage_error::system::Clock;
 use safepassage_error::{Error, Result};
 use safepassage_index::Index;
@@ -49,7 +50,7 @@ impl Engine {
         embedder: Option<Arc<dyn Embedder>>,
         clock: Clock,
     ) -> Result<Self> {
-        let audit = audit::log_of(&*storage, clock.clone());
+        let audit = audit::log_of(&*storage, clock.clone()).map(AuditLog::of_candidate);
         Self::with(Index::open_candidate(storage, clock)?, embedder, audit)
     }
 

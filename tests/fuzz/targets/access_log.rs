@@ -100,7 +100,7 @@ fn events(json: &[u8]) {
 /// Asks everything; the answers may be any.
 fn ask(plane: &AccessPlane) {
     for number in (0..plane.next_number().min(MOST_DOCUMENTS)).map(DocumentNumber) {
-        let _ = (plane.document(number), plane.label(number), plane.id(number));
+        let _ = (plane.document(number), plane.label_with_inputs(number, Version(1)), plane.id(number));
         let column = Column::new(Tenant::default(), vec![number], vec![Version(1)], vec![0, 2]).unwrap();
         let segment = SegmentAccess::new(column);
         for who in &*ASKERS {

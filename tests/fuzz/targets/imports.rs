@@ -5,6 +5,8 @@
 
 #![no_main]
 
+mod parts;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -26,17 +28,6 @@ thread_local! {
     static FOLDER: RefCell<tempfile::TempDir> = RefCell::new(tempfile::tempdir().unwrap());
 }
 
-fn split(bytes: &[u8]) -> Vec<&[u8]> {
-    const BETWEEN: &[u8] = b"\n====\n";
-    let (mut parts, mut rest) = (Vec::new(), bytes);
-    while let Some(at) = rest.windows(BETWEEN.len()).position(|window| window == BETWEEN) {
-        parts.push(&rest[..at]);
-        rest = &rest[at + BETWEEN.len()..];
-    }
-    parts.push(rest);
-    parts
-}
-
 fn write(path: PathBuf, bytes: Option<&&[u8]>) {
     match bytes {
         Some(bytes) => std::fs::write(path, bytes).unwrap(),
@@ -46,7 +37,7 @@ fn write(path: PathBuf, bytes: Option<&&[u8]>) {
 
 /// Where the files of a format lie.
 fn placed(folder: &Path, format: ImportFormat, bytes: &[u8]) -> PathBuf {
-    let parts = split(bytes);
+    let parts = parts::split(bytes);
     let names: &[&str] = match format {
         ImportFormat::Bedrock => &["a.md.metadata.json", "b/c.md.metadata.json"],
         ImportFormat::Owners => &["OWNERS", "b/OWNERS", "OWNERS_ALIASES"],
@@ -73,7 +64,10 @@ fn check_named(acl: &Acl, text: &str) {
     let named = acl.allow.iter().chain(&acl.deny).chain(acl.all_of.iter().flat_map(|all| all.iter()));
     for principal in named {
         if let Principal::Named { id, .. } = principal {
-            assert!(text.contains('\\') || text.contains('%') || text.contains(&id.to_lowercase()), "`{id}` is made up");
+            assert!(
+                text.contains('\\') || text.contains('%') || text.contains(&id.to_lowercase()),
+                "`{id}` is made up"
+            );
         }
     }
 }
@@ -84,7 +78,8 @@ fuzz_target!(|bytes: &[u8]| {
     FOLDER.with_borrow(|folder| {
         let source = placed(folder.path(), format, rest);
         let documents: BTreeSet<String> = ["a.md", "b/c.md", "b/d/e.rs"].map(str::to_owned).into();
-        let options = ImportOptions { documents: Some(documents), strip: "s3://bucket/".into(), ..ImportOptions::default() };
+        let options =
+            ImportOptions { documents: Some(documents), strip: "s3://bucket/".into(), ..ImportOptions::default() };
         match import_acls(format, &source, &options) {
             Err(error) => assert_eq!(error.kind(), Kind::Invalid, "{error}"),
             Ok(imported) => {

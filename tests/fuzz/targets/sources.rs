@@ -6,6 +6,8 @@
 
 #![no_main]
 
+mod parts;
+
 use std::cell::RefCell;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -75,17 +77,6 @@ fn write(folder: &Path, name: &str, bytes: Option<&[u8]>) {
     }
 }
 
-fn split(bytes: &[u8]) -> Vec<&[u8]> {
-    const BETWEEN: &[u8] = b"\n====\n";
-    let (mut parts, mut rest) = (Vec::new(), bytes);
-    while let Some(at) = rest.windows(BETWEEN.len()).position(|window| window == BETWEEN) {
-        parts.push(&rest[..at]);
-        rest = &rest[at + BETWEEN.len()..];
-    }
-    parts.push(rest);
-    parts
-}
-
 fn synced(engine: &Engine, source: &Path, options: &SyncOptions) -> bool {
     match engine.sync(&[SourceSpec::new(source)], options, &Silent) {
         Ok(_) => true,
@@ -115,7 +106,7 @@ fn check_strangers(engine: &Engine, bytes: &[u8]) {
 fuzz_target!(|bytes: &[u8]| {
     let Some((&first, rest)) = bytes.split_first() else { return };
     PLACE.with_borrow(|Place { folder, planner }| {
-        let parts = split(rest);
+        let parts = parts::split(rest);
         let root = folder.path();
         let part = |n: usize| parts.get(n).copied().filter(|part| !part.is_empty());
         let tree = root.join(["lines", "beir", "files"][usize::from(first) % 3]);

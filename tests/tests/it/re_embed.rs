@@ -1,16 +1,19 @@
 //! An index changes its model: nothing is lost, nothing paid twice, no permission changed, no answer mixed.
 
 pub mod house;
+mod labels;
+mod meanwhile;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use safepassage::audit::{AuditFilter, AuditLine};
 use safepassage::models::CachedEmbedder;
 use safepassage::{
     BatchDocument, Embedder, EmbedderChoice, Engine, Kind, Mode, Principal, ReEmbedOptions, Result, Silent, SourceSpec,
     SyncOptions, Tenant,
 };
-use safepassage_index::storage::{Fault, FaultyStorage, MemoryStorage, Storage};
+use safepassage_index::storage::{Fault, FaultyStorage, LocalStorage, MemoryStorage, Storage};
 use serde_json::json;
 
 use self::house::{Model, answers, clock, content, create, document, fill, who};
@@ -102,60 +105,6 @@ fn whatever_is_cut_off_ends_as_if_undisturbed_and_nothing_is_paid_twice() {
             assert_eq!(engine.candidate().unwrap(), None, "{place}");
         }
     }
-}
-
-#[test]
-fn what_changes_meanwhile_is_taken_in_and_permissions_only_move_forward() {
-    let (old, new) = (Model::new("old"), Model::new("new"));
-    let engine = create(Arc::new(MemoryStorage::default()), &old, "structure");
-    fill(&engine);
-    let here = Tenant::default();
-    let sees =
-        |engine: &Engine, user: &str| engine.session(who(engine, user, &[], "")).unwrap().visible().unwrap().documents;
-    let asked = |engine: &Engine, user: &str| {
-        let session = engine.session(who(engine, user, &[], "")).unwrap();
-        let hits = session.search("what does it say?").k(1000).recall(1.0).run().unwrap().hits;
-        let mut documents: Vec<String> = hits.into_iter().map(|hit| hit.document).collect();
-        documents.dedup();
-        documents
-    };
-    let during = engine.clone();
-    new.meanwhile(move || {
-        let here = Tenant::default();
-        during.revoke(&here, "d0", &Principal::user("ann")).unwrap();
-        during.delete(&here, "d1").unwrap();
-        during.add(vec![document("d2", "it says something else now", Principal::Everyone)]).unwrap();
-        during.add(vec![document("late", "it says that it is late", Principal::Everyone)]).unwrap();
-        during.commit().unwrap();
-    });
-    let report = engine.re_embed(&given(&new), &ReEmbedOptions::default(), &Silent).unwrap();
-    assert!(report.ready && report.deleted == 1, "{report:?}");
-    // And once more between the job and the switch.
-    engine.add(vec![document("later", "it says that it is later", Principal::Everyone)]).unwrap();
-    engine.delete(&here, "d4").unwrap();
-    engine.commit().unwrap();
-    engine.revoke(&here, "titled", &Principal::user("ann")).unwrap();
-    assert_eq!(engine.candidate().unwrap().map(|c| (c.missing, c.gone)), Some((1, 1)));
-    let switched = engine.switch(&ReEmbedOptions::default(), &Silent).unwrap();
-    assert_eq!((switched.embedded, switched.deleted), (1, 1));
-    let wanted = ["d2", "d5", "empty", "late", "later", "narrowed"];
-    assert_eq!(sees(&engine, "ann"), wanted);
-    for id in ["d0", "d1", "d4", "hr", "titled"] {
-        assert!(!asked(&engine, "ann").contains(&id.to_owned()), "{id}");
-    }
-    let session = engine.session(who(&engine, "ann", &[], "")).unwrap();
-    let hits = session.search("something else").mode(Mode::Lexical).k(1).run().unwrap().hits;
-    assert_eq!((hits[0].document.as_str(), hits[0].text.as_str()), ("d2", "it says something else now"));
-    assert_eq!(new.most_paid(), 1);
-
-    // Back: d1 and d4 were live in the generation that is gone back to, and the revocations stand.
-    let generation = engine.generations().unwrap().iter().rposition(|m| m.operation == "switch").unwrap() as u64;
-    engine.rollback(generation).unwrap();
-    assert_eq!(sees(&engine, "ann"), wanted);
-    assert!(!asked(&engine, "ann").iter().any(|id| id == "d0" || id == "titled"));
-    engine.restore(&here, "titled", &Principal::user("ann"), "asked for").unwrap();
-    assert!(asked(&engine, "ann").contains(&"titled".to_owned()));
-    engine.verify().unwrap();
 }
 
 #[test]
@@ -259,52 +208,6 @@ fn whoever_has_the_old_model_is_refused_after_a_switch() {
 }
 
 #[test]
-fn no_text_above_the_new_models_label_is_sent_whatever_newer_content_says() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("documents.jsonl");
-    let write = |documents: &[(&str, &str, &str)]| {
-        let line = |(id, label, text): &(&str, &str, &str)| {
-            json!({"id": id, "label": label, "text": text, "acl": {"allow": ["everyone"]}}).to_string()
-        };
-        std::fs::write(&file, documents.iter().map(line).collect::<Vec<_>>().join("\n")).unwrap();
-    };
-    let old = Model::new("old");
-    let engine = create(Arc::new(MemoryStorage::default()), &old, "structure");
-    let sync = || engine.sync(&[SourceSpec::new(&file)], &SyncOptions::default(), &Silent);
-    write(&[
-        ("a", "internal", "fit for many"),
-        ("b", "restricted", "the secret itself"),
-        ("c", "confidential", "close"),
-    ]);
-    sync().unwrap();
-    // The label is lowered with newer content, which is never embedded: the old text is live still.
-    write(&[("a", "internal", "fit for many"), ("b", "internal", "nothing at all"), ("c", "confidential", "close")]);
-    old.down.store(true, Ordering::SeqCst);
-    assert_eq!(sync().unwrap_err().kind(), Kind::Unavailable);
-    old.down.store(false, Ordering::SeqCst);
-
-    let new = Model::elsewhere("new", "internal");
-    let error = engine.re_embed(&given(&new), &ReEmbedOptions::default(), &Silent).unwrap_err();
-    assert_eq!(error.kind(), Kind::Denied);
-    assert!(error.message().contains("`new` may read: 1 `confidential`, 1 `restricted`"), "{error}");
-    assert_eq!(new.passages_paid(), 0);
-    assert!(!error.to_string().contains("secret"));
-
-    let options = ReEmbedOptions { leave_out: true, ..ReEmbedOptions::default() };
-    let report = engine.re_embed(&given(&new), &options, &Silent).unwrap();
-    let skipped: Vec<&str> = report.skipped.iter().map(|skipped| skipped.document.as_str()).collect();
-    assert_eq!((skipped, report.ready), (vec!["b", "c"], true));
-    assert_eq!(new.paid.lock().unwrap().keys().cloned().collect::<Vec<_>>(), ["fit for many"]);
-    assert_eq!(engine.switch(&ReEmbedOptions::default(), &Silent).unwrap_err().kind(), Kind::Denied);
-    assert_eq!(engine.switch(&options, &Silent).unwrap().skipped.len(), 2);
-    let documents = engine.session(who(&engine, "ann", &[], "")).unwrap().visible().unwrap().documents;
-    assert_eq!(documents, ["a"]);
-    // A sync brings back what may be read by now.
-    assert_eq!(sync().unwrap().added, 1);
-    assert_eq!(new.paid.lock().unwrap().len(), 2);
-}
-
-#[test]
 fn a_candidate_is_searched_under_the_permissions_of_now_and_written_by_nobody() {
     let (old, new) = (Model::new("old"), Model::new("new"));
     let storage = Arc::new(MemoryStorage::default());
@@ -327,4 +230,33 @@ fn a_candidate_is_searched_under_the_permissions_of_now_and_written_by_nobody() 
     }
     engine.drop_candidate().unwrap();
     assert_eq!(storage.contents().len(), before + 1, "but for the revocation all is as it was");
+}
+
+#[test]
+fn the_audit_log_says_which_answers_came_from_a_candidate() {
+    let (old, new) = (Model::new("old"), Model::new("new"));
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Arc::new(LocalStorage::new(folder.path())) as Arc<dyn Storage>;
+    let engine = create(Arc::clone(&storage), &old, "structure");
+    fill(&engine);
+    engine.audit().unwrap().set(|settings| settings.on = true).unwrap();
+    engine.re_embed(&given(&new), &ReEmbedOptions::default(), &Silent).unwrap();
+    let candidate = Engine::open_candidate_in(storage, Some(Arc::clone(&new) as _), clock()).unwrap();
+    for engine in [&engine, &candidate] {
+        let session = engine.session(who(engine, "ann", &[], "")).unwrap();
+        session.search("what does it say?").run().unwrap();
+        session.visible().unwrap();
+        session.search_vector(&[1.0; house::DIM], 3, None).unwrap();
+    }
+    let mut said = Vec::new();
+    let answers = |line: &AuditLine| matches!(line.entry.action.as_str(), "search" | "search_vector" | "visible");
+    let visit = &mut |line: &AuditLine| {
+        if answers(line) {
+            said.push((line.entry.candidate, line.entry.generation.is_some()));
+        }
+        Ok(())
+    };
+    engine.audit().unwrap().show(&AuditFilter::default(), visit).unwrap();
+    assert_eq!(said, [[(None, true); 3], [(Some(true), true); 3]].concat());
+    engine.audit().unwrap().verify(None).unwrap();
 }

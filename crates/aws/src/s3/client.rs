@@ -112,4 +112,9 @@ impl Bucket {
         let request = self.client.put_object().bucket(&self.name).key(key).body(content.into());
         request.send().await.map(drop).map_err(call_error)
     }
+
+    /// Deletes the object `key`; one that is not there is no error.
+    pub async fn delete(&self, key: &str) -> Result<(), CallError> {
+        self.client.delete_object().bucket(&self.name).key(key).send().await.map(drop).map_err(call_error)
+    }
 }

@@ -91,6 +91,16 @@ impl S3Files {
         written.map_err(|e| self.named(e))
     }
 
+    /// Deletes the file `key`; one that is not there is no error.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Throttled`, `Denied`.
+    pub(crate) fn delete(&self, key: &str) -> Result<()> {
+        let (bucket, caller, key) = (self.bucket.clone(), self.caller.clone(), format!("{}{key}", self.prefix));
+        let deleted = wait_for(async move { caller.call(Cost::default(), || bucket.delete(&key)).await });
+        deleted.map_err(|e| self.named(e))
+    }
+
     /// Calls `each` with every line of `file`, of which only a part is in memory at once.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ pub fn run(arguments: &Ask, json: bool) -> Result<()> {
     let generator = open(&arguments.generator)?;
     let template = arguments.template.as_deref().map(Template::read).transpose()?;
     let engine = Engine::open(&arguments.who.operate.index)?;
-    let session = engine.session(identity::read(&arguments.who.who, engine.clock())?)?;
+    let session = identity::session(&engine, &arguments.who)?;
     let filter = arguments.narrowed.filter()?;
     let mut ask = session.ask(&arguments.query).generator(&*generator).most_tokens(arguments.tokens).search(|search| {
         let search = search.k(arguments.k).mode(arguments.mode.into()).recall(arguments.recall);

@@ -1,13 +1,13 @@
 //! `safepassage search`, `visible` and `explain`
 
-use safepassage::{Around, Engine, Hit, Result, Results, Visible};
+use safepassage::{Around, Engine, Hit, Reason, Result, Results, Visible};
 
 use crate::args::{Explain, Refine, Search, Who};
 use crate::{identity, output};
 
 pub fn search(arguments: &Search, json: bool) -> Result<()> {
     let engine = Engine::open(&arguments.who.operate.index)?;
-    let session = engine.session(identity::read(&arguments.who.who, engine.clock())?)?;
+    let session = identity::session(&engine, &arguments.who)?;
     let mut search = session.search(&arguments.query).mode(arguments.mode.into()).fusion(arguments.fusion);
     search = search.k(arguments.k).recall(arguments.recall);
     if let Some(filter) = arguments.narrowed.filter()? {
@@ -52,7 +52,7 @@ pub fn show_results(results: &Results, json: bool) -> Result<()> {
 
 pub fn visible(arguments: &Who, json: bool) -> Result<()> {
     let engine = Engine::open(&arguments.operate.index)?;
-    let visible = engine.session(identity::read(&arguments.who, engine.clock())?)?.visible()?;
+    let visible = identity::session(&engine, arguments)?.visible()?;
     show_visible(&visible, json)
 }
 
@@ -67,7 +67,17 @@ pub fn show_visible(visible: &Visible, json: bool) -> Result<()> {
 pub fn explain(arguments: &Explain, json: bool) -> Result<()> {
     let engine = Engine::open(&arguments.who.operate.index)?;
     let who = identity::read(&arguments.who.who, engine.clock())?;
-    let explanation = engine.explain(&who, &arguments.document)?;
+    let mut explanation = engine.explain(&who, &arguments.document)?;
+    if explanation.visible
+        && let Some(file) = &arguments.who.authorizer
+    {
+        explanation.visible = identity::session(&engine, &arguments.who)?.explain(&arguments.document)?.visible;
+        if !explanation.visible {
+            let object = file.display().to_string();
+            let path = vec![object.clone()];
+            explanation.reasons.push(Reason { effect: "authorizer", principal: None, object, path });
+        }
+    }
     if json {
         return output::json(&explanation);
     }

@@ -9,7 +9,7 @@ use crate::{identity, output};
 pub fn facets(arguments: &Facets, json: bool) -> Result<()> {
     let filter = arguments.narrowed.filter()?;
     let engine = Engine::open(&arguments.who.operate.index)?;
-    let session = engine.session(identity::read(&arguments.who.who, engine.clock())?)?;
+    let session = identity::session(&engine, &arguments.who)?;
     let counting = session.facets(&arguments.field).limit(arguments.limit);
     let facets = filter.into_iter().fold(counting, |counting, filter| counting.filter(filter)).run()?;
     if json {
@@ -37,7 +37,7 @@ pub fn facets(arguments: &Facets, json: bool) -> Result<()> {
 pub fn count(arguments: &Count, json: bool) -> Result<()> {
     let filter = arguments.narrowed.filter()?;
     let engine = Engine::open(&arguments.who.operate.index)?;
-    let session = engine.session(identity::read(&arguments.who.who, engine.clock())?)?;
+    let session = identity::session(&engine, &arguments.who)?;
     let counted = filter.into_iter().fold(session.count(), |counting, filter| counting.filter(filter)).run()?;
     if json {
         return output::json(&counted);

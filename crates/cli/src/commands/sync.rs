@@ -33,12 +33,19 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
         stores: None,
         only: arguments.events.as_deref().map(|file| events::changed(file, &arguments.sources)).transpose()?,
     };
-    if let Some(place) = &arguments.batch
-        && let Some(report) = batch::embed(&engine, arguments, place, &options)?
-    {
-        return shown(&report, &watch, json);
+    let mut undeleted = Vec::new();
+    if let Some(place) = &arguments.batch {
+        let (report, left) = batch::embed(&engine, arguments, place, &options)?;
+        if let Some(report) = report {
+            return shown(&Report { warnings: [report.warnings.clone(), left].concat(), ..report }, &watch, json);
+        }
+        undeleted = left;
     }
-    let Some(seconds) = arguments.watch else { return shown(&once(&engine, arguments, &options)?, &watch, json) };
+    let Some(seconds) = arguments.watch else {
+        let mut report = once(&engine, arguments, &options)?;
+        report.warnings.extend(undeleted);
+        return shown(&report, &watch, json);
+    };
     loop {
         let watch = Stopwatch::start();
         match once(&engine, arguments, &options) {
@@ -53,18 +60,14 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
     }
 }
 
-/// This program as one that parses a file; it needs some memory for itself.
+/// This program as one that parses a file.
 fn parser(most_mb: u64) -> Result<Option<ParserProcess>> {
-    const LEAST_MB: u64 = 192;
-    match most_mb {
-        0 => Ok(None),
-        1..LEAST_MB => Err(Error::invalid("sync", format!("a parser takes at least {LEAST_MB} MB, not {most_mb}"))),
-        _ => {
-            let program = std::env::current_exe()
-                .map_err(|e| Error::new(Kind::Unavailable, "sync", "this program cannot be found").because(e))?;
-            Ok(Some(ParserProcess { program, arguments: vec!["parse".into()], most_bytes: most_mb << 20 }))
-        }
+    if most_mb == 0 {
+        return Ok(None);
     }
+    let program = std::env::current_exe()
+        .map_err(|e| Error::new(Kind::Unavailable, "sync", "this program cannot be found").because(e))?;
+    ParserProcess::new(program, vec!["parse".into()], most_mb).map(Some)
 }
 
 /// What [`parser`] starts: parses the one file that comes in.
@@ -197,8 +200,13 @@ mod batch {
 
     use super::{Bar, Engine, Report, Result, Sync, SyncOptions, output};
 
-    /// Embeds by batch jobs; a report if that is all for now.
-    pub fn embed(engine: &Engine, arguments: &Sync, place: &str, options: &SyncOptions) -> Result<Option<Report>> {
+    /// Embeds by batch jobs. A report if that is all for now, and what could not be deleted from the bucket.
+    pub fn embed(
+        engine: &Engine,
+        arguments: &Sync,
+        place: &str,
+        options: &SyncOptions,
+    ) -> Result<(Option<Report>, Vec<String>)> {
         let settings = BatchSettings {
             place: place.to_owned(),
             role: arguments.batch_role.clone().unwrap_or_default(),
@@ -208,17 +216,18 @@ mod batch {
             most: BatchSettings::MOST,
         };
         let (report, batched) = engine.embed_in_batch(&arguments.sources, options, &settings, &Bar::new())?;
-        let Batched { submitted, resumed, embedded, failed, open, .. } = batched;
+        let Batched { submitted, resumed, embedded, failed, open, undeleted, .. } = batched;
         if !options.dry_run {
             output::note(&format!(
                 "batch jobs: {submitted} submitted, {resumed} resumed, {embedded} texts embedded, {failed} not"
             ));
         }
         let stopped = (open > 0).then(|| format!("{open} batch jobs are under way; run again to go on with them"));
-        match stopped.or(report.stopped.clone()) {
-            Some(stopped) => Ok(Some(Report { stopped: Some(stopped), ..report })),
-            None => Ok(options.dry_run.then_some(report)),
-        }
+        let report = match stopped.or(report.stopped.clone()) {
+            Some(stopped) => Some(Report { stopped: Some(stopped), ..report }),
+            None => options.dry_run.then_some(report),
+        };
+        Ok((report, undeleted))
     }
 }
 
@@ -227,7 +236,7 @@ mod batch {
 mod batch {
     use super::{Engine, Error, Report, Result, Sync, SyncOptions};
 
-    pub fn embed(_: &Engine, _: &Sync, _: &str, _: &SyncOptions) -> Result<Option<Report>> {
+    pub fn embed(_: &Engine, _: &Sync, _: &str, _: &SyncOptions) -> Result<(Option<Report>, Vec<String>)> {
         Err(Error::invalid("sync", "this program was built without Bedrock (`--features aws`)"))
     }
 }

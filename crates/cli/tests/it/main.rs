@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod authorizer;
 mod bad_input;
 mod contract;
 mod damage;

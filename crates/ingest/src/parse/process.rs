@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::{PARSE, Parsed, parse};
 use crate::source::Format;
 
+/// What such a program needs to begin with.
+const LEAST_MB: u64 = 192;
+
 /// A program that parses one file: it ends in [`ParserProcess::serve`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParserProcess {
@@ -35,6 +38,17 @@ enum Said {
 }
 
 impl ParserProcess {
+    /// `program` with `arguments` as a parser that may take `most_mb` MB.
+    ///
+    /// # Errors
+    /// `Invalid` for less than it takes to begin.
+    pub fn new(program: PathBuf, arguments: Vec<OsString>, most_mb: u64) -> Result<Self> {
+        if most_mb < LEAST_MB {
+            return Err(Error::invalid(PARSE, format!("a parser takes at least {LEAST_MB} MB, not {most_mb}")));
+        }
+        Ok(Self { program, arguments, most_bytes: most_mb.saturating_mul(1 << 20) })
+    }
+
     /// What becomes of `content`: in a process of its own, if it is of a format that is worth one.
     pub(crate) fn parse(&self, content: &[u8], format: Format) -> Result<Parsed> {
         match format {

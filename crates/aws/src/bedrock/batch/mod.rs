@@ -4,14 +4,18 @@
 //! remembered before it is submitted and forgotten once all of it was kept, so a program that is killed goes on with the same
 //! job: nothing is submitted twice, and nothing that was paid is lost. What a job did not embed is left to ordinary
 //! calls; a job that broke off is an error, because ordinary calls cost more than was asked for.
+//!
+//! The texts lie in that bucket as plain as they are sent, under the bucket's permissions and not the index's. So once all of a
+//! job was kept its files are deleted, before it is forgotten: whoever is killed meanwhile deletes the rest. In a bucket
+//! with versions that leaves the earlier ones, which only a rule of the bucket takes away.
 
 mod jobs;
 mod lines;
+mod settings;
 mod state;
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::time::Duration;
 
 use safepassage_error::system::Stopwatch;
 use safepassage_error::{Error, Kind, Result};
@@ -22,6 +26,7 @@ use sha2::{Digest, Sha256};
 
 use self::jobs::{Jobs, Stands, Submitted};
 pub use self::lines::RecordId;
+pub use self::settings::{BatchSettings, BatchTexts, Batched};
 use self::state::{Begun, State};
 use super::family::Family;
 use super::provider::{Bedrock, BedrockSettings};
@@ -30,64 +35,13 @@ use crate::options;
 use crate::s3::{S3Files, S3Stores};
 
 const OPERATION: &str = "embed in batch";
+/// The texts of a job, and where its vectors come, in the folder of the job.
+const INPUT: &str = "input.jsonl";
+const OUTPUT: &str = "output/";
 /// The service takes no smaller jobs.
 pub const FEWEST: usize = 100;
 /// Of one file; the service takes a GiB.
 const MOST_BYTES: usize = 64 << 20;
-
-/// Where and how jobs are run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BatchSettings {
-    /// `s3://BUCKET/FOLDER`, where the texts go and the vectors come from; with options as a source has them.
-    pub place: String,
-    /// The role that Bedrock reads and writes the bucket as.
-    pub role: String,
-    /// Another address of Bedrock's jobs: they are not where its models are called.
-    pub endpoint_url: Option<String>,
-    /// Between two looks at a job.
-    pub poll: Duration,
-    /// After so long the jobs are left to themselves; the next run goes on with them.
-    pub patience: Option<Duration>,
-    /// Texts of one job at most.
-    pub most: usize,
-}
-
-impl BatchSettings {
-    /// More texts the service takes in no job.
-    pub const MOST: usize = 50_000;
-}
-
-/// What batch jobs did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Batched {
-    /// Jobs that were submitted in this run.
-    pub submitted: u64,
-    /// Jobs of an earlier run that were gone on with.
-    pub resumed: u64,
-    /// Texts that were embedded.
-    pub embedded: u64,
-    /// Texts that jobs gave nothing for.
-    pub failed: u64,
-    /// Jobs that are still under way, because patience was up.
-    pub open: u64,
-    /// Tokens of what was embedded, where the model says.
-    pub tokens: u64,
-}
-
-/// What somebody has who wants texts embedded.
-pub trait BatchTexts {
-    /// The vector and tokens of the record `id`, if it is one of these texts and usable. Returns whether it is kept.
-    ///
-    /// # Errors
-    /// Whatever keeps it from being kept.
-    fn keep(&mut self, id: RecordId, vector: &[f32]) -> Result<bool>;
-
-    /// Calls `each` with every text that was not kept yet, as it is sent.
-    ///
-    /// # Errors
-    /// What `each` fails with, or what keeps the texts from being read.
-    fn left(&mut self, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()>;
-}
 
 /// Batch jobs of one model.
 #[derive(Debug)]
@@ -210,7 +164,7 @@ impl BatchJobs {
         hash.update(self.model());
         hash.update(lines);
         let digest: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        self.files(&digest)?.put("input.jsonl", lines.to_vec())?;
+        self.files(&digest)?.put(INPUT, lines.to_vec())?;
         let begun = Begun { model: self.model(), digest: digest.clone(), place: self.place.0.clone(), arn: None };
         state.change(|jobs| jobs.push(begun))?;
         self.name(&digest, state).map(drop)
@@ -224,8 +178,8 @@ impl BatchJobs {
             token: digest.to_owned(),
             role: self.settings.role.clone(),
             model: self.called.clone(),
-            input: format!("{place}/input.jsonl"),
-            output: format!("{place}/output/"),
+            input: format!("{place}/{INPUT}"),
+            output: format!("{place}/{OUTPUT}"),
         };
         let (caller, jobs) = (self.caller.clone(), self.jobs.clone());
         let arn = wait_for(async move { caller.call(Cost::default(), || jobs.submit(&submitted)).await });
@@ -258,7 +212,9 @@ impl BatchJobs {
                     broken = Some(format!("the job `{}` broke off; {said}", job.digest));
                 }
                 if stands != Stands::Open {
-                    self.collect(&job.digest, texts, did)?;
+                    let files = self.files(&job.digest)?;
+                    self.collect(&files, texts, did)?;
+                    did.undeleted.extend(undeleted(&files));
                     state.change(|jobs| jobs.retain(|other| other.digest != job.digest))?;
                 }
             }
@@ -270,14 +226,16 @@ impl BatchJobs {
         }
         did.open = state.jobs.len() as u64;
         match broken {
-            Some(message) => Err(Error::new(Kind::Unavailable, OPERATION, message)),
+            Some(broken) => {
+                let message = std::iter::once(broken).chain(did.undeleted.drain(..)).collect::<Vec<_>>().join("; ");
+                Err(Error::new(Kind::Unavailable, OPERATION, message))
+            }
             None => Ok(()),
         }
     }
 
     /// Keeps what a job made; lines that cannot be read count as if they were not there.
-    fn collect(&self, digest: &str, texts: &mut dyn BatchTexts, did: &mut Batched) -> Result<()> {
-        let files = self.files(digest)?;
+    fn collect(&self, files: &S3Files, texts: &mut dyn BatchTexts, did: &mut Batched) -> Result<()> {
         for file in files.list()?.iter().filter(|file| file.key.ends_with(".jsonl.out")) {
             files.each_line(file, &mut |line| {
                 let answer = lines::read(line).and_then(|(id, became)| {
@@ -301,4 +259,18 @@ impl BatchJobs {
         }
         Ok(())
     }
+}
+
+/// Deletes what a job left in `files`, its folder, and nothing else that lies there. Where that does not go it is said: what
+/// was paid for is kept already, and somebody has to look at the bucket.
+fn undeleted(files: &S3Files) -> Option<String> {
+    let ours = |key: &str| key == INPUT || key.starts_with(OUTPUT);
+    let why = match files.list() {
+        Ok(listed) => {
+            let ours = listed.iter().filter(|file| ours(&file.key));
+            ours.filter_map(|file| files.delete(&file.key).err()).reduce(|first, _| first)
+        }
+        Err(error) => Some(error),
+    }?;
+    Some(format!("texts and vectors of a job stay in {}, delete them there: {}", files.url(), why.message()))
 }

@@ -218,6 +218,8 @@ fn every_text_is_embedded_by_jobs_of_a_size() {
     assert_eq!(did, Batched { submitted: 3, embedded: 350, tokens: 350 * 5, ..Batched::default() });
     texts.check(350);
     assert_eq!((bed.made(), bed.service.lock().unwrap().refused.len()), (3, 0));
+    // No text stays where the index's permissions do not hold.
+    assert_eq!(bed.world.keys(), [""; 0]);
     // All of it is known: nothing is asked.
     assert_eq!(bed.run(&jobs, &mut texts).unwrap(), Batched::default());
     assert_eq!(bed.service.lock().unwrap().asked, 3);
@@ -246,6 +248,41 @@ fn records_that_fail_or_are_missing_are_left_and_the_others_kept() {
     assert_eq!((did.embedded, did.failed), (160, 20));
     texts.check(160);
     assert_eq!(texts.waiting.len(), 40);
+    assert_eq!(bed.world.keys(), [""; 0]);
+}
+
+#[test]
+fn texts_that_may_not_be_deleted_are_named_and_whoever_was_killed_deletes_the_rest() {
+    let bed = Bed::new();
+    bed.world.refuse_to_delete("input.jsonl");
+    let jobs = bed.jobs(50_000, None);
+    let mut texts = Texts::new(&jobs, 100);
+    let did = bed.run(&jobs, &mut texts).unwrap();
+    assert_eq!((did.embedded, did.undeleted.len()), (100, 1));
+    let said = &did.undeleted[0];
+    assert!(said.contains(" stay in s3://docs/jobs/") && said.contains("AccessDenied"), "{said}");
+    let left = bed.world.keys();
+    assert!(left.iter().any(|key| key.ends_with("/input.jsonl")), "{left:?}");
+    // The job is done with, and is not looked at again.
+    assert_eq!(bed.run(&jobs, &mut texts).unwrap(), Batched::default());
+
+    // Killed after some of it was deleted: the job is remembered still.
+    let bed = Bed::new();
+    let jobs = bed.jobs(50_000, None);
+    let mut texts = Texts::new(&jobs, 100);
+    assert_eq!(bed.run(&bed.jobs(50_000, Some(Duration::ZERO)), &mut texts).unwrap().open, 1);
+    let state = bed.folder.path().join("jobs.json");
+    let begun = std::fs::read(&state).unwrap();
+    bed.world.refuse_to_delete("manifest");
+    bed.run(&jobs, &mut texts).unwrap();
+    assert!(bed.world.keys().iter().all(|key| !key.ends_with("input.jsonl")), "{:?}", bed.world.keys());
+    assert!(!bed.world.keys().is_empty());
+    std::fs::write(&state, begun).unwrap();
+    bed.world.refuse_to_delete("nothing");
+    let did = bed.run(&jobs, &mut texts).unwrap();
+    assert_eq!((did.submitted, did.resumed, did.undeleted.len()), (0, 1, 0));
+    assert_eq!(bed.world.keys(), [""; 0]);
+    texts.check(100);
 }
 
 #[test]
@@ -260,6 +297,7 @@ fn a_job_that_breaks_off_is_an_error_and_what_it_made_is_kept() {
         assert_eq!(error.kind(), Kind::Unavailable);
         assert!(error.message().contains(&format!("it is `{ends}`: as told")), "{error}");
         texts.check(50);
+        assert_eq!(bed.world.keys(), [""; 0]);
         // The next run has nothing to go on with, and too few for a job.
         assert_eq!(bed.run(&jobs, &mut texts).unwrap(), Batched::default());
     }

@@ -26,7 +26,7 @@ use safepassage_ingest::{ChunkSettings, Report, Silent, SourceSpec, SyncOptions,
 use safepassage_models::remote::{BreakerLimits, CallLimits, wait_for};
 use safepassage_models::{Embedder, Embeddings, ModelStamp, Purpose, Tokenizer, builtin_tokenizer};
 
-use proxy::Proxy;
+use proxy::{Asked, Instead, Proxy, refused};
 use weed::{KEY, SECRET, Weed};
 
 /// A model that costs nothing and counts.
@@ -117,6 +117,21 @@ impl World {
         let storage = Arc::new(MemoryStorage::default());
         let index = Index::create(storage, settings, &Labels::default(), Clock::fixed(Timestamp(1_000))).unwrap();
         Self { weed, proxy, client, index: Arc::new(index), model, stores }
+    }
+
+    /// Every key of the bucket, in order.
+    pub fn keys(&self) -> Vec<String> {
+        let client = self.client.clone();
+        let listed = wait_for(async move { Ok(client.list_objects_v2().bucket("docs").send().await.unwrap()) });
+        listed.unwrap().contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect()
+    }
+
+    /// From now on the store deletes nothing whose key has `part` in it.
+    pub fn refuse_to_delete(&self, part: &'static str) {
+        self.proxy.plan(move |asked, _| match asked {
+            Asked::Delete(key) if key.contains(part) => Some(Instead::Reply(refused(403, "AccessDenied"))),
+            _ => None,
+        });
     }
 
     /// Writes `objects` (key, content); an empty content removes the object.

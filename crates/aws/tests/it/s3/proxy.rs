@@ -19,6 +19,7 @@ pub enum Asked {
     /// One object is looked for.
     Find(String),
     Get(String),
+    Delete(String),
     Other,
 }
 
@@ -108,6 +109,7 @@ fn asked(request: &Request) -> Asked {
         }
         "GET" if query.contains("list-type=2") => Asked::Page { first: !query.contains("continuation-token=") },
         "GET" if !key.is_empty() => Asked::Get(key.to_owned()),
+        "DELETE" => Asked::Delete(key.to_owned()),
         _ => Asked::Other,
     }
 }
