@@ -30,7 +30,9 @@ pub(crate) fn model_error<E>(error: &SdkError<E, HttpResponse>) -> CallError
 where
     E: Cause + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    told(error, |code| !matches!(code, "" | "ValidationException" | "ModelErrorException" | "ModelStreamErrorException"))
+    told(error, |code| {
+        !matches!(code, "" | "ValidationException" | "ModelErrorException" | "ModelStreamErrorException")
+    })
 }
 
 /// What `error` means, with the service's own words if they may be told for its name.

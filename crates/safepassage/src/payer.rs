@@ -69,7 +69,7 @@ impl Payer {
     /// `Throttled` if a budget has no room for it, and then nothing was done; what `work` fails with; where there is a
     /// budget, what the ledger fails with.
     pub fn pays<T>(&self, called: &Called<'_>, work: impl FnOnce() -> Result<(T, Tokens)>) -> Result<T> {
-        let worked = |work: Result<(T, Tokens)>| {
+        let worked = |work: Result<(T, Tokens)>| -> Result<T> {
             let (value, (tokens, _)) = work?;
             called.span.record("gen_ai.usage.input_tokens", tokens);
             Ok(value)

@@ -81,8 +81,8 @@ fn a_real_model_answers_is_cited_and_counted_and_stops_when_nobody_listens() {
         assert_eq!(citation["document"], answer["passages"][at]["document"]);
     }
     let sums = scratch.ok(&["usage", "--index", "index"]);
-    let of = |name: &str| sums["sums"].as_array().unwrap().iter().find(|sum| sum["name"] == name).unwrap().clone();
-    assert_eq!((of(&model)["calls"].as_u64(), &of(&model)["tokens_out"]), (Some(1), &usage["tokens_out"]));
+    let sum_of = |name: &str| sums["sums"].as_array().unwrap().iter().find(|sum| sum["name"] == name).unwrap().clone();
+    assert_eq!((sum_of(&model)["calls"].as_u64(), &sum_of(&model)["tokens_out"]), (Some(1), &usage["tokens_out"]));
     let by_operation = scratch.ok(&["usage", "--index", "index", "--by", "operation"]);
     let names: Vec<&str> =
         by_operation["sums"].as_array().unwrap().iter().map(|sum| sum["name"].as_str().unwrap()).collect();
