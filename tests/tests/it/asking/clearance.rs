@@ -7,7 +7,7 @@ use safepassage::{
     Result, StopReason, Verdict,
 };
 
-use super::{Fake, ask, cleared, documents, engine, session};
+use super::{Fake, ask, cleared, document, documents, engine, session};
 
 #[test]
 fn a_model_gets_what_it_is_cleared_for_and_the_place_is_filled() {
