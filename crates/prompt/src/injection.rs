@@ -78,7 +78,7 @@ static SIGNS: LazyLock<Vec<Sign>> = LazyLock::new(|| {
         (
             "marker",
             0.6,
-            r"(?i)<\|[a-z_]{2,20}\|>|\[/?INST\]|<</?SYS>>|^\s{0,3}#{2,4}\s*(?:system|instructions?|assistant)\s*:".to_owned(),
+            r"(?im)<\|[a-z_]{2,20}\|>|\[/?INST\]|<</?SYS>>|^\s{0,3}#{2,4}\s*(?:system|instructions?|assistant)\s*:".to_owned(),
         ),
         ("speaker", 0.3, r"(?im)^\s{0,3}(?:system|assistant|developer)\s*:".to_owned()),
         ("encoded", 0.3, r"[A-Za-z0-9+/_-]{160,}={0,2}|(?:[0-9a-fA-F]{2}\s?){96,}".to_owned()),
