@@ -1,6 +1,6 @@
 //! Here is a question in words: by which ways is it answered?
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use safepassage_access::Identity;
 use safepassage_error::{Error, Kind, Result};
@@ -84,7 +84,12 @@ pub struct Search<'a> {
     around: Option<Around>,
     merged: bool,
     transform: Option<&'a dyn QueryTransform>,
+    /// Vectors of questions, each with its model: a search that is made again for more asks no model twice.
+    embedded: Arc<Mutex<Vec<Embedded>>>,
 }
+
+/// A model's stamp, a question, and its vector.
+type Embedded = (serde_json::Value, String, Vec<f32>);
 
 impl std::fmt::Debug for Search<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -118,6 +123,7 @@ impl<'a> Search<'a> {
             around: None,
             merged: false,
             transform: None,
+            embedded: Arc::default(),
         }
     }
 
@@ -352,13 +358,25 @@ impl<'a> Search<'a> {
         let words = || Words::read(text, settings.language);
         let vector = || match self.vector {
             Some(vector) => Ok(vector.to_vec()),
-            None => engine.embed_question(text, asker.identity(), settings, payer),
+            None => self.embedded(text, settings, || engine.embed_question(text, asker.identity(), settings, payer)),
         };
         Ok(match self.mode {
             Mode::Hybrid => Asked::Both(words()?, vector()?),
             Mode::Vector => Asked::Near(vector()?),
             Mode::Lexical => Asked::Said(words()?),
         })
+    }
+
+    /// The vector of `text`, made by `embed` unless it is known.
+    fn embedded(&self, text: &str, settings: &Settings, embed: impl FnOnce() -> Result<Vec<f32>>) -> Result<Vec<f32>> {
+        let embedded = || self.embedded.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = embedded().iter().find(|(model, own, _)| *model == settings.model && own == text).cloned();
+        if let Some((_, _, vector)) = known {
+            return Ok(vector);
+        }
+        let vector = embed()?;
+        embedded().push((settings.model.clone(), text.to_owned(), vector.clone()));
+        Ok(vector)
     }
 
     /// The answer to one question, or the best of the answers to several.

@@ -214,6 +214,7 @@ fn what_models_read_to_find_passages_is_counted_with_the_answer() {
     // One document is above the model's label: more were fetched for it, and read.
     assert_eq!((said.first(), said.last()), (want.first(), want.last()), "{said:?}");
     assert!(said.iter().all(|line| want.contains(line)), "{said:?}");
+    assert_eq!(said.iter().filter(|line| line.0 == Operation::Embeddings).count(), 1, "no question is embedded twice");
     assert!(calls.iter().all(|call| call.answer == answer.id && call.who.feature.as_deref() == Some("chat")));
     assert!(calls[0].tokens_in > 0 && calls.iter().all(|call| call.outcome == "ok"));
 }
