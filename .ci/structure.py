@@ -34,7 +34,9 @@ ALLOWED = {
     "safepassage-tests": {"", "index", "access", "error"},
 }
 # What the default face must never pull in.
-HEAVY = re.compile(r"^(aws-|hyper|reqwest|tokio|rustls|ring|openssl|native-tls|pyo3|candle|ort|onnx|safepassage-minilm)")
+HEAVY = re.compile(
+    r"^(aws-|hyper|reqwest|tokio|rustls|ring|openssl|native-tls|opentelemetry|prost|pyo3|candle|ort|onnx|safepassage-minilm)"
+)
 
 
 def metadata():
@@ -73,6 +75,10 @@ for feature in ("openfga", "authzen"):
     for line in tree("-p", "safepassage", "-e", "normal", "--features", feature):
         if line.startswith(("aws-", "openssl", "native-tls", "hyper", "tokio", "cmake", "jsonwebtoken", "cedar-policy")):
             faults.append(f"the feature `{feature}` pulls in {line}")
+for arguments in (("-p", "safepassage-cli"), ("-p", "safepassage-cli", "--features", "remote")):
+    for line in tree(*arguments, "-e", "normal"):
+        if line.startswith(("opentelemetry", "tracing-", "prost")) and not line.startswith(("tracing-attributes", "tracing-core")):
+            faults.append(f"the binary pulls in {line} without `otel`")
 builtin = {line.split()[0] for line in tree("-p", "safepassage", "-e", "normal", "--features", "builtin")}
 if "safepassage-minilm-1" not in builtin:
     faults.append("the feature `builtin` does not bring the model")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 
@@ -60,3 +60,12 @@ class Pieces:
         finally:
             if self._own is not None and not self._own.is_closed():
                 self._own.close()
+
+
+async def ended_with(call: Coroutine[Any, Any, Any], cancel: Callable[[], None]) -> Any:
+    """What ``call`` gives, which runs in a thread: ``cancel`` is told when nobody awaits it any more."""
+    try:
+        return await call
+    except asyncio.CancelledError:
+        cancel()
+        raise

@@ -51,6 +51,7 @@ __all__ = [
     "CorruptedError",
     "DeniedError",
     "Generator",
+    "Guardrail",
     "Hit",
     "Identity",
     "Index",
@@ -201,6 +202,20 @@ class Generator:
     def name(self) -> str:
         """What it is called in the audit log."""
 
+_GuardrailLike: TypeAlias = Guardrail | Callable[[str, str], str | None]
+
+@final
+class Guardrail:
+    """Looks at what goes to a model and comes back, opened once and used by many questions."""
+
+    @staticmethod
+    def from_catalogue(models: str | PathLike[str], name: str) -> Guardrail:
+        """The guardrail `name` of the catalogue in the file `models`: one of Bedrock."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in spans."""
+
 @final
 class Answer:
     """What a model answered, and from what."""
@@ -234,6 +249,10 @@ class Answer:
         """How many passages were left out because the model is not cleared for their label."""
 
     @property
+    def suspects(self) -> list[dict[str, Any]]:
+        """Texts that look like instructions to the model, where `suspected` asks to look."""
+
+    @property
     def model(self) -> str:
         """Which model answered."""
 
@@ -252,6 +271,10 @@ class Answer:
     @property
     def cost(self) -> float | None:
         """What the call cost, if the catalogue names prices and the provider counts."""
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the call is in the ledger as far as calls are written down; False where its folder cannot be written."""
 
     @property
     def redacted(self) -> dict[str, int]:
@@ -768,6 +791,9 @@ class Index:
     def usage(self, days: int = 30) -> list[dict[str, Any]]:
         """The calls of models in the last so many days, oldest first; `pyarrow.Table.from_pylist` makes a table of them."""
 
+    def measured(self, days: int = 30) -> list[dict[str, Any]]:
+        """What `eval --record` and `eval drift --record` measured in the last so many days, oldest first."""
+
     def usage_settings(self) -> dict[str, Any]:
         """Whether calls are written down, and the budgets."""
 
@@ -883,6 +909,9 @@ class Session:
         redact: Sequence[Literal["question", "passages", "answer"]] | None = None,
         feature: str | None = None,
         hooks: Sequence[object] | None = None,
+        guardrails: Sequence[_GuardrailLike] | None = None,
+        suspected: Literal["mark", "drop", "refuse"] | None = None,
+        suspected_from: float | None = None,
     ) -> Answer:
         """Puts the question `text` to `generator` with the `k` best passages that the asker may read and the model is
         cleared for.
@@ -891,8 +920,10 @@ class Session:
         label above the model's is left out, or with `above_label="refuse"` the question is refused. Without a passage
         nothing is sent, unless `without_passages`. `redact` names where identifiers are taken out. `feature` is what it is
         for, in the ledger and for budgets. `hooks` are objects with any of `before_request(messages)`, `on_piece(text)` and
-        `after_response(text)`; what these give replaces what they were given. All of it is decided
-        again by the newest permissions right before the prompt leaves.
+        `after_response(text)`; what these give replaces what they were given. `guardrails` look at question and
+        passages (`"in"`) and at the answer (`"out"`); what one gives is said instead. `suspected` says what is done with
+        passages that look like instructions to the model. All of it is decided again by the newest permissions right
+        before the prompt leaves.
         """
 
     def ask_stream(
@@ -914,6 +945,9 @@ class Session:
         redact: Sequence[Literal["question", "passages", "answer"]] | None = None,
         feature: str | None = None,
         hooks: Sequence[object] | None = None,
+        guardrails: Sequence[_GuardrailLike] | None = None,
+        suspected: Literal["mark", "drop", "refuse"] | None = None,
+        suspected_from: float | None = None,
     ) -> AnswerStream:
         """As `ask`, as soon as the model has begun to answer: pieces to iterate over."""
 
@@ -939,6 +973,9 @@ class Session:
         redact: Sequence[Literal["question", "passages", "answer"]] | None = None,
         feature: str | None = None,
         hooks: Sequence[object] | None = None,
+        guardrails: Sequence[_GuardrailLike] | None = None,
+        suspected: Literal["mark", "drop", "refuse"] | None = None,
+        suspected_from: float | None = None,
     ) -> Answer:
         """As `ask`, awaited. What a callable gives to be awaited runs on the same event loop."""
 
@@ -961,6 +998,9 @@ class Session:
         redact: Sequence[Literal["question", "passages", "answer"]] | None = None,
         feature: str | None = None,
         hooks: Sequence[object] | None = None,
+        guardrails: Sequence[_GuardrailLike] | None = None,
+        suspected: Literal["mark", "drop", "refuse"] | None = None,
+        suspected_from: float | None = None,
     ) -> AnswerStream:
         """As `ask_stream`, awaited."""
 

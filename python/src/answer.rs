@@ -77,6 +77,13 @@ impl Answer {
         self.answer.withheld
     }
 
+    /// Texts that look like instructions to the model, where `suspected` asks to look:
+    /// `{"document", "chunk", "score", "signs"}`; the question itself has no document.
+    #[getter]
+    fn suspects<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python(py, &self.answer.suspects)
+    }
+
     /// Which model answered.
     #[getter]
     fn model(&self) -> &str {
@@ -105,6 +112,12 @@ impl Answer {
     #[getter]
     fn cost(&self) -> Option<f64> {
         self.answer.cost
+    }
+
+    /// Whether the call is in the ledger as far as calls are written down; False where its folder cannot be written.
+    #[getter]
+    fn recorded(&self) -> bool {
+        self.answer.recorded
     }
 
     /// How often something of each kind was taken out.

@@ -4,17 +4,50 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use pyo3::conversion::FromPyObjectOwned;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use safepassage::{AboveLabel, Filter, Hook, Redact, Template};
+use safepassage::{AboveLabel, Filter, Hook, Redact, Suspected, Template};
 
 use crate::answer::{Answer, AnswerStream};
 use crate::errors::{invalid, run};
 use crate::filter;
 use crate::generator::{Generator, generator};
+use crate::guardrail::guardrail;
 use crate::hook::hook;
 use crate::session::Session;
 use crate::twin::in_thread;
+
+/// The keyword of the twins that are awaited, for themselves.
+const CANCEL: &str = "_cancel";
+
+/// Ends a question whose twin is not awaited any more.
+#[pyclass(frozen, name = "_Cancel", module = "safepassage")]
+pub struct Cancel(safepassage::Cancel);
+
+#[pymethods]
+impl Cancel {
+    fn cancel(&self) {
+        self.0.cancel();
+    }
+}
+
+/// The method `name` in a thread, ended when whoever awaits it is cancelled.
+fn awaited<'py>(
+    slf: &Bound<'py, Session>,
+    name: &str,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = slf.py();
+    let (args, kwargs) = on_this_loop(args, kwargs)?;
+    let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
+    let cancel = Bound::new(py, Cancel(safepassage::Cancel::default()))?;
+    kwargs.set_item(CANCEL, &cancel)?;
+    let call = in_thread(slf, name, &args, Some(&kwargs))?;
+    py.import("safepassage._awaiting")?.call_method1("ended_with", (call, cancel.getattr("cancel")?))
+}
 
 /// What is said of a question besides itself.
 struct Asked {
@@ -33,62 +66,88 @@ struct Asked {
     redact: Redact,
     feature: Option<String>,
     hooks: Vec<Arc<dyn Hook>>,
+    guardrails: Vec<Arc<dyn safepassage::Guardrail>>,
+    suspected: Option<Suspected>,
+    suspected_from: Option<f32>,
+    cancel: Option<safepassage::Cancel>,
+}
+
+/// Keywords, each taken once; what is left over is none.
+struct Keywords<'a, 'py>(Option<&'a Bound<'py, PyDict>>, Vec<&'static str>);
+
+impl<'py> Keywords<'_, 'py> {
+    /// The value of `name`; `None` if it is left out or None.
+    fn get(&mut self, name: &'static str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.1.push(name);
+        let given = self.0.map(|given| given.get_item(name)).transpose()?.flatten();
+        Ok(given.filter(|value| !value.is_none()))
+    }
+
+    fn take<T: FromPyObjectOwned<'py>>(&mut self, name: &'static str) -> PyResult<Option<T>> {
+        self.get(name)?.map(|value| value.extract::<T>().map_err(Into::into)).transpose()
+    }
+
+    fn finish(self) -> PyResult<()> {
+        for (name, _) in self.0.into_iter().flatten() {
+            let name: String = name.extract()?;
+            if !self.1.contains(&name.as_str()) {
+                return Err(PyTypeError::new_err(format!("ask() got an unexpected keyword argument '{name}'")));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Asked {
-    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
-    fn read(
-        given: &Bound<'_, PyAny>,
-        k: usize,
-        filter: Option<&Bound<'_, PyAny>>,
-        mode: &str,
-        recall: f32,
-        template: Option<PathBuf>,
-        inputs: Option<BTreeMap<String, String>>,
-        tokens: u32,
-        temperature: Option<f32>,
-        stop: Option<Vec<String>>,
-        above_label: &str,
-        without_passages: bool,
-        redact: Option<Vec<String>>,
-        feature: Option<String>,
-        hooks: Option<Vec<Py<PyAny>>>,
-    ) -> PyResult<Self> {
-        let above = match above_label {
+    fn read(given: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let py = given.py();
+        let mut keywords = Keywords(options, Vec::new());
+        let above = match keywords.take::<String>("above_label")?.as_deref().unwrap_or("drop") {
             "drop" => AboveLabel::Drop,
             "refuse" => AboveLabel::Refuse,
             other => return Err(invalid("ask", format!("`above_label` is `drop` or `refuse`, not `{other}`"))),
         };
-        let mut places = Redact::default();
-        for place in redact.unwrap_or_default() {
+        let mut redact = Redact::default();
+        for place in keywords.take::<Vec<String>>("redact")?.unwrap_or_default() {
             match place.as_str() {
-                "question" => places.question = true,
-                "passages" => places.passages = true,
-                "answer" => places.answer = true,
+                "question" => redact.question = true,
+                "passages" => redact.passages = true,
+                "answer" => redact.answer = true,
                 other => {
                     let message = format!("`redact` names `question`, `passages` and `answer`, not `{other}`");
                     return Err(invalid("ask", message));
                 }
             }
         }
-        let mode = run(given.py(), || mode.parse())?;
-        Ok(Self {
+        let mode = keywords.take::<String>("mode")?;
+        let suspected = keywords.take::<String>("suspected")?;
+        let guardrails: Vec<Bound<'_, PyAny>> = keywords.take("guardrails")?.unwrap_or_default();
+        let asked = Self {
             generator: generator(given, None)?,
-            k,
-            filter: filter::read(filter)?,
-            mode,
-            recall,
-            template,
-            inputs: inputs.unwrap_or_default(),
-            tokens,
-            temperature,
-            stop: stop.unwrap_or_default(),
+            k: keywords.take("k")?.unwrap_or(6),
+            filter: filter::read(keywords.get("filter")?.as_ref())?,
+            mode: mode.map(|mode| run(py, || mode.parse())).transpose()?.unwrap_or_default(),
+            recall: keywords.take("recall")?.unwrap_or(0.95),
+            template: keywords.take("template")?,
+            inputs: keywords.take("inputs")?.unwrap_or_default(),
+            tokens: keywords.take("tokens")?.unwrap_or(512),
+            temperature: keywords.take("temperature")?,
+            stop: keywords.take("stop")?.unwrap_or_default(),
             above,
-            without_passages,
-            redact: places,
-            feature,
-            hooks: hooks.unwrap_or_default().into_iter().map(hook).collect(),
-        })
+            without_passages: keywords.take("without_passages")?.unwrap_or_default(),
+            redact,
+            feature: keywords.take("feature")?,
+            hooks: keywords.take::<Vec<Py<PyAny>>>("hooks")?.unwrap_or_default().into_iter().map(hook).collect(),
+            guardrails: guardrails.iter().map(guardrail).collect::<PyResult<_>>()?,
+            suspected: suspected.map(|what| run(py, || what.parse())).transpose()?,
+            suspected_from: keywords.take("suspected_from")?,
+            cancel: keywords
+                .get(CANCEL)?
+                .map(|given| Ok::<_, PyErr>(given.cast::<Cancel>()?.get().0.clone()))
+                .transpose()?,
+        };
+        keywords.finish()?;
+        Ok(asked)
     }
 
     fn stream(self, session: &safepassage::Session, question: &str) -> safepassage::Result<safepassage::AnswerStream> {
@@ -108,6 +167,18 @@ impl Asked {
         }
         if let Some(feature) = &self.feature {
             ask = ask.feature(feature);
+        }
+        if let Some(cancel) = &self.cancel {
+            ask = ask.cancel(cancel);
+        }
+        for guardrail in &self.guardrails {
+            ask = ask.guardrail(Arc::clone(guardrail));
+        }
+        if let Some(what) = self.suspected {
+            ask = ask.suspected(what);
+        }
+        if let Some(score) = self.suspected_from {
+            ask = ask.suspected_from(score);
         }
         for hook in &self.hooks {
             ask = ask.hook(Arc::clone(hook));
@@ -131,91 +202,34 @@ impl Session {
     /// `above_label="refuse"` the question is refused. Without a passage nothing is sent, unless `without_passages`.
     /// `redact` names where identifiers are taken out: `question`, `passages`, `answer`. `feature` is what it is for, in the
     /// ledger and for budgets. `hooks` are objects with any of `before_request(messages)`, `on_piece(text)` and
-    /// `after_response(text)`; what these give replaces what they were given, and what they raise ends the call. All of it is decided again by the
-    /// newest permissions right before the prompt leaves. Raises `DeniedError` where something may not be sent, and what
+    /// `after_response(text)`; what these give replaces what they were given, and what they raise ends the call. `guardrails`
+    /// are `Guardrail`s, or callables `(text, direction) -> str | None` with `"in"` or `"out"`: what one gives is said
+    /// instead. `suspected` says what is done with passages that look like instructions to the model: `"mark"`, `"drop"`,
+    /// `"refuse"`; from the score `suspected_from` on (0.5). All of it is decided again by the newest permissions right
+    /// before the prompt leaves. Raises `DeniedError` where something may not be sent, and what
     /// the model fails with.
-    #[pyo3(signature = (text, generator, *, k = 6, filter = None, mode = "hybrid", recall = 0.95, template = None, inputs = None, tokens = 512, temperature = None, stop = None, above_label = "drop", without_passages = false, redact = None, feature = None, hooks = None))]
-    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    #[pyo3(signature = (text, generator, **options), text_signature = "($self, text, generator, *, k=6, filter=None, mode='hybrid', recall=0.95, template=None, inputs=None, tokens=512, temperature=None, stop=None, above_label='drop', without_passages=False, redact=None, feature=None, hooks=None, guardrails=None, suspected=None, suspected_from=None)")]
     fn ask(
         &self,
         py: Python<'_>,
         text: String,
         generator: &Bound<'_, PyAny>,
-        k: usize,
-        filter: Option<&Bound<'_, PyAny>>,
-        mode: &str,
-        recall: f32,
-        template: Option<PathBuf>,
-        inputs: Option<BTreeMap<String, String>>,
-        tokens: u32,
-        temperature: Option<f32>,
-        stop: Option<Vec<String>>,
-        above_label: &str,
-        without_passages: bool,
-        redact: Option<Vec<String>>,
-        feature: Option<String>,
-        hooks: Option<Vec<Py<PyAny>>>,
+        options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Answer> {
-        let asked = Asked::read(
-            generator,
-            k,
-            filter,
-            mode,
-            recall,
-            template,
-            inputs,
-            tokens,
-            temperature,
-            stop,
-            above_label,
-            without_passages,
-            redact,
-            feature,
-            hooks,
-        )?;
+        let asked = Asked::read(generator, options)?;
         run(py, || asked.stream(&self.0, &text)?.finish()).map(Answer::new)
     }
 
     /// As `ask`, as soon as the model has begun to answer: an `AnswerStream` to iterate over.
-    #[pyo3(signature = (text, generator, *, k = 6, filter = None, mode = "hybrid", recall = 0.95, template = None, inputs = None, tokens = 512, temperature = None, stop = None, above_label = "drop", without_passages = false, redact = None, feature = None, hooks = None))]
-    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    #[pyo3(signature = (text, generator, **options), text_signature = "($self, text, generator, *, k=6, filter=None, mode='hybrid', recall=0.95, template=None, inputs=None, tokens=512, temperature=None, stop=None, above_label='drop', without_passages=False, redact=None, feature=None, hooks=None, guardrails=None, suspected=None, suspected_from=None)")]
     fn ask_stream(
         &self,
         py: Python<'_>,
         text: String,
         generator: &Bound<'_, PyAny>,
-        k: usize,
-        filter: Option<&Bound<'_, PyAny>>,
-        mode: &str,
-        recall: f32,
-        template: Option<PathBuf>,
-        inputs: Option<BTreeMap<String, String>>,
-        tokens: u32,
-        temperature: Option<f32>,
-        stop: Option<Vec<String>>,
-        above_label: &str,
-        without_passages: bool,
-        redact: Option<Vec<String>>,
-        feature: Option<String>,
-        hooks: Option<Vec<Py<PyAny>>>,
+        options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<AnswerStream> {
-        let asked = Asked::read(
-            generator,
-            k,
-            filter,
-            mode,
-            recall,
-            template,
-            inputs,
-            tokens,
-            temperature,
-            stop,
-            above_label,
-            without_passages,
-            redact,
-            feature,
-            hooks,
-        )?;
+        let asked = Asked::read(generator, options)?;
         run(py, || asked.stream(&self.0, &text)).map(AnswerStream::new)
     }
 
@@ -226,26 +240,24 @@ impl Session {
         run(py, || self.0.feedback(id, verdict, note))
     }
 
-    /// As `ask`, awaited. What a callable gives to be awaited runs on the same event loop.
-    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, text, generator, *, k=6, filter=None, mode='hybrid', recall=0.95, template=None, inputs=None, tokens=512, temperature=None, stop=None, above_label='drop', without_passages=False, redact=None, feature=None, hooks=None)")]
+    /// As `ask`, awaited; to cancel it ends the call. What a callable gives to be awaited runs on the same event loop.
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, text, generator, *, k=6, filter=None, mode='hybrid', recall=0.95, template=None, inputs=None, tokens=512, temperature=None, stop=None, above_label='drop', without_passages=False, redact=None, feature=None, hooks=None, guardrails=None, suspected=None, suspected_from=None)")]
     fn ask_async<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (args, kwargs) = on_this_loop(args, kwargs)?;
-        in_thread(slf, "ask", &args, kwargs.as_ref())
+        awaited(slf, "ask", args, kwargs)
     }
 
-    /// As `ask_stream`, awaited.
-    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, text, generator, *, k=6, filter=None, mode='hybrid', recall=0.95, template=None, inputs=None, tokens=512, temperature=None, stop=None, above_label='drop', without_passages=False, redact=None, feature=None, hooks=None)")]
+    /// As `ask_stream`, awaited; to cancel it ends the call.
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, text, generator, *, k=6, filter=None, mode='hybrid', recall=0.95, template=None, inputs=None, tokens=512, temperature=None, stop=None, above_label='drop', without_passages=False, redact=None, feature=None, hooks=None, guardrails=None, suspected=None, suspected_from=None)")]
     fn ask_stream_async<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (args, kwargs) = on_this_loop(args, kwargs)?;
-        in_thread(slf, "ask_stream", &args, kwargs.as_ref())
+        awaited(slf, "ask_stream", args, kwargs)
     }
 }
 

@@ -164,12 +164,13 @@ impl Drop for Pulled {
     }
 }
 
-/// What the callable gives. Of what it raises only the class is told: the words may be those of the prompt.
+/// What the callable gives.
 fn called<T>(call: impl FnOnce(Python<'_>) -> PyResult<T>) -> Result<T> {
-    Python::attach(|py| {
-        call(py).map_err(|raised| {
-            let class = raised.get_type(py).name().map_or_else(|_| "an exception".to_owned(), |name| name.to_string());
-            Error::new(Kind::Invalid, "generate", format!("the callable raised `{class}`"))
-        })
-    })
+    Python::attach(|py| call(py).map_err(|error| raised(py, &error, "generate", "the callable")))
+}
+
+/// `what` raised `error`. Only its class is told: the words may be those of the prompt.
+pub fn raised(py: Python<'_>, error: &PyErr, operation: &'static str, what: &str) -> Error {
+    let class = error.get_type(py).name().map_or_else(|_| "an exception".to_owned(), |name| name.to_string());
+    Error::new(Kind::Invalid, operation, format!("{what} raised `{class}`"))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use safepassage::{Answer, Error, Hook, Kind, Request, Result};
 
-use crate::generator::messages;
+use crate::generator::{messages, raised};
 
 /// A Python object as a [`Hook`]. What a method gives replaces what it was given; None leaves it.
 struct Called(Py<PyAny>);
@@ -31,11 +31,9 @@ impl Called {
             let given = hook.call_method1(name, (argument(py)?,))?;
             if given.is_none() { Ok(None) } else { read(&given).map(Some) }
         });
-        // Of what it raises only the class is told: the words may be those of the prompt.
-        called.map_err(|raised: PyErr| {
-            let class = Python::attach(|py| raised.get_type(py).name().map(|name| name.to_string()));
-            let class = class.unwrap_or_else(|_| "an exception".to_owned());
-            Error::new(Kind::Denied, "ask", format!("the hook's `{name}` raised `{class}`"))
+        called.map_err(|error: PyErr| {
+            let said = Python::attach(|py| raised(py, &error, "ask", &format!("the hook's `{name}`")));
+            Error::new(Kind::Denied, "ask", said.message())
         })
     }
 }

@@ -23,6 +23,7 @@ mod evaluate;
 mod fields;
 mod filter;
 mod generator;
+mod guardrail;
 mod hit;
 mod hook;
 mod identity;
@@ -58,6 +59,8 @@ mod _core {
     use crate::evaluate::{evaluate, learn_fusion};
     #[pymodule_export]
     use crate::generator::Generator;
+    #[pymodule_export]
+    use crate::guardrail::Guardrail;
     #[pymodule_export]
     use crate::hit::Hit;
     #[pymodule_export]

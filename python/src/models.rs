@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use safepassage::{CrossEncoder, Error, Kind, RerankWith, Result};
+use safepassage::{CrossEncoder, RerankWith, Result};
 
 use crate::errors::run;
+use crate::generator::raised;
 
 /// A model that reads question and passage together, opened once and used by many searches.
 ///
@@ -61,6 +62,7 @@ pub fn transform(callable: Py<PyAny>) -> impl Fn(&str) -> Result<Vec<String>> + 
     move |question| called("transform question", |py| callable.bind(py).call1((question,))?.extract())
 }
 
+/// What a callable gives. Of what it raises only the class is told: the words may be those of a question or a passage.
 pub fn called<T>(operation: &'static str, call: impl FnOnce(Python<'_>) -> PyResult<T>) -> Result<T> {
-    Python::attach(call).map_err(|e| Error::new(Kind::Invalid, operation, format!("the callable failed: {e}")))
+    Python::attach(|py| call(py).map_err(|error| raised(py, &error, operation, "the callable")))
 }

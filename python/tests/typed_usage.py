@@ -11,6 +11,7 @@ from safepassage import (
     Answer,
     BreakGlass,
     Generator,
+    Guardrail,
     Hit,
     Identity,
     Index,
@@ -90,6 +91,8 @@ def answer(index: Index, url: str) -> str:
     local = Generator.local(url, "m", highest_label="internal")
     with session.ask_stream("pay?", local, template="own.toml", inputs={"tone": "kind"}) as stream:
         pieces = "".join(stream)
+    rail = Guardrail.from_catalogue("models.toml", "rail")
+    session.ask("pay?", model, guardrails=[rail, lambda text, direction: None], suspected="drop", suspected_from=0.6)
     session.feedback(first.id, 1, "good")
     return first.text + pieces + str([citation["document"] for citation in first.citations]) + str(first.usage)
 

@@ -21,20 +21,38 @@ pub(crate) fn call_error<E>(error: SdkError<E, HttpResponse>) -> CallError
 where
     E: Cause + ProvideErrorMetadata + Send + Sync + 'static,
 {
+    told(&error, |_| true).because(error)
+}
+
+/// As [`call_error`], of a model that was sent texts: of what is wrong with these only the name of the error is told, and no
+/// cause, since both may quote them.
+pub(crate) fn model_error<E>(error: &SdkError<E, HttpResponse>) -> CallError
+where
+    E: Cause + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    told(error, |code| {
+        !matches!(code, "" | "ValidationException" | "ModelErrorException" | "ModelStreamErrorException")
+    })
+}
+
+/// What `error` means, with the service's own words if they may be told for its name.
+fn told<E>(error: &SdkError<E, HttpResponse>, may_be: impl Fn(&str) -> bool) -> CallError
+where
+    E: Cause + ProvideErrorMetadata + Send + Sync + 'static,
+{
     let response = error.raw_response();
     let status = response.map_or(0, |response| response.status().as_u16());
     let retry_after = response.and_then(|response| response.headers().get("retry-after")).and_then(seconds);
-    let failed = match &error {
+    match error {
         SdkError::TimeoutError(_) => CallError::unavailable("no answer in time"),
-        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => not_sent(&error),
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => not_sent(error),
         SdkError::ServiceError(service) => {
-            let error = service.err();
-            of_service(error.code().unwrap_or_default(), error.message().unwrap_or_default(), status, retry_after)
+            let (code, message) = (service.err().code().unwrap_or_default(), service.err().message());
+            of_service(code, message.filter(|_| may_be(code)).unwrap_or_default(), status, retry_after)
         }
         _ if status >= 400 => of_service("", "", status, retry_after),
         _ => CallError::unavailable("the answer cannot be read"),
-    };
-    failed.because(error)
+    }
 }
 
 /// As [`call_error`], for what may quote a prompt: of the error the name is told and nothing else.

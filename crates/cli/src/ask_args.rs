@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use safepassage::Suspected;
 
 use crate::args::{Mode, Who};
 use crate::filter_args::Narrowed;
@@ -44,6 +45,13 @@ pub struct Ask {
     /// Send the question also if no passage goes with it
     #[arg(long)]
     pub without_passages: bool,
+    /// Look for what speaks to the model rather than to its reader, and mark such passages, leave them out, or refuse the
+    /// question; signs are no proof
+    #[arg(long, value_name = "mark|drop|refuse", value_parser = suspected)]
+    pub suspected: Option<Suspected>,
+    /// From which score on a text is suspected, 0 to 1 [default: 0.5]
+    #[arg(long, value_name = "SCORE", requires = "suspected")]
+    pub suspected_from: Option<f32>,
     /// What it is for: in the ledger, and for budgets that name it
     #[arg(long, value_name = "NAME")]
     pub feature: Option<String>,
@@ -78,6 +86,10 @@ pub enum Where {
     Question,
     Passages,
     Answer,
+}
+
+fn suspected(name: &str) -> Result<Suspected, String> {
+    name.parse().map_err(|error: safepassage::Error| error.message().to_owned())
 }
 
 fn input(text: &str) -> Result<(String, String), String> {

@@ -36,6 +36,9 @@ pub struct Measure {
     /// Measure the candidate of `re-embed` instead of the index; --against DIR is the index then
     #[arg(long)]
     pub candidate: bool,
+    /// Write the figures into the index's ledger, beside the calls of models; `usage` shows them
+    #[arg(long)]
+    pub record: bool,
     #[command(flatten)]
     pub who: Askers,
     /// How many documents count; several with commas between, of which searches are for the first
@@ -132,6 +135,9 @@ pub struct Drift {
     /// Of mixing the sides
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
+    /// Write the figures into the index's ledger, beside the calls of models; `usage` shows them
+    #[arg(long)]
+    pub record: bool,
 }
 
 #[derive(Debug, Subcommand)]

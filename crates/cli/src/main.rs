@@ -17,6 +17,7 @@ mod progress;
 mod re_embed_args;
 mod rerank;
 mod sync_args;
+mod telemetry;
 mod usage_args;
 
 use std::process::ExitCode;
@@ -44,7 +45,10 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    match commands::run(&arguments) {
+    let telemetry = telemetry::Telemetry::begin();
+    let done = commands::run(&arguments);
+    telemetry.finish();
+    match done {
         Ok(code) => code,
         Err(error) => {
             output::failed(&error, arguments.json);

@@ -9,7 +9,7 @@ use crate::args::Operate;
 pub struct Usage {
     #[command(flatten)]
     pub operate: Option<Operate>,
-    /// What calls are summed by: `tenant`, `user`, `feature`, `model` or `day`
+    /// What calls are summed by: `tenant`, `user`, `feature`, `model`, `operation` or `day`
     #[arg(long, value_name = "WHAT", default_value = "model")]
     pub by: String,
     /// Of the last so many days

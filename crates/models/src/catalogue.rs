@@ -334,6 +334,12 @@ impl Cleared {
         &self.name
     }
 
+    /// Whose it is, as the catalogue says: `openai`, `bedrock`.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
     /// The highest label of texts that may be sent to it.
     #[must_use]
     pub fn highest_label(&self) -> &str {

@@ -3,6 +3,7 @@
 //! In goes a [`Request`], out come [`Pieces`] of text as they are written, and last a [`Finished`] that says why it ended
 //! and what it cost. A model elsewhere is not sent anything before a [`Permit`] was asked, right before it leaves.
 
+mod cancel;
 mod closure;
 mod pieces;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use safepassage_error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+pub use self::cancel::Cancel;
 pub use self::closure::GenerateWith;
 pub use self::pieces::Pieces;
 use crate::catalogue::Cleared;
@@ -55,6 +57,8 @@ pub struct Request {
     pub temperature: Option<f32>,
     /// Calls with the same key may share what a backend keeps of a prompt's beginning; it must not be shared by tenants.
     pub cache_key: Option<String>,
+    /// Ends the call, also before it has begun to answer.
+    pub cancel: Option<Cancel>,
 }
 
 impl Request {
@@ -92,6 +96,22 @@ pub enum StopReason {
     Other,
 }
 
+impl StopReason {
+    /// As answers and spans have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::End => "end",
+            Self::Length => "length",
+            Self::StopWord => "stop_word",
+            Self::Guardrail => "guardrail",
+            Self::Filtered => "filtered",
+            Self::Tool => "tool",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// Tokens that were counted by the backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
@@ -102,6 +122,14 @@ pub struct Usage {
     /// Of the prompt, those that the backend had kept.
     #[serde(default)]
     pub tokens_cached: u64,
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.tokens_in += other.tokens_in;
+        self.tokens_out += other.tokens_out;
+        self.tokens_cached += other.tokens_cached;
+    }
 }
 
 /// The end of an answer.
@@ -118,6 +146,9 @@ pub struct Finished {
 pub enum Piece {
     /// More of the answer.
     Text(String),
+    /// The backend has counted so many tokens besides those that the end will name: of an attempt that failed, or before
+    /// the answer breaks off.
+    Counted(Usage),
     /// There is no more.
     Finished(Finished),
 }

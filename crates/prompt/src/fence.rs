@@ -95,7 +95,7 @@ fn unmarked() -> Error {
 }
 
 /// Whether what follows a `<` makes a mark of it, however it is spaced and written.
-fn begins_mark(rest: &str) -> bool {
+pub(crate) fn begins_mark(rest: &str) -> bool {
     let mut word =
         rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/').chars().flat_map(char::to_lowercase);
     WORD.chars().all(|c| word.next() == Some(c))

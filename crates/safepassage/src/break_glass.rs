@@ -15,6 +15,7 @@ use safepassage_index::{Snapshot, VisibleRows};
 use crate::decision::{Question, entry_of, note_hits, note_question, outcome, refused};
 use crate::engine::Engine;
 use crate::hits::{Results, VectorHits};
+use crate::payer::Payer;
 use crate::search::{MOST_MODELS, changes_too_fast};
 use crate::session::{DEFAULT_RECALL, Visible};
 
@@ -178,7 +179,8 @@ impl BreakGlass {
         for _ in 0..MOST_MODELS {
             let before = self.engine.index().snapshot()?;
             let settings = &before.manifest().settings;
-            let vector = self.engine.embed_question(text, &self.identity, settings)?;
+            let payer = Payer::of_search(&self.engine, &self.identity);
+            let vector = self.engine.embed_question(text, &self.identity, settings, &payer)?;
             let (snapshot, rows) = self.unsealed()?;
             if snapshot.manifest().settings.same_model(settings) {
                 let answer = snapshot.search(&rows, &vector, k, DEFAULT_RECALL)?;

@@ -54,6 +54,9 @@ mod judge;
 mod model;
 mod nearest;
 mod objects;
+#[cfg(feature = "otel")]
+pub mod otel;
+mod payer;
 mod policies;
 mod re_embed;
 mod refine;
@@ -61,11 +64,12 @@ mod refine;
 mod remote;
 mod search;
 mod session;
+mod spans;
 pub mod usage;
 mod vectors;
 
 pub use acl::DocumentAcl;
-pub use ask::{AboveLabel, Answer, AnswerStream, Ask, Citation, Hook, Redact};
+pub use ask::{AboveLabel, Answer, AnswerStream, Ask, Citation, Hook, Redact, Suspect, Suspected};
 pub use authorized::AuthorizerLimits;
 pub use break_glass::BreakGlass;
 pub use counts::{Count, CountValues};
@@ -101,12 +105,13 @@ pub use safepassage_ingest::{
     SyncOptions, import as import_acls, read_acl_objects,
 };
 pub use safepassage_models::{
-    Cleared, CrossEncoder, Direction, EmbedWith, Embedder, Embeddings, Finished, GenerateWith, Generator, Guardrail,
-    Kept, Message, ModelStamp, Permit, Piece, Pieces, Price, Purpose, Refused, Request, RerankWith, Reranker, Role,
-    StaticTokens, StopReason, Tokenizer, Transformer, Usage, Verdict, open_folder,
+    Cancel, Cleared, CrossEncoder, Direction, EmbedWith, Embedder, Embeddings, Finished, GenerateWith, Generator,
+    Guardrail, Kept, Message, ModelStamp, Permit, Piece, Pieces, Price, Purpose, Refused, Request, RerankWith,
+    Reranker, Role, StaticTokens, StopReason, Tokenizer, Transformer, Usage, Verdict, open_folder,
 };
 pub use safepassage_prompt::{
-    Found as FoundIdentifier, Identifiers, QuestionLimits, Redacting, Redactor, Template, redacted,
+    Found as FoundIdentifier, Identifiers, QuestionLimits, Redacting, Redactor, SUSPECTED_FROM, Suspicion, Template,
+    redacted, suspicion,
 };
 
 /// The model is somewhere else: which ones may be asked, and how?

@@ -5,7 +5,9 @@ use safepassage_index::Filter;
 
 use crate::decision::Question;
 use crate::hits::VectorHits;
+use crate::search::Mode;
 use crate::session::{DEFAULT_K, DEFAULT_RECALL, Session};
+use crate::spans;
 
 /// A search by vector being put together; [`Nearest::find`] or [`Nearest::find_each`] ends it.
 #[derive(Debug, Clone)]
@@ -50,7 +52,12 @@ impl<'a> Nearest<'a> {
     /// As [`Session::search_vector`]; `Invalid` for a filter that does not fit the declared fields.
     pub fn find(self) -> Result<VectorHits> {
         let Self { session, vectors, k, recall, filters } = self;
-        let found = session.found(vectors, k, recall, &filters);
+        let span = spans::retrieval(Mode::Vector, k);
+        let found = spans::within(&span, || {
+            let found = session.found(vectors, k, recall, &filters)?;
+            spans::retrieved(&span, &found);
+            Ok(found)
+        });
         let question = Question::Vector(vectors);
         session.engine().decided_search(session.identity(), "search_vector", question, &filters, k, found)
     }

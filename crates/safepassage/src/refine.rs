@@ -8,8 +8,14 @@ use std::collections::HashSet;
 use safepassage_error::{Error, Result};
 use safepassage_index::{Answer, Hit, Snapshot};
 use safepassage_models::Reranker;
+use safepassage_usage::Operation;
 
+use crate::payer::{Called, Payer};
 use crate::session::Session;
+use crate::spans;
+
+/// Bytes that a token stands for, by which it is estimated what a reranker reads.
+const BYTES_PER_TOKEN: usize = 4;
 
 /// What is done with candidates.
 #[derive(Clone, Copy, Default)]
@@ -53,7 +59,7 @@ impl Refine<'_> {
     /// The best `k` of what `search` finds; it is asked for so many, and for more while too many say the same.
     pub fn apply(
         &self,
-        session: &Session,
+        by: (&Session, &Payer),
         snapshot: &Snapshot,
         question: &str,
         k: usize,
@@ -77,7 +83,7 @@ impl Refine<'_> {
         };
         answer.hits.truncate(wanted);
         if let Some(reranker) = self.reranker {
-            answer.hits = reranked(session, snapshot, reranker, question, answer.hits)?;
+            answer.hits = reranked(by, snapshot, reranker, question, answer.hits)?;
         }
         if let Some(relevance) = self.relevance {
             answer.hits = snapshot.diverse(&answer.hits, k, relevance)?;
@@ -104,30 +110,36 @@ fn distinct(snapshot: &Snapshot, hits: Vec<Hit>) -> Result<Vec<Hit>> {
 /// `hits` in the order of `reranker`. Passages with a label above what it is cleared for, or derived from such, are not sent: they come
 /// after those it has read, in the order they had, with the score of the last of those.
 fn reranked(
-    session: &Session,
+    (session, payer): (&Session, &Payer),
     snapshot: &Snapshot,
     reranker: &dyn Reranker,
     question: &str,
     hits: Vec<Hit>,
 ) -> Result<Vec<Hit>> {
-    let Some(cleared) = reranker.cleared() else { return read(snapshot, reranker, question, &hits) };
+    let Some(cleared) = reranker.cleared() else { return read(payer, snapshot, reranker, question, &hits) };
     session.engine.check_question(cleared)?;
     let may = session.cleared(snapshot, &hits, cleared.highest_label())?;
     let (sent, kept): (Vec<_>, Vec<_>) = hits.into_iter().zip(may).partition(|(_, may)| *may);
     let sent: Vec<Hit> = sent.into_iter().map(|(hit, _)| hit).collect();
-    let mut all = read(snapshot, reranker, question, &sent)?;
+    let mut all = read(payer, snapshot, reranker, question, &sent)?;
     let least = all.last().map_or(0.0, |hit| hit.score);
     all.extend(kept.into_iter().map(|(hit, _)| hit.scored(least)));
     Ok(all)
 }
 
-fn read(snapshot: &Snapshot, reranker: &dyn Reranker, question: &str, hits: &[Hit]) -> Result<Vec<Hit>> {
+fn read(payer: &Payer, snapshot: &Snapshot, reranker: &dyn Reranker, question: &str, hits: &[Hit]) -> Result<Vec<Hit>> {
     if hits.is_empty() {
         return Ok(Vec::new());
     }
     let passages = snapshot.passages(hits)?;
     let texts: Vec<&str> = passages.iter().map(|passage| passage.text.as_str()).collect();
-    let scores = reranker.checked_scores(question, &texts)?;
+    let span = spans::rerank(reranker, texts.len());
+    // No provider says how many tokens it has read.
+    let bytes: usize = texts.iter().map(|text| text.len() + question.len()).sum();
+    let about = bytes.div_ceil(BYTES_PER_TOKEN) as u64;
+    let (model, cleared) = (reranker.name(), reranker.cleared());
+    let called = Called { operation: Operation::Rerank, model, cleared, about, span: &span };
+    let scores = payer.pays(&called, || Ok((reranker.checked_scores(question, &texts)?, (about, true))))?;
     let scored = hits.iter().zip(scores).map(|(hit, score)| hit.scored(score));
     Ok(snapshot.best(scored.collect(), hits.len()))
 }

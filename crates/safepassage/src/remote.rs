@@ -91,7 +91,7 @@ pub fn open_guardrail(catalogue: &Path, name: &str) -> Result<Arc<dyn Guardrail>
     match model.provider.as_str() {
         #[cfg(feature = "aws")]
         "bedrock" => {
-            let caller = Caller::new(CallLimits { wait_while_left_alone: false, ..limits(model)? })?;
+            let caller = Caller::new(limits(model)?)?;
             Ok(Arc::new(safepassage_aws::bedrock::BedrockGuardrail::open(model, None, caller)?))
         }
         _ => Err(built_without(model)),
@@ -124,8 +124,7 @@ fn generating(model: &CataloguedModel) -> Result<RemoteGenerator> {
         )
     })?;
     let limits = limits(model)?;
-    let caller =
-        Caller::new(CallLimits { retries_per_call: Some(RETRIES_PER_CALL), wait_while_left_alone: false, ..limits })?;
+    let caller = Caller::new(CallLimits { retries_per_call: Some(RETRIES_PER_CALL), ..limits })?;
     let tokenizer = model.texts.tokenizer.as_ref().map(|_| tokenizer(&model.texts)).transpose()?;
     match model.provider.as_str() {
         "openai" => RemoteGenerator::new(model.cleared()?, ChatServer::new(openai(model)?)?, caller, window, tokenizer),

@@ -1,11 +1,12 @@
 //! Here is a question in words: by which ways is it answered?
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use safepassage_access::Identity;
 use safepassage_error::{Error, Kind, Result};
 use safepassage_index::{Answer, Around, Filter, Fusion, Hit as IndexHit, Settings, Snapshot, VisibleRows, Words};
 use safepassage_models::{Cleared, Purpose, Reranker};
+use safepassage_usage::Operation;
 use serde::{Deserialize, Serialize};
 
 use crate::authorized::Asking;
@@ -13,8 +14,10 @@ use crate::decision::Question;
 use crate::engine::Engine;
 use crate::expand;
 use crate::hits::{Results, VectorHits};
+use crate::payer::{Called, Payer};
 use crate::refine::Refine;
 use crate::session::{DEFAULT_K, DEFAULT_RECALL, Session};
+use crate::spans;
 
 /// By what passages are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -81,7 +84,12 @@ pub struct Search<'a> {
     around: Option<Around>,
     merged: bool,
     transform: Option<&'a dyn QueryTransform>,
+    /// Vectors of questions, each with its model: a search that is made again for more asks no model twice.
+    embedded: Arc<Mutex<Vec<Embedded>>>,
 }
+
+/// A model's stamp, a question, and its vector.
+type Embedded = (serde_json::Value, String, Vec<f32>);
 
 impl std::fmt::Debug for Search<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -115,6 +123,7 @@ impl<'a> Search<'a> {
             around: None,
             merged: false,
             transform: None,
+            embedded: Arc::default(),
         }
     }
 
@@ -229,7 +238,7 @@ impl<'a> Search<'a> {
     /// As [`Search::run`].
     pub fn find(self) -> Result<VectorHits> {
         let Session { engine, asker, .. } = self.session;
-        let found = self.found();
+        let found = self.found(&Payer::of_search(engine, asker.identity()));
         engine.decided_search(asker.identity(), "search", Question::Text(self.text), &self.filters, self.k, found)
     }
 
@@ -243,19 +252,28 @@ impl<'a> Search<'a> {
         &self.filters
     }
 
-    /// As [`Search::find`], before it is written down.
-    pub(crate) fn found(&self) -> Result<VectorHits> {
+    /// As [`Search::find`], before it is written down. What models read for it is on the account of `payer`.
+    pub(crate) fn found(&self, payer: &Payer) -> Result<VectorHits> {
+        let span = spans::retrieval(self.mode, self.k);
+        spans::within(&span, || {
+            let found = self.retrieved(payer)?;
+            spans::retrieved(&span, &found);
+            Ok(found)
+        })
+    }
+
+    fn retrieved(&self, payer: &Payer) -> Result<VectorHits> {
         let Session { engine, asker, guard, .. } = self.session;
         check_question(self.text)?;
         asker.identity().check_expiry(engine.clock().now())?;
         self.fusion.check()?;
         self.refine.check()?;
         self.around.map_or(Ok(()), expand::check)?;
-        let (asked, (snapshot, visible)) = self.asked_and_seen()?;
+        let (asked, (snapshot, visible)) = self.asked_and_seen(payer)?;
         let mut asking = guard.as_ref().map(|guard| guard.asking(asker.identity()));
         let listed = asking.as_ref().map(|asking| asking.listed_rows(&snapshot, &visible)).transpose()?.flatten();
         let mut refined = |k| {
-            self.refine.apply(self.session, &snapshot, self.text, k, |k| match (&mut asking, &listed) {
+            self.refine.apply((self.session, payer), &snapshot, self.text, k, |k| match (&mut asking, &listed) {
                 (Some(asking), None) => {
                     self.best(&snapshot, &asked, k, |asked| self.checked(asking, &snapshot, &visible, asked, k))
                 }
@@ -321,12 +339,12 @@ impl<'a> Search<'a> {
     }
 
     /// What is asked, and what it is asked of: content of the model that the question was embedded by.
-    fn asked_and_seen(&self) -> Result<(Vec<Asked>, Seen)> {
+    fn asked_and_seen(&self, payer: &Payer) -> Result<(Vec<Asked>, Seen)> {
         let questions = self.questions()?;
         for _ in 0..MOST_MODELS {
             let before = self.session.engine.index().snapshot()?;
             let settings = &before.manifest().settings;
-            let asked = questions.iter().map(|text| self.asked(text, settings)).collect::<Result<Vec<_>>>()?;
+            let asked = questions.iter().map(|text| self.asked(text, settings, payer)).collect::<Result<Vec<_>>>()?;
             let seen = self.session.seen(&self.filters)?;
             if seen.0.manifest().settings.same_model(settings) {
                 return Ok((asked, seen));
@@ -335,18 +353,30 @@ impl<'a> Search<'a> {
         Err(changes_too_fast())
     }
 
-    fn asked(&self, text: &str, settings: &Settings) -> Result<Asked> {
+    fn asked(&self, text: &str, settings: &Settings, payer: &Payer) -> Result<Asked> {
         let Session { engine, asker, .. } = self.session;
         let words = || Words::read(text, settings.language);
         let vector = || match self.vector {
             Some(vector) => Ok(vector.to_vec()),
-            None => engine.embed_question(text, asker.identity(), settings),
+            None => self.embedded(text, settings, || engine.embed_question(text, asker.identity(), settings, payer)),
         };
         Ok(match self.mode {
             Mode::Hybrid => Asked::Both(words()?, vector()?),
             Mode::Vector => Asked::Near(vector()?),
             Mode::Lexical => Asked::Said(words()?),
         })
+    }
+
+    /// The vector of `text`, made by `embed` unless it is known.
+    fn embedded(&self, text: &str, settings: &Settings, embed: impl FnOnce() -> Result<Vec<f32>>) -> Result<Vec<f32>> {
+        let embedded = || self.embedded.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = embedded().iter().find(|(model, own, _)| *model == settings.model && own == text).cloned();
+        if let Some((_, _, vector)) = known {
+            return Ok(vector);
+        }
+        let vector = embed()?;
+        embedded().push((settings.model.clone(), text.to_owned(), vector.clone()));
+        Ok(vector)
     }
 
     /// The answer to one question, or the best of the answers to several.
@@ -432,12 +462,27 @@ impl Engine {
         })
     }
 
-    /// The vector of a question that `identity` asks of content with `settings`.
-    pub(crate) fn embed_question(&self, text: &str, identity: &Identity, settings: &Settings) -> Result<Vec<f32>> {
+    /// The vector of a question that `identity` asks of content with `settings`, on the account of `payer`.
+    pub(crate) fn embed_question(
+        &self,
+        text: &str,
+        identity: &Identity,
+        settings: &Settings,
+        payer: &Payer,
+    ) -> Result<Vec<f32>> {
         check_question(text)?;
         identity.check_expiry(self.clock().now())?;
         let embedder = self.embedder_of(settings)?;
-        embedder.cleared().map_or(Ok(()), |cleared| self.check_question(cleared))?;
-        Ok(embedder.embed(&[text], Purpose::Query)?.values)
+        let (stamp, cleared) = (embedder.stamp(), embedder.cleared());
+        cleared.map_or(Ok(()), |cleared| self.check_question(cleared))?;
+        let span = spans::embeddings(stamp, cleared);
+        let model = cleared.map_or(stamp.model.as_str(), Cleared::name);
+        // No token is shorter than a byte, but for those that a model adds by itself.
+        let about = text.len() as u64 + 2;
+        let called = Called { operation: Operation::Embeddings, model, cleared, about, span: &span };
+        payer.pays(&called, || {
+            let embedded = embedder.embed(&[text], Purpose::Query)?;
+            Ok((embedded.values, (embedded.tokens, false)))
+        })
     }
 }

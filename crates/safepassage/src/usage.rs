@@ -6,7 +6,8 @@
 use safepassage_error::system::Timestamp;
 use safepassage_error::{Error, Result};
 pub use safepassage_usage::{
-    Amount, Budget, By, Call, Entry as UsageEntry, Ledger, Period, Summed, UsageLine, UsageSettings, Who, sum, table,
+    Amount, Budget, By, Call, Entry as UsageEntry, Kept, Ledger, Measured, Operation, Period, Summed, UsageLine,
+    UsageSettings, Who, day, measured_table, sum, table,
 };
 
 use crate::engine::Engine;

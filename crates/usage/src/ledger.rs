@@ -12,7 +12,7 @@ use safepassage_error::system::{Clock, Timestamp};
 use safepassage_error::{Error, Kind, Result};
 
 use crate::budget::{UsageSettings, month};
-use crate::line::{Amount, Call, Entry, UsageLine, Who};
+use crate::line::{Amount, Call, Entry, Measured, UsageLine, Who};
 use crate::spent::Spent;
 
 const OPERATION: &str = "write usage ledger";
@@ -41,6 +41,19 @@ struct Known {
 #[must_use]
 pub struct Reservation {
     writes: bool,
+    /// There is a budget: what cannot be written would be spent unseen.
+    counted: bool,
+}
+
+/// What became of a line.
+#[derive(Debug)]
+pub enum Kept {
+    /// It is in the ledger.
+    Written,
+    /// Calls are not written down.
+    Off,
+    /// It cannot be written, and no budget depends on it.
+    Lost(Error),
 }
 
 impl Ledger {
@@ -90,7 +103,7 @@ impl Ledger {
     pub fn reserve(&self, answer: &str, who: &Who, most: Amount) -> Result<Reservation> {
         let settings = self.settings()?;
         if settings.budgets.is_empty() {
-            return Ok(Reservation { writes: settings.writes() });
+            return Ok(Reservation { writes: settings.writes(), counted: false });
         }
         let _alone = self.lock()?;
         // Read again: they may have been changed before the lock was had.
@@ -104,22 +117,39 @@ impl Ledger {
         }
         let (answer, who) = (answer.to_owned(), who.clone());
         self.append(&mut known, now, Entry::Reserved { answer, who, most }, false)?;
-        Ok(Reservation { writes: true })
+        Ok(Reservation { writes: true, counted: true })
     }
 
     /// Writes down what became of a call.
     ///
     /// # Errors
-    /// `Unavailable`, `Corrupted` if it cannot be written.
-    pub fn settle(&self, reservation: &Reservation, call: Call) -> Result<()> {
+    /// `Unavailable`, `Corrupted` if it cannot be written and there is a budget: a folder that can only be read keeps nobody
+    /// from asking where nothing is to be held.
+    pub fn settle(&self, reservation: &Reservation, call: Call) -> Result<Kept> {
         if !reservation.writes {
-            return Ok(());
+            return Ok(Kept::Off);
         }
+        match self.write(Entry::Settled(call)) {
+            Ok(()) => Ok(Kept::Written),
+            Err(error) if reservation.counted => Err(error),
+            Err(error) => Ok(Kept::Lost(error)),
+        }
+    }
+
+    /// Writes down what somebody measured, whether or not calls are.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupted` if it cannot be written.
+    pub fn measured(&self, measured: Measured) -> Result<()> {
+        self.write(Entry::Measured(measured))
+    }
+
+    fn write(&self, entry: Entry) -> Result<()> {
         let _alone = self.lock()?;
         let (settings, now) = (self.settings()?, self.clock.now());
         let mut known = self.known();
         self.catch_up(&mut known, &settings, now)?;
-        self.append(&mut known, now, Entry::Settled(call), true)
+        self.append(&mut known, now, entry, true)
     }
 
     /// Every line from `from` on and before `to`, oldest first.

@@ -1,5 +1,7 @@
 //! What does a line of the ledger say?
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// On whose account a call is.
@@ -26,18 +28,45 @@ pub struct Amount {
     pub cost: f64,
 }
 
+/// What a model is called for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// It answers a prompt.
+    #[default]
+    Chat,
+    /// It makes the vector of a question.
+    Embeddings,
+    /// It says how well passages answer a question.
+    Rerank,
+}
+
+impl Operation {
+    /// As lines have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Embeddings => "embeddings",
+            Self::Rerank => "rerank",
+        }
+    }
+}
+
 /// What there is to say of a call.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Call {
-    /// The name of the answer, in the audit log too.
+    /// The name of the answer, in the audit log too; of a search its own.
     pub answer: String,
+    /// What for.
+    pub operation: Operation,
     /// On whose account.
     #[serde(flatten)]
     pub who: Who,
     /// Which model, as the catalogue calls it.
     pub model: String,
-    /// By which template, `name@version`.
+    /// By which template, `name@version`; empty for what is no prompt.
     pub template: String,
     /// `ok`, `cancelled`, or the kind of the error.
     pub outcome: String,
@@ -91,12 +120,30 @@ pub enum Entry {
     },
     /// A call is over.
     Settled(Call),
+    /// Somebody measured how good retrieval is.
+    Measured(Measured),
+}
+
+/// What was measured of an index.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Measured {
+    /// By what: `eval`, `drift`.
+    pub by: String,
+    /// Which questions, if there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub questions: Option<String>,
+    /// The generation that it was measured of.
+    pub generation: u64,
+    /// By name, such as `ndcg@10`.
+    pub figures: BTreeMap<String, f64>,
 }
 
 impl Call {
-    /// What budgets count.
+    /// What budgets count: the tokens of prompts and answers, and what any call costs.
     #[must_use]
     pub fn amount(&self) -> Amount {
-        Amount { tokens: self.tokens_in + self.tokens_out, cost: self.cost.unwrap_or(0.0) }
+        let tokens = if self.operation == Operation::Chat { self.tokens_in + self.tokens_out } else { 0 };
+        Amount { tokens, cost: self.cost.unwrap_or(0.0) }
     }
 }

@@ -41,6 +41,7 @@ impl Spent {
                 self.open.remove(&call.answer);
                 self.add(Timestamp(line.at_ms), &call.who, call.amount());
             }
+            Entry::Measured(_) => {}
         }
     }
 

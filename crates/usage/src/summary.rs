@@ -19,6 +19,8 @@ pub enum By {
     Feature,
     /// The model.
     Model,
+    /// What models are called for.
+    Operation,
     /// The day, in UTC.
     Day,
 }
@@ -32,8 +34,12 @@ impl std::str::FromStr for By {
             "user" => Ok(Self::User),
             "feature" => Ok(Self::Feature),
             "model" => Ok(Self::Model),
+            "operation" => Ok(Self::Operation),
             "day" => Ok(Self::Day),
-            _ => Err(Error::invalid("sum usage", format!("`{name}` is none of tenant, user, feature, model, day"))),
+            _ => {
+                let message = format!("`{name}` is none of tenant, user, feature, model, operation, day");
+                Err(Error::invalid("sum usage", message))
+            }
         }
     }
 }
@@ -73,6 +79,7 @@ pub fn sum(lines: &[UsageLine], by: By) -> Vec<Summed> {
             }
             By::Feature => call.who.feature.clone().unwrap_or_default(),
             By::Model => call.model.clone(),
+            By::Operation => call.operation.name().to_owned(),
             By::Day => day(line.at_ms),
         };
         let (summed, first, all) = sums.entry(name.clone()).or_default();
@@ -97,7 +104,9 @@ pub fn sum(lines: &[UsageLine], by: By) -> Vec<Summed> {
     sums.map(|(summed, first, all)| Summed { first_ms_p50: middle(first), all_ms_p50: middle(all), ..summed }).collect()
 }
 
-fn day(at_ms: u64) -> String {
+/// The day of a time, in UTC.
+#[must_use]
+pub fn day(at_ms: u64) -> String {
     let time = i64::try_from(at_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     time.map_or_else(String::new, |time| time.to_zoned(TimeZone::UTC).date().to_string())
 }

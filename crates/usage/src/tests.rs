@@ -38,7 +38,7 @@ fn most(tokens: u64) -> Amount {
 /// Makes a call that takes what it reserves.
 fn spend(ledger: &Ledger, answer: &str, who: &Who, tokens: u64) -> safepassage_error::Result<()> {
     let reservation = ledger.reserve(answer, who, most(tokens))?;
-    ledger.settle(&reservation, call(answer, who, tokens))
+    ledger.settle(&reservation, call(answer, who, tokens)).map(drop)
 }
 
 fn all(ledger: &Ledger) -> Vec<UsageLine> {
@@ -166,5 +166,57 @@ fn sums_and_tables_are_of_calls() {
     assert!((sums[0].cost["EUR"] - 1.0).abs() < 1e-12);
     assert_eq!((sum(&lines, By::Day)[0].name.as_str(), sum(&lines, By::Tenant).len()), ("2026-11-22", 1));
     let table = table(&lines).unwrap();
-    assert_eq!((table.num_rows(), table.num_columns()), (3, 18));
+    assert_eq!((table.num_rows(), table.num_columns()), (3, 19));
+}
+
+#[test]
+fn a_call_that_is_no_prompt_costs_and_takes_no_tokens_of_a_budget() {
+    let by_cost = Budget { tokens: None, cost: Some(1.0), ..budget(None, None, Period::Day, 0) };
+    let (_folder, _clock, ledger) = ledger(&[by_cost, budget(None, None, Period::Day, 100)]);
+    let ann = who("", "ann");
+    let embedded = Call { operation: Operation::Embeddings, tokens_in: 1_000, cost: Some(0.75), ..call("1", &ann, 0) };
+    let reservation = ledger.reserve("1", &ann, Amount { tokens: 0, cost: 0.75 }).unwrap();
+    assert!(matches!(ledger.settle(&reservation, embedded).unwrap(), Kept::Written));
+    spend(&ledger, "2", &ann, 100).unwrap();
+    assert!(ledger.reserve("3", &ann, Amount { tokens: 0, cost: 0.5 }).is_err());
+    let sums = sum(&all(&ledger), By::Operation);
+    assert_eq!((sums[0].name.as_str(), sums[1].name.as_str(), sums[1].tokens_in), ("chat", "embeddings", 1_000));
+    let old = r#"{"at_ms": 1, "state": "settled", "answer": "a", "tokens_in": 3}"#;
+    let Entry::Settled(call) = serde_json::from_str::<UsageLine>(old).unwrap().entry else { panic!("a call") };
+    assert_eq!((call.operation, call.amount().tokens), (Operation::Chat, 3));
+}
+
+#[test]
+fn what_cannot_be_written_is_lost_without_a_budget_and_refused_with_one() {
+    // Where the folder of the ledger would be lies a file: so nobody can write, whoever runs the test.
+    let (folder, ann) = (tempfile::tempdir().unwrap(), who("", "ann"));
+    let ledger = Ledger::new(folder.path(), Clock::fixed(START));
+    let reservation = ledger.reserve("1", &ann, most(5)).unwrap();
+    std::fs::write(folder.path().join("usage"), "").unwrap();
+    let kept = ledger.settle(&reservation, call("1", &ann, 5)).unwrap();
+    assert!(matches!(&kept, Kept::Lost(error) if error.kind() == Kind::Unavailable), "{kept:?}");
+    assert!(ledger.measured(Measured::default()).is_err());
+    std::fs::remove_file(folder.path().join("usage")).unwrap();
+    ledger.set(&UsageSettings { on: true, budgets: vec![budget(None, None, Period::Day, 100)] }).unwrap();
+    let reservation = ledger.reserve("2", &ann, most(5)).unwrap();
+    let month = folder.path().join("usage/2026-11.jsonl");
+    std::fs::remove_file(&month).unwrap();
+    std::fs::create_dir(&month).unwrap();
+    assert_eq!(ledger.settle(&reservation, call("2", &ann, 5)).unwrap_err().kind(), Kind::Unavailable);
+    assert_eq!(ledger.reserve("3", &ann, most(5)).unwrap_err().kind(), Kind::Unavailable);
+}
+
+#[test]
+fn what_was_measured_stands_among_the_calls_and_is_none() {
+    let (_folder, _clock, ledger) = ledger(&[budget(None, None, Period::Day, 100)]);
+    spend(&ledger, "1", &who("", "ann"), 40).unwrap();
+    let figures = [("mrr".to_owned(), 0.5), ("ndcg@10".to_owned(), 0.25)].into();
+    let measured = Measured { by: "eval".into(), questions: Some("company".into()), generation: 3, figures };
+    ledger.measured(measured.clone()).unwrap();
+    spend(&ledger, "2", &who("", "ann"), 60).unwrap();
+    let lines = all(&ledger);
+    assert!(lines.iter().any(|line| line.entry == Entry::Measured(measured.clone())));
+    assert_eq!((sum(&lines, By::Model)[0].calls, table(&lines).unwrap().num_rows()), (2, 2));
+    let figures = measured_table(&lines).unwrap();
+    assert_eq!((figures.num_rows(), figures.num_columns()), (2, 6));
 }

@@ -1,6 +1,6 @@
 //! What does asking cost before a prompt leaves? `overhead [CHUNKS] [QUESTIONS]`: everything between the question and the
 //! model's first byte but for embedding, over so many passages, of which the asker may read half and the model most of those.
-//! Times are of the profile it is built with.
+//! The search by itself stands beside it, so that what asking adds is seen. Times are of the profile it is built with.
 
 #![forbid(unsafe_code)]
 
@@ -87,21 +87,39 @@ fn measured(chunks: usize, questions: usize) -> Result<()> {
     for audited in [false, true] {
         engine.audit()?.set(|settings| settings.on = audited)?;
         for mode in [Mode::Vector, Mode::Hybrid] {
-            let (mut numbers, mut all, mut search_alone) = (Numbers(2), Vec::new(), Vec::new());
+            let (mut numbers, mut times) = (Numbers(2), [(); 4].map(|()| Vec::new()));
             for n in 0..questions {
                 let (question, vector) = (format!("word{} word{}", n % 97, n % 1009), numbers.vector(DIM));
-                let started = Instant::now();
-                session.search(&question).mode(mode).vector(&vector).k(K).run()?;
-                search_alone.push(started.elapsed().as_secs_f64() * 1e3);
-                let started = Instant::now();
-                let ask = session.ask(&question).generator(&model);
-                ask.search(|search| search.mode(mode).vector(&vector).k(K)).stream()?.finish()?;
-                let left = model.1.lock().ok().and_then(|mut at| at.take());
-                all.extend(left.map(|left| left.duration_since(started).as_secs_f64() * 1e3));
+                let search = || -> Result<(f64, f64)> {
+                    let started = Instant::now();
+                    let found = session.search(&question).mode(mode).vector(&vector).k(K).find()?;
+                    let searched = started.elapsed().as_secs_f64() * 1e3;
+                    found.results()?;
+                    Ok((searched, started.elapsed().as_secs_f64() * 1e3 - searched))
+                };
+                let ask = || -> Result<f64> {
+                    let started = Instant::now();
+                    let ask = session.ask(&question).generator(&model);
+                    ask.search(|search| search.mode(mode).vector(&vector).k(K)).stream()?.finish()?;
+                    let left = model.1.lock().ok().and_then(|mut at| at.take()).unwrap_or(started);
+                    Ok(left.duration_since(started).as_secs_f64() * 1e3)
+                };
+                // Whichever comes first finds memory colder: now the one and now the other.
+                let ((searched, read), asked) = if n.is_multiple_of(2) {
+                    (search()?, ask()?)
+                } else {
+                    let asked = ask()?;
+                    (search()?, asked)
+                };
+                for (all, time) in times.iter_mut().zip([searched, read, asked, asked - searched - read]) {
+                    all.push(time);
+                }
             }
             let how = if audited { ", audit log on" } else { "" };
-            show(&format!("{mode:?}{how}: search alone"), search_alone);
-            show(&format!("{mode:?}{how}: question to first byte"), all);
+            let names = ["search", "reading the passages", "question to first byte", "the same without both"];
+            for (name, times) in names.into_iter().zip(times) {
+                show(&format!("{mode:?}{how}: {name}"), times);
+            }
         }
     }
     drop(session);

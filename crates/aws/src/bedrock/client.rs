@@ -13,7 +13,7 @@ use safepassage_error::Result;
 use safepassage_models::remote::{CallError, wait_for};
 
 use crate::account::Account;
-use crate::fault::call_error;
+use crate::fault::model_error;
 
 /// The tokens that were paid for, for models whose body does not say.
 const TOKENS: &str = "x-amzn-bedrock-input-token-count";
@@ -57,7 +57,7 @@ impl Model {
         let request = self.client.invoke_model().model_id(&self.id).body(Blob::new(body));
         let request = request.content_type("application/json").accept("application/json");
         let sent = request.customize().interceptor(tokens.clone()).send().await;
-        let answer = sent.map_err(call_error)?;
+        let answer = sent.map_err(|error| model_error(&error))?;
         Ok(Answered { body: answer.body.into_inner(), tokens: tokens.read() })
     }
 }

@@ -33,6 +33,12 @@ pub fn run(arguments: &Ask, json: bool) -> Result<()> {
     if let Some(feature) = &arguments.feature {
         ask = ask.feature(feature);
     }
+    if let Some(what) = arguments.suspected {
+        ask = ask.suspected(what);
+    }
+    if let Some(score) = arguments.suspected_from {
+        ask = ask.suspected_from(score);
+    }
     if arguments.refuse_above_label {
         ask = ask.above_label(AboveLabel::Refuse);
     }
@@ -43,14 +49,24 @@ pub fn run(arguments: &Ask, json: bool) -> Result<()> {
     let (question, passages, answer) = (within(Where::Question), within(Where::Passages), within(Where::Answer));
     let mut stream = ask.redact(Redact { question, passages, answer }).stream()?;
     if json {
-        return output::json(&stream.finish()?);
+        let answer = stream.finish()?;
+        unrecorded(&answer);
+        return output::json(&answer);
     }
     for piece in stream.by_ref() {
         written(&output::printable(&piece?))?;
     }
     let answer = stream.finish()?;
+    unrecorded(&answer);
     output::line("")?;
     after(&answer)
+}
+
+/// Says so where the ledger did not take the call.
+fn unrecorded(answer: &Answer) {
+    if !answer.recorded {
+        output::note("the call is not in the usage ledger: its folder cannot be written");
+    }
 }
 
 /// What stands below an answer.
@@ -68,6 +84,9 @@ fn after(answer: &Answer) -> Result<()> {
     let mut said = format!("{} passages, {} cited", answer.passages.len(), answer.citations.len());
     if !answer.unknown_citations.is_empty() {
         said.push_str(&format!(", {} made up", answer.unknown_citations.len()));
+    }
+    if !answer.suspects.is_empty() {
+        said.push_str(&format!(", {} look like instructions", answer.suspects.len()));
     }
     if let Some(usage) = answer.usage {
         said.push_str(&format!("; {} tokens in, {} out", usage.tokens_in, usage.tokens_out));

@@ -10,6 +10,7 @@ use safepassage_eval::drift::{self, DriftSettings};
 use safepassage_eval::{
     Collection, Gate, Learnt, OtherSide, Persona, Run, Wishes, assess, drift_table, learn, page, read_personas, table,
 };
+use safepassage_eval::{drifted, measured};
 
 use crate::eval_args::{Askers, Drift, Eval, EvalCommand, Learn, Measure};
 use crate::progress::Bar;
@@ -49,6 +50,9 @@ fn measure(arguments: &Measure, questions: &Path, index: &Path, json: bool) -> R
         show_questions: arguments.show_questions,
     };
     let report = assess(&engine, &collection, &run, &wishes, &Bar::new())?;
+    if arguments.record {
+        engine.usage()?.measured(measured(&report))?;
+    }
     if let Some(file) = &arguments.html {
         write(file, &page(&report))?;
     }
@@ -159,5 +163,10 @@ fn compare_embeddings(arguments: &Drift, json: bool) -> Result<()> {
     };
     let (from, to) = ((&engine, arguments.from), (other.as_ref().unwrap_or(&engine), arguments.to));
     let drift = drift::drift(from, to, &questions, &settings, &Bar::new())?;
+    if arguments.record {
+        let named = arguments.questions.as_ref().and_then(|path| path.file_name());
+        let questions = named.map(|name| name.to_string_lossy().into_owned());
+        engine.usage()?.measured(drifted(&drift, questions))?;
+    }
     if json { output::json(&drift) } else { output::line(drift_table(&drift).trim_end()) }
 }

@@ -1,7 +1,7 @@
 //! `safepassage usage`: what did calls of models cost, and what may they?
 
 use safepassage::system::Timestamp;
-use safepassage::usage::{By, Summed, UsageEntry, UsageSettings, sum};
+use safepassage::usage::{By, Measured, Summed, UsageEntry, UsageLine, UsageSettings, day, sum};
 use safepassage::{Engine, Error, Result};
 
 use crate::output;
@@ -42,8 +42,10 @@ fn show(arguments: &Usage, engine: &Engine, json: bool) -> Result<()> {
         return calls.iter().try_for_each(output::json);
     }
     let sums = sum(&lines, by);
+    let measured: Vec<&UsageLine> = lines.iter().filter(|line| matches!(line.entry, UsageEntry::Measured(_))).collect();
     if json {
-        return output::json(&serde_json::json!({"days": arguments.days, "by": arguments.by, "sums": sums}));
+        let all = serde_json::json!({"days": arguments.days, "by": arguments.by, "sums": sums, "measured": measured});
+        return output::json(&all);
     }
     for Summed { name, calls, failed, tokens_in, tokens_out, cost, first_ms_p50, .. } in &sums {
         let name = if name.is_empty() { "-" } else { name };
@@ -53,6 +55,13 @@ fn show(arguments: &Usage, engine: &Engine, json: bool) -> Result<()> {
             "{name}  {calls} calls, {failed} not ok, {tokens_in} tokens in, {tokens_out} out, {cost}, first piece after {first_ms_p50:.0} ms"
         );
         output::line(&output::printable(&said))?;
+    }
+    for UsageLine { at_ms, entry } in measured {
+        let UsageEntry::Measured(Measured { by, questions, generation, figures }) = entry else { continue };
+        let figures: Vec<String> = figures.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+        let of = questions.as_deref().map_or_else(String::new, |questions| format!(" by {questions}"));
+        let at = day(*at_ms);
+        output::line(&output::printable(&format!("{at}  {by}{of}, generation {generation}: {}", figures.join(", "))))?;
     }
     output::line(&format!("{} in {} days", sums.iter().map(|sum| sum.calls).sum::<u64>(), arguments.days))
 }

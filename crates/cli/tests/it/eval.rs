@@ -168,6 +168,20 @@ fn drift_of_generations() {
     let options = ["--from", &before, "--questions", &questions];
     let drift = scratch.ok(&[&["eval", "drift", "--index", "index"], &options[..]].concat());
     assert_eq!(keys(&drift).join(" "), "documents from scores settings shift to");
+    assert_eq!(scratch.ok(&["usage", "--index", "index"])["measured"], Value::Array(vec![]), "only if it is asked for");
+    scratch.ok(&[&["eval", "drift", "--index", "index", "--record"], &options[..]].concat());
+    let said = eval(&scratch, &questions, &["--record"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let measured = scratch.ok(&["usage", "--index", "index"])["measured"].clone();
+    assert_eq!((&measured[0]["by"], &measured[1]["by"]), (&"drift".into(), &"eval".into()));
+    let near = |a: &Value, b: &Value| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-9;
+    assert!(near(&measured[0]["figures"]["energy_p"], &drift["shift"]["energy_p"]), "{measured}");
+    let mean = &said.json()["all"]["measures"]["ndcg@10"]["mean"];
+    assert!(near(&measured[1]["figures"]["ndcg@10"], mean), "{measured}");
+    assert_eq!(
+        (&measured[1]["figures"]["leaks"], &measured[1]["questions"]),
+        (&0.0.into(), &"company-questions".into())
+    );
     assert_eq!(drift["documents"]["added"], 1);
     assert!(drift["shift"]["energy_p"].as_f64().unwrap() > 0.05, "{drift}");
     let gone = scratch.run(&["eval", "drift", "--index", "index", "--from", "999"]);

@@ -68,7 +68,7 @@ fn a_real_model_answers_is_cited_and_counted_and_stops_when_nobody_listens() {
     let of = ["--generator", &model, "--highest-label", "internal", "--temperature", "0"];
     let asked = [&["ask", "when is pay reviewed?", "--tokens", "24"], &who[..], &of[..]].concat();
     let answer = scratch.ok(&asked);
-    let wanted = "acl_epoch citations complete cost exact generation id model passages plan redacted sent stop template text \
+    let wanted = "acl_epoch citations complete cost exact generation id model passages plan recorded redacted sent stop suspects template text \
                   unknown_citations usage withheld";
     assert_eq!(keys(&answer).join(" "), wanted);
     assert!(!answer["text"].as_str().unwrap().is_empty() && answer["sent"] == true, "{answer}");
@@ -81,8 +81,12 @@ fn a_real_model_answers_is_cited_and_counted_and_stops_when_nobody_listens() {
         assert_eq!(citation["document"], answer["passages"][at]["document"]);
     }
     let sums = scratch.ok(&["usage", "--index", "index"]);
-    assert_eq!((sums["sums"][0]["calls"].as_u64(), sums["sums"][0]["name"].as_str()), (Some(1), Some(model.as_str())));
-    assert_eq!(sums["sums"][0]["tokens_out"], usage["tokens_out"]);
+    let sum_of = |name: &str| sums["sums"].as_array().unwrap().iter().find(|sum| sum["name"] == name).unwrap().clone();
+    assert_eq!((sum_of(&model)["calls"].as_u64(), &sum_of(&model)["tokens_out"]), (Some(1), &usage["tokens_out"]));
+    let by_operation = scratch.ok(&["usage", "--index", "index", "--by", "operation"]);
+    let names: Vec<&str> =
+        by_operation["sums"].as_array().unwrap().iter().map(|sum| sum["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["chat", "embeddings"], "the question's vector is counted too");
     // Somebody reads a little and goes away: a pipe that is closed ends the call.
     let long = [&["ask", "write all you know of pay", "--tokens", "2000"], &who[..], &of[..]].concat();
     let command = scratch.command(&long[..]);
@@ -104,8 +108,8 @@ fn a_real_model_answers_is_cited_and_counted_and_stops_when_nobody_listens() {
         std::thread::yield_now();
     }
     let calls = scratch.ok(&["usage", "--index", "index", "--calls"]);
-    let outcomes: Vec<&str> =
-        calls["calls"].as_array().unwrap().iter().map(|call| call["outcome"].as_str().unwrap()).collect();
+    let chats = calls["calls"].as_array().unwrap().iter().filter(|call| call["operation"] == "chat");
+    let outcomes: Vec<&str> = chats.map(|call| call["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["ok", "cancelled"]);
     let again = [&["ask", "when is pay reviewed?"], &who[..], &["--generator", &model][..]].concat();
     assert_eq!(scratch.run(&again).error().0, "Denied", "nobody said up to which label");

@@ -15,6 +15,8 @@ mod kill;
 mod llama;
 mod model;
 mod objects;
+#[cfg(feature = "otel")]
+mod otel;
 mod parser;
 mod permissions;
 mod program;

@@ -51,6 +51,7 @@ impl Pieces {
         };
         match &checked {
             Ok(Piece::Text(text)) => self.left -= text.len(),
+            Ok(Piece::Counted(_)) => {}
             Ok(Piece::Finished(_)) | Err(_) => {
                 self.over = true;
                 // Ends the call of a source that would go on.

@@ -94,9 +94,6 @@ pub struct CallLimits {
     pub max_concurrent: usize,
     /// When a provider that does not answer is left alone.
     pub breaker: BreakerLimits,
-    /// Whether a call waits while the provider is left alone, as far as its deadline allows; it does unless set. Where
-    /// somebody waits for the call, or there is another provider to turn to, it better fails at once.
-    pub wait_while_left_alone: bool,
     /// Attempts after the first that each call earns for all calls together, ten at most kept for later: where many wait at
     /// once, a provider in trouble is not asked several times by each. No such limit unless set.
     pub retries_per_call: Option<f64>,
@@ -117,7 +114,6 @@ impl Default for CallLimits {
             tokens_per_minute: None,
             max_concurrent: 16,
             breaker: BreakerLimits::default(),
-            wait_while_left_alone: true,
             retries_per_call: None,
         }
     }

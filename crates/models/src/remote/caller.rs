@@ -114,7 +114,8 @@ impl Caller {
         self.0.cancelled.send_replace(true);
     }
 
-    /// Gives what `operation` gives, asked as often as the limits allow.
+    /// Gives what `operation` gives, asked as often as the limits allow. It is a job's call: it waits while the provider is
+    /// left alone, as far as the deadline allows.
     ///
     /// # Errors
     /// What the last attempt failed with, with the number of attempts; `Unavailable` after the deadline, while the provider
@@ -123,10 +124,11 @@ impl Caller {
     where
         F: Future<Output = std::result::Result<T, CallError>>,
     {
-        self.call_within(self.0.limits.deadline, cost, operation).await
+        Ok(self.begin(self.0.limits.deadline, cost, true, operation).await?.0)
     }
 
-    /// As [`Caller::call`], within another time than the limits say.
+    /// As [`Caller::call`], within a time of its own, for somebody who waits or has another provider to turn to: while the
+    /// provider is left alone it fails at once.
     ///
     /// # Errors
     /// As [`Caller::call`].
@@ -150,16 +152,35 @@ impl Caller {
     where
         F: Future<Output = std::result::Result<T, CallError>>,
     {
+        self.begin(within, cost, false, operation).await
+    }
+
+    async fn begin<T, F>(
+        &self,
+        within: Duration,
+        cost: Cost,
+        patient: bool,
+        operation: impl FnMut() -> F,
+    ) -> Result<(T, Held)>
+    where
+        F: Future<Output = std::result::Result<T, CallError>>,
+    {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
         let mut cancelled = self.0.cancelled.subscribe();
         tokio::select! {
             biased;
             _ = cancelled.wait_for(|cancelled| *cancelled) => Err(unavailable("the job was cancelled")),
-            outcome = self.tried(within, cost, operation) => outcome,
+            outcome = self.tried(within, cost, patient, operation) => outcome,
         }
     }
 
-    async fn tried<T, F>(&self, within: Duration, cost: Cost, mut operation: impl FnMut() -> F) -> Result<(T, Held)>
+    async fn tried<T, F>(
+        &self,
+        within: Duration,
+        cost: Cost,
+        patient: bool,
+        mut operation: impl FnMut() -> F,
+    ) -> Result<(T, Held)>
     where
         F: Future<Output = std::result::Result<T, CallError>>,
     {
@@ -180,7 +201,7 @@ impl Caller {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
-            if failed.withheld && !limits.wait_while_left_alone {
+            if failed.withheld && !patient {
                 return Err(failed.error.with("attempts", attempts));
             }
             let longest = waits.next().unwrap_or(limits.longest_wait);

@@ -121,7 +121,7 @@ impl GenerateProvider for ChatServer {
                 prompt_cache_key: cache_key.as_deref(),
             };
             let events = http.events("chat/completions", &question).await?;
-            let reading = Reading { events, reason: None, usage: None, over: false };
+            let reading = Reading { events, reason: None, usage: None, failed: None, over: false };
             Ok(Box::pin(stream::unfold(reading, Reading::next)) as PieceStream)
         })
     }
@@ -132,6 +132,8 @@ struct Reading {
     events: EventStream,
     reason: Option<StopReason>,
     usage: Option<Usage>,
+    /// What it broke off with, once it is said what was counted until then.
+    failed: Option<CallError>,
     over: bool,
 }
 
@@ -140,9 +142,21 @@ impl Reading {
         if self.over {
             return None;
         }
-        let next = self.piece().await;
-        self.over = !matches!(next, Ok(Piece::Text(_)));
-        Some((next, self))
+        let next = match self.failed.take() {
+            Some(failed) => Err(failed),
+            None => self.piece().await,
+        };
+        match (next, self.usage.take()) {
+            (Err(failed), Some(usage)) => {
+                self.failed = Some(failed);
+                Some((Ok(Piece::Counted(usage)), self))
+            }
+            (next, usage) => {
+                self.usage = usage;
+                self.over = !matches!(next, Ok(Piece::Text(_)));
+                Some((next, self))
+            }
+        }
     }
 
     /// Reads until there is text, or the end: after the reason for it there may be one more event with the usage.
@@ -154,12 +168,12 @@ impl Reading {
                 Err(failed) => return self.finished().or(Err(failed)),
             };
             let Event { choices, usage, error } = read(&event)?;
-            if error.is_some() {
-                return Err(CallError::unavailable("the server gave up in the middle of the answer"));
-            }
             if let Some(Counted { prompt_tokens, completion_tokens, prompt_tokens_details }) = usage {
                 let tokens_cached = prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0);
                 self.usage = Some(Usage { tokens_in: prompt_tokens, tokens_out: completion_tokens, tokens_cached });
+            }
+            if error.is_some() {
+                return Err(CallError::unavailable("the server gave up in the middle of the answer"));
             }
             let Some(choice) = choices.into_iter().find(|choice| choice.index == 0) else { continue };
             self.reason = choice.finish_reason.as_deref().map(reason).or(self.reason);

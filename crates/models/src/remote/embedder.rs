@@ -186,12 +186,8 @@ impl RemoteEmbedder {
 /// One call, by the first route that answers.
 async fn ask(routes: &[Route], texts: &[String], cost: Cost, purpose: Purpose) -> Result<Embedded> {
     let mut failed = None;
-    for Route { cleared, provider, caller } in routes {
+    for (n, Route { cleared, provider, caller }) in routes.iter().enumerate() {
         cleared.check(Clock::system().now())?;
-        let within = match purpose {
-            Purpose::Document => caller.limits().deadline,
-            Purpose::Query => caller.limits().question_deadline,
-        };
         let operation = || {
             let call = provider.embed(texts, purpose);
             async move {
@@ -200,7 +196,12 @@ async fn ask(routes: &[Route], texts: &[String], cost: Cost, purpose: Purpose) -
                 Ok(embedded)
             }
         };
-        match caller.call_within(within, cost, operation).await {
+        let outcome = match purpose {
+            Purpose::Document if n + 1 == routes.len() => caller.call(cost, operation).await,
+            Purpose::Document => caller.call_within(caller.limits().deadline, cost, operation).await,
+            Purpose::Query => caller.call_within(caller.limits().question_deadline, cost, operation).await,
+        };
+        match outcome {
             Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Throttled) => failed = Some(error),
             outcome => return outcome,
         }

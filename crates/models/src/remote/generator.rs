@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_util::{Stream, StreamExt};
@@ -18,7 +18,7 @@ use super::call::{CallError, CallLimits, Cost};
 use super::caller::{Caller, Calls, Held};
 use super::runtime::{start, wait_for};
 use crate::catalogue::Cleared;
-use crate::generator::{Generator, Permit, Piece, Pieces, Request, check};
+use crate::generator::{Cancel, Generator, Permit, Piece, Pieces, Request, Usage, check};
 use crate::tokenizer::Tokenizer;
 
 const OPERATION: &str = "generate";
@@ -123,22 +123,41 @@ impl Generator for RemoteGenerator {
         let tokens = u32::try_from(tokens).unwrap_or(u32::MAX).saturating_add(request.most_tokens);
         let (caller, provider, request) = (self.caller.clone(), Arc::clone(&self.provider), request.clone());
         let (permit, cleared) = (Arc::clone(permit), self.cleared.clone());
+        let cancel = request.cancel.clone().unwrap_or_default();
         wait_for(async move {
+            // What failed attempts have cost, as far as the provider says.
+            let lost = Mutex::new(Usage::default());
             let attempt = || {
                 let (permit, cleared, provider, request) = (&permit, &cleared, &provider, &request);
+                let lost = &lost;
                 async move {
                     permitted(permit, cleared).await?;
                     let mut pieces = provider.begin(request).await?;
-                    match pieces.next().await {
-                        Some(first) => Ok((first?, pieces)),
-                        None => Err(CallError::unavailable("the answer was cut off")),
+                    loop {
+                        match pieces.next().await {
+                            Some(Ok(Piece::Counted(usage))) => {
+                                *lost.lock().unwrap_or_else(PoisonError::into_inner) += usage;
+                            }
+                            Some(first) => return Ok((first?, pieces)),
+                            None => return Err(CallError::unavailable("the answer was cut off")),
+                        }
                     }
                 }
             };
             let limits = *caller.limits();
-            let ((first, pieces), held) = caller.begin_within(limits.deadline, Cost { tokens }, attempt).await?;
+            let begun = tokio::select! {
+                biased;
+                () = cancel.cancelled() => Err(cancelled(&cancel)),
+                begun = caller.begin_within(limits.deadline, Cost { tokens }, attempt) => begun,
+            };
+            let ((first, pieces), held) = begun?;
             let (sender, receiver) = mpsc::channel(WAITING);
-            start(forwarded(first, pieces, sender, held, limits))?;
+            let lost = lost.into_inner().unwrap_or_else(PoisonError::into_inner);
+            if lost != Usage::default() {
+                // It is the first of many that there is room for.
+                sender.try_send(Ok(Piece::Counted(lost))).unwrap_or_default();
+            }
+            start(forwarded(first, pieces, (sender, cancel), held, limits))?;
             Ok(Pieces::awaited(&request, Received(receiver)))
         })
     }
@@ -153,17 +172,23 @@ pub(super) async fn permitted(permit: &Permit, cleared: &Cleared) -> std::result
     asked.unwrap_or_else(|_| Err(failed())).map_err(CallError::withheld)
 }
 
+fn cancelled(cancel: &Cancel) -> Error {
+    let unknown = || Error::new(Kind::Internal, OPERATION, "a call that was not cancelled ended as if it were");
+    cancel.check().err().unwrap_or_else(unknown)
+}
+
 /// Passes pieces on until the end, or until nobody wants them.
 async fn forwarded(
     first: Piece,
     pieces: PieceStream,
-    sender: mpsc::Sender<Result<Piece>>,
+    (sender, cancel): (mpsc::Sender<Result<Piece>>, Cancel),
     held: Held,
     limits: CallLimits,
 ) {
     tokio::select! {
         biased;
         () = sender.closed() => {}
+        () = cancel.cancelled() => sender.try_send(Err(cancelled(&cancel))).unwrap_or_default(),
         () = each(first, pieces, &sender, &held, limits) => {}
         () = sleep(limits.answer) => {
             let late = Error::new(Kind::Unavailable, OPERATION, "the answer took too long");
@@ -182,7 +207,7 @@ async fn each(
 ) {
     let mut next = Ok(first);
     loop {
-        let over = !matches!(next, Ok(Piece::Text(_)));
+        let over = !matches!(next, Ok(Piece::Text(_) | Piece::Counted(_)));
         if next.is_err() {
             held.failed();
         }

@@ -1,14 +1,15 @@
 //! Here is a model behind HTTP: what does it answer to one request?
 //!
 //! JSON by POST, over https alone unless the server is on this machine or it is said otherwise. Redirects are not followed.
-//! An answer is read whole, or event by event as it comes.
+//! An answer is read whole, or event by event as it comes. Of a refusal only its status and the type that it names are
+//! told, and of an answer in another form where it stops being one: their text may repeat what was sent.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, Url};
 use rustls_platform_verifier::BuilderVerifierExt;
 use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
@@ -20,8 +21,6 @@ use super::sse::Events;
 
 /// No answer may be longer: a few thousand vectors.
 const MOST_BYTES: usize = 64 << 20;
-/// So much of a refusal's text is told.
-const MOST_TOLD: usize = 300;
 /// So much of a refusal is read where only its type is told.
 const MOST_REFUSED: usize = 64 << 10;
 /// No type of a refusal is longer.
@@ -51,27 +50,12 @@ impl Http {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .and_then(BuilderVerifierExt::with_platform_verifier)
-            .map_err(|e| Error::new(Kind::Unavailable, "set up model", "there is no TLS on this machine").because(e))?
-            .with_no_client_auth();
-        let mut client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .default_headers(headers)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(5));
-        if base.scheme() == "http" {
-            // What is meant for this machine or its network goes nowhere else.
-            client = client.no_proxy();
-        }
+        let client = client(base.scheme() == "http")?.default_headers(headers);
         let client = client.build().map_err(|e| invalid("no HTTP client can be made").because(e))?;
         Ok(Self { client, base })
     }
 
-    /// The events that the server answers `question` with at `path`. Of a refusal only its status and the type that it
-    /// names are told: its text may repeat what was sent.
+    /// The events that the server answers `question` with at `path`.
     pub async fn events(&self, path: &str, question: &impl Serialize) -> std::result::Result<EventStream, CallError> {
         let request = self.request(path, question)?.header("accept", "text/event-stream");
         let answer = request.send().await.map_err(|e| CallError::unavailable("no answer").because(e))?;
@@ -80,8 +64,7 @@ impl Http {
         if status == StatusCode::OK {
             return Ok(answer);
         }
-        let body = answer.refusal().await;
-        Err(failed_as(status, wait, &format!("the server answers {}{}", status.as_u16(), said_type(&body))))
+        Err(failed(status, wait, &answer.refusal().await))
     }
 
     /// What the server answers to `question` at `path`, relative to its URL.
@@ -105,8 +88,10 @@ impl Http {
             }
         }
         if status == StatusCode::OK {
-            return serde_json::from_slice(&bytes)
-                .map_err(|e| CallError::unavailable("the answer is not of the form it must have").because(e));
+            return serde_json::from_slice(&bytes).map_err(|e| {
+                let message = format!("the answer is not of the form it must have, from line {} on", e.line());
+                CallError::unavailable(message)
+            });
         }
         Err(failed(status, wait, &bytes))
     }
@@ -117,6 +102,22 @@ impl Http {
         let url = format!("{}/{path}", self.base.as_str().trim_end_matches('/'));
         Ok(self.client.post(url).header("content-type", "application/json").body(body))
     }
+}
+
+/// How any server is reached; `plain` if over http.
+pub(super) fn client(plain: bool) -> Result<ClientBuilder> {
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(BuilderVerifierExt::with_platform_verifier)
+        .map_err(|e| Error::new(Kind::Unavailable, "set up model", "there is no TLS on this machine").because(e))?
+        .with_no_client_auth();
+    let client = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(5));
+    // What is meant for this machine or its network goes nowhere else.
+    Ok(if plain { client.no_proxy() } else { client })
 }
 
 /// An answer as it comes.
@@ -164,12 +165,7 @@ fn said_type(body: &[u8]) -> String {
 
 /// What an answer of another status than 200 means.
 fn failed(status: StatusCode, wait: Option<Duration>, body: &[u8]) -> CallError {
-    let text = String::from_utf8_lossy(body);
-    let said: String = text.chars().filter(|c| !c.is_control()).take(MOST_TOLD).collect();
-    failed_as(status, wait, &format!("the server answers {}: {said}", status.as_u16()))
-}
-
-fn failed_as(status: StatusCode, wait: Option<Duration>, message: &str) -> CallError {
+    let message = format!("the server answers {}{}", status.as_u16(), said_type(body));
     match status.as_u16() {
         429 => CallError::throttled(message, wait),
         408 | 425 | 500 | 502 | 503 | 504 => CallError { retry_after: wait, ..CallError::unavailable(message) },
@@ -275,9 +271,9 @@ mod tests {
             (302, Kind::Unavailable, false),
         ];
         for (status, kind, may_retry) in cases {
-            let failed = failed(StatusCode::from_u16(status).unwrap(), None, b"why\x1b[0m");
+            let failed = failed(StatusCode::from_u16(status).unwrap(), None, br#"{"error": {"type": "why"}}"#);
             assert_eq!((failed.error.kind(), failed.may_retry), (kind, may_retry), "{status}");
-            assert!(failed.error.message().ends_with("why[0m"));
+            assert!(failed.error.message().ends_with("(`why`)"));
         }
     }
 }

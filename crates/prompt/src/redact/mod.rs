@@ -4,6 +4,7 @@
 //! (`parts.rs`), the same parts whether it is there at once or still being written: so what comes out does not depend on the
 //! pieces in which it came.
 
+mod folded;
 mod identifiers;
 mod numbers;
 mod parts;

@@ -129,11 +129,22 @@ fn is_account(number: &str) -> bool {
 /// Whether what has the form of a telephone number is one: not too few digits, not too many, and no date.
 pub(super) fn is_telephone(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let parts: Vec<&str> = text.split(['.', '-', '/']).collect();
-    let length = |at: usize| parts.get(at).map_or(0, |part| part.len());
-    let date = parts.len() >= 3 && matches!((length(0), length(1)), (1 | 2, 1 | 2) | (4, 1 | 2)) && length(2) <= 4;
     let least = if text.starts_with('+') { 8 } else { 9 };
-    (least..=15).contains(&digits) && !(date && digits <= 8)
+    (least..=15).contains(&digits) && !begins_with_date(text)
+}
+
+/// Whether it begins with day, month and year, or year, month and day, and goes on with anything but what parts these.
+fn begins_with_date(text: &str) -> bool {
+    let groups = groups(text);
+    let [first, second, third, rest @ ..] = &groups[..] else { return false };
+    let between = |left: &Group<'_>, right: &Group<'_>| &text[left.at.end..right.at.start];
+    let (parted, number) = (between(first, second), |group: &Group<'_>| group.digits.parse().unwrap_or(u32::MAX));
+    let within = |group: &Group<'_>, most: u32| group.digits.len() <= 2 && (1..=most).contains(&number(group));
+    let day_first = within(first, 31) && within(second, 31) && matches!(third.digits.len(), 2 | 4);
+    let year_first = first.digits.len() == 4 && within(second, 12) && within(third, 31);
+    // Telephones in pairs, such as 06.12.24.36.48, go on as they began.
+    let ends = rest.first().is_none_or(|next| between(third, next) != parted);
+    [".", "-", "/"].contains(&parted) && between(second, third) == parted && (day_first || year_first) && ends
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! the cut, never on how much of it had arrived: that is what makes whole texts and pieces come out alike.
 
 use super::Found;
+use super::folded::plain;
+use crate::question::is_unseen;
 
 /// A part that cannot be cut where words end is no longer than this and what it looks ahead.
 const MOST: usize = 4096;
@@ -12,7 +14,7 @@ const MOST: usize = 4096;
 const AHEAD: usize = 512;
 /// A longer word may be a key.
 const PLAIN: usize = 15;
-/// Signs from here on stand in no identifier: Chinese, Japanese, Korean.
+/// Signs from here on stand in no identifier, but for those that are read as others: Chinese, Japanese, Korean.
 const BEYOND: char = '\u{2E80}';
 
 /// Where the first part of `text` ends; `None` if more of the text is needed to tell, or there is no more. `over` says that
@@ -33,7 +35,7 @@ fn first_cut(text: &str, over: bool) -> Option<usize> {
     let mut before: Option<(usize, char)> = None;
     for (at, c) in text.char_indices() {
         if let Some((_, last)) = before {
-            if last >= BEYOND && c >= BEYOND {
+            if is_beyond(last) && is_beyond(c) {
                 return Some(at);
             }
             if last.is_whitespace() && !c.is_whitespace() {
@@ -55,13 +57,18 @@ fn first_cut(text: &str, over: bool) -> Option<usize> {
     None
 }
 
+/// Whether a sign stands in no identifier.
+fn is_beyond(c: char) -> bool {
+    c >= BEYOND && plain(c).is_none() && !is_unseen(c)
+}
+
 /// Whether a word can be no part of an identifier of several words.
 fn is_plain(word: &str) -> bool {
     let bare = word.trim_matches(|c: char| c.is_ascii_punctuation());
     word.len() <= PLAIN
         && !word.bytes().any(|byte| byte.is_ascii_digit() || b"@=+_/:".contains(&byte))
         && !bare.eq_ignore_ascii_case("bearer")
-        && word.chars().all(|c| !c.is_numeric())
+        && word.chars().all(|c| !c.is_numeric() && plain(c).is_none() && !is_unseen(c))
 }
 
 /// Where to cut what has no such place: after the last white space, or anywhere, but in nothing that was found.

@@ -3,12 +3,14 @@
 use safepassage_error::Result;
 use safepassage_error::system::Stopwatch;
 use safepassage_models::{Cleared, Generator, Price, Request, Usage};
-use safepassage_usage::{Amount, Call, Reservation, Who};
+use safepassage_usage::{Amount, Call, Reservation};
 
 use super::Ask;
 use super::answer::Answer;
 use super::asked::Asked;
+use super::span::ChatSpan;
 use crate::engine::Engine;
+use crate::payer::is_kept;
 
 /// Bytes of an answer that count as a token, where nobody says how many tokens it has.
 const BYTES_PER_TOKEN: u64 = 3;
@@ -22,6 +24,7 @@ pub(super) struct Account {
     call: Call,
     since: Stopwatch,
     estimated_in: u64,
+    span: ChatSpan,
 }
 
 impl Account {
@@ -34,7 +37,7 @@ impl Account {
         template: &str,
         passages: usize,
     ) -> Result<Self> {
-        let (engine, identity) = (ask.session.engine.clone(), ask.session.identity());
+        let engine = ask.session.engine.clone();
         let price = route.cleared().and_then(Cleared::price).cloned();
         let tokens_in: usize = request.messages.iter().map(|message| route.tokens(&message.text)).sum();
         let estimated_in = tokens_in as u64;
@@ -43,11 +46,7 @@ impl Account {
             tokens: estimated_in + most_out,
             cost: price.as_ref().map_or(0.0, |price| price.of_call(estimated_in, most_out)),
         };
-        let user = identity.user().map(|user| match identity.issuer() {
-            Some(issuer) => format!("{issuer}|{user}"),
-            None => user.to_owned(),
-        });
-        let who = Who { tenant: identity.tenant().0.clone(), user, feature: ask.feature.clone() };
+        let who = ask.who();
         let reservation = engine.ledger().map(|ledger| ledger.reserve(asked.id(), &who, most)).transpose()?;
         let call = Call {
             answer: asked.id().to_owned(),
@@ -59,13 +58,19 @@ impl Account {
             currency: price.as_ref().map(|price| price.currency.clone()),
             ..Call::default()
         };
-        Ok(Self { engine, reservation, price, call, since: *asked.since(), estimated_in })
+        let span = ChatSpan::new(ask, route);
+        Ok(Self { engine, reservation, price, call, since: *asked.since(), estimated_in, span })
     }
 
-    /// The first piece is there; after so many milliseconds.
-    pub fn begun(&mut self) -> f64 {
+    /// What whoever watches the program sees of it.
+    pub fn span(&self) -> &ChatSpan {
+        &self.span
+    }
+
+    /// The first piece is there.
+    pub fn begun(&mut self) {
         self.call.first_ms = self.since.seconds() * 1000.0 - self.call.search_ms;
-        self.call.first_ms
+        self.span.begun(self.call.first_ms / 1000.0);
     }
 
     /// Nothing was answered.
@@ -73,21 +78,26 @@ impl Account {
         self.settle(outcome, Some(Usage::default()), None)
     }
 
-    /// It is over. Where the provider does not count, tokens are estimated, and in `answer` nothing is said of them.
+    /// It is over. Where the provider does not count, tokens are estimated, and in `answer` nothing is said of them. Whether
+    /// it is in the ledger the answer says.
     pub fn settle(&mut self, outcome: &str, usage: Option<Usage>, answer: Option<&mut Answer>) -> Result<()> {
         let out = answer.as_ref().map_or(0, |answer| (answer.text.len() as u64).div_ceil(BYTES_PER_TOKEN));
+        let reason = answer.as_ref().and_then(|answer| answer.stop);
+        self.span.ended(outcome, reason, usage.filter(|usage| *usage != Usage::default()));
         let Usage { tokens_in, tokens_out, tokens_cached } =
             usage.unwrap_or(Usage { tokens_in: self.estimated_in, tokens_out: out, tokens_cached: 0 });
         let cost = self.price.as_ref().map(|price| price.of_call(tokens_in, tokens_out));
-        if let (Some(answer), Some(_)) = (answer, usage) {
-            answer.cost = cost;
-        }
         let all_ms = self.since.seconds() * 1000.0;
         let (outcome, estimated) = (outcome.to_owned(), usage.is_none());
         let call = Call { outcome, tokens_in, tokens_out, tokens_cached, estimated, cost, all_ms, ..self.call.clone() };
-        match (self.reservation.take(), self.engine.ledger()) {
-            (Some(reservation), Some(ledger)) => ledger.settle(&reservation, call),
-            _ => Ok(()),
+        let recorded = match (self.reservation.take(), self.engine.ledger()) {
+            (Some(reservation), Some(ledger)) => is_kept(&ledger.settle(&reservation, call)?),
+            _ => true,
+        };
+        if let Some(answer) = answer {
+            answer.recorded = recorded;
+            answer.cost = cost.filter(|_| usage.is_some());
         }
+        Ok(())
     }
 }

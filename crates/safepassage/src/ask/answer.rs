@@ -7,6 +7,7 @@ use safepassage_models::{StopReason, Usage};
 use safepassage_prompt::cited;
 use serde::Serialize;
 
+use super::suspects::Suspect;
 use crate::hits::Hit;
 
 /// What a model answered, and from what.
@@ -26,6 +27,9 @@ pub struct Answer {
     pub sent: bool,
     /// Passages that would have been in it, had the model been cleared for them.
     pub withheld: usize,
+    /// Texts that look like instructions to the model, where somebody looks: the question, passages left out for it, and
+    /// passages of the prompt.
+    pub suspects: Vec<Suspect>,
     /// Which model answered.
     pub model: String,
     /// By which template, `name@version`.
@@ -36,6 +40,9 @@ pub struct Answer {
     pub usage: Option<Usage>,
     /// What the call cost, in the currency of the catalogue, if that names prices and the provider counts.
     pub cost: Option<f64>,
+    /// Whether the call is in the ledger as far as calls are written down: false where it cannot be written, as in a folder
+    /// that can only be read, and no budget depends on it.
+    pub recorded: bool,
     /// How often something of each kind was taken out, of everything that was to be redacted.
     pub redacted: BTreeMap<String, u64>,
     /// Whether there were as many passages as asked for, or as there are.

@@ -9,6 +9,7 @@ use safepassage_index::Filter;
 
 use super::Ask;
 use super::span::AskSpan;
+use super::suspects::Suspect;
 use crate::decision::{self, Question};
 use crate::hits::VectorHits;
 use crate::session::Session;
@@ -82,8 +83,23 @@ impl Asked {
         })
     }
 
+    /// Writes down which documents' passages look like instructions to the model, and by which signs.
+    pub fn suspected(&self, suspects: &[Suspect]) -> Result<()> {
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        self.note("ok", |entry| {
+            entry.action = "ask_suspected".to_owned();
+            let mut seen = std::collections::HashSet::new();
+            entry.give(suspects.iter().filter_map(|suspect| suspect.document.as_deref()).filter(|id| seen.insert(*id)));
+            let signs: std::collections::BTreeSet<&str> =
+                suspects.iter().flat_map(|suspect| suspect.signs.iter().copied()).collect();
+            entry.verdict = Some(signs.into_iter().collect::<Vec<_>>().join(", "));
+        })
+    }
+
     /// Writes down how it ended.
-    pub fn ended(&self, outcome: &str, change: Option<String>) -> Result<()> {
+    pub fn ended(&mut self, outcome: &str, change: Option<String>) -> Result<()> {
         self.span.ended(outcome);
         self.note(outcome, |entry| entry.change = change)
     }

@@ -2,8 +2,8 @@
 //!
 //! In this order: the question is checked (`prompt`), passages are found as the asker (`passages.rs`), those that the model
 //! is not cleared for are taken out, a prompt is made of what fits, hooks see it, what it can cost is reserved
-//! (`account.rs`), it is written down that it will be sent, and right before each time that it leaves all of it is decided again by the newest permissions (`sending.rs`). What has
-//! become forbidden by then makes another prompt. The answer comes in pieces (`stream.rs`), with its citations at the end.
+//! (`account.rs`), it is written down that it will be sent, and right before each time that it leaves all of it is decided
+//! again by the newest permissions (`sending.rs`). What has become forbidden by then makes another prompt. The answer comes in pieces (`stream.rs`), with its citations at the end.
 
 mod account;
 mod answer;
@@ -14,17 +14,22 @@ mod passages;
 mod sending;
 mod span;
 mod stream;
+mod suspects;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use safepassage_error::{Error, Result};
-use safepassage_models::{Generator, Guardrail};
+use safepassage_models::{Cancel, Generator, Guardrail};
 use safepassage_prompt::{QuestionLimits, Redactor, Template};
+use safepassage_usage::Who;
 
 pub use self::answer::{Answer, Citation};
 pub use self::hook::Hook;
 pub use self::stream::AnswerStream;
+use self::suspects::Wary;
+pub use self::suspects::{Suspect, Suspected};
+use crate::payer;
 use crate::search::Search;
 use crate::session::Session;
 
@@ -77,6 +82,8 @@ pub struct Ask<'a> {
     hooks: Vec<Arc<dyn Hook>>,
     feature: Option<String>,
     guardrails: Vec<Arc<dyn Guardrail>>,
+    wary: Option<Wary>,
+    cancel: Option<Cancel>,
 }
 
 impl std::fmt::Debug for Ask<'_> {
@@ -108,6 +115,8 @@ impl<'a> Ask<'a> {
             hooks: Vec::new(),
             feature: None,
             guardrails: Vec::new(),
+            wary: None,
+            cancel: None,
         }
     }
 
@@ -212,11 +221,46 @@ impl<'a> Ask<'a> {
         self
     }
 
+    /// Looks for what speaks to the model rather than to its reader, in passages and in the question, and does `what` with it.
+    /// Signs are no proof, and an attack may show none: see [`safepassage_prompt::suspicion`]. Nobody looks unless set.
+    #[must_use]
+    pub fn suspected(mut self, what: Suspected) -> Self {
+        let from = self.wary.map_or(safepassage_prompt::SUSPECTED_FROM, |wary| wary.from);
+        self.wary = Some(Wary { from, does: what });
+        self
+    }
+
+    /// From which score on, 0 to 1, a text is suspected: [`safepassage_prompt::SUSPECTED_FROM`] unless set. Where it is not
+    /// said what is done with such texts, they are marked.
+    #[must_use]
+    pub fn suspected_from(mut self, score: f32) -> Self {
+        let does = self.wary.map_or(Suspected::Mark, |wary| wary.does);
+        self.wary = Some(Wary { from: score, does });
+        self
+    }
+
+    /// Ends the question when `cancel` says so, from any thread: also before the model has begun to answer.
+    #[must_use]
+    pub fn cancel(mut self, cancel: &Cancel) -> Self {
+        self.cancel = Some(cancel.clone());
+        self
+    }
+
+    /// Whether somebody ended it.
+    fn is_cancelled(&self) -> bool {
+        self.cancel.as_ref().is_some_and(Cancel::is_cancelled)
+    }
+
     /// What of the caller's program it is for: in the ledger, and for budgets that name it.
     #[must_use]
     pub fn feature(mut self, feature: &str) -> Self {
         self.feature = Some(feature.to_owned());
         self
+    }
+
+    /// On whose account it is.
+    fn who(&self) -> Who {
+        payer::who(self.session.identity(), self.feature.as_deref())
     }
 
     /// Asks, and waits for all of the answer.

@@ -3,7 +3,9 @@
 use safepassage_error::{Error, Kind, Result};
 
 use super::AboveLabel;
+use super::suspects::{Suspect, Suspected, Wary};
 use crate::hits::{Hit, VectorHits};
+use crate::payer::Payer;
 use crate::search::Search;
 use crate::session::Session;
 
@@ -17,25 +19,41 @@ pub(super) struct Gathered {
     pub passages: Vec<(usize, Hit)>,
     /// Documents of which passages were withheld, for what they are labelled.
     pub withheld: Vec<String>,
+    /// Passages that look like instructions: left out, or among `passages`.
+    pub suspects: Vec<Suspect>,
     pub complete: bool,
 }
 
 /// The best passages of `search` that `session` may have, and everything too that is cleared for one of `highest`.
-pub(super) fn gather(session: &Session, search: &Search<'_>, highest: &[&str], above: AboveLabel) -> Result<Gathered> {
+pub(super) fn gather(
+    (session, payer): (&Session, &Payer),
+    search: &Search<'_>,
+    highest: &[&str],
+    above: AboveLabel,
+    wary: Option<Wary>,
+) -> Result<Gathered> {
     let k = search.wanted();
     let mut fetch = k;
     loop {
-        let found = search.clone().k(fetch).found()?;
-        let may = found.cleared(session, highest)?;
+        let found = search.clone().k(fetch).found(payer)?;
+        let cleared = found.cleared(session, highest)?;
+        // Nobody reads passages before there are enough, unless somebody looks at them.
+        let read = wary.map(|_| found.results()).transpose()?;
+        let suspects = match (wary, &read) {
+            (Some(wary), Some(read)) => suspects(wary, &read.hits, &cleared),
+            _ => vec![None; cleared.len()],
+        };
+        let dropped = wary.is_some_and(|wary| wary.does == Suspected::Drop);
+        let may = cleared.iter().zip(&suspects).map(|(cleared, suspect)| *cleared && !(dropped && suspect.is_some()));
         // Of more than were asked for, those above the first k tell nothing of the answer.
-        let within = may.iter().scan(0, |good, may| {
+        let within = may.scan(0, |good, may| {
             let go_on = *good < k;
-            *good += usize::from(*may);
-            go_on.then_some(*may)
+            *good += usize::from(may);
+            go_on.then_some(may)
         });
         let may: Vec<bool> = within.collect();
-        let withheld: Vec<String> =
-            found.ids().zip(&may).filter(|(_, may)| !**may).map(|(id, _)| id.to_owned()).collect();
+        let above_label = found.ids().zip(&cleared).take(may.len()).filter(|(_, cleared)| !**cleared);
+        let withheld: Vec<String> = above_label.map(|(id, _)| id.to_owned()).collect();
         if above == AboveLabel::Refuse && !withheld.is_empty() {
             let message = "a passage that answers the question has a label that the model is not cleared for";
             return Err(Error::new(Kind::Denied, "ask", message));
@@ -43,12 +61,19 @@ pub(super) fn gather(session: &Session, search: &Search<'_>, highest: &[&str], a
         let good = may.iter().filter(|may| **may).count();
         let all = found.ids().len() < fetch;
         if good >= k || all || fetch >= MOST {
-            let results = found.results()?;
+            let results = read.map_or_else(|| found.results(), Ok)?;
             let complete = good == k || (all && results.complete);
+            let suspects: Vec<Suspect> = suspects.into_iter().take(may.len()).flatten().collect();
+            wary.map_or(Ok(()), |wary| wary.check_passages(&suspects))?;
             let passages = results.hits.into_iter().enumerate().zip(may).filter(|(_, may)| *may);
             let passages = passages.map(|(passage, _)| passage).collect();
-            return Ok(Gathered { found, passages, withheld, complete });
+            return Ok(Gathered { found, passages, withheld, suspects, complete });
         }
         fetch = fetch.saturating_mul(2).min(MOST);
     }
+}
+
+/// Which of `hits` look like instructions, of those that the model may have.
+fn suspects(wary: Wary, hits: &[Hit], cleared: &[bool]) -> Vec<Option<Suspect>> {
+    hits.iter().zip(cleared).map(|(hit, cleared)| if *cleared { wary.passage(hit) } else { None }).collect()
 }

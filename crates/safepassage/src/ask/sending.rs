@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use safepassage_audit::Digest;
 use safepassage_error::{Error, Kind, Result};
-use safepassage_models::{Cleared, Direction, Generator, Message, Permit, Pieces, Request, Role, StopReason, Verdict};
+use safepassage_models::{
+    Cancel, Cleared, Direction, Generator, Guardrail, Message, Permit, Pieces, Request, Role, StopReason, Verdict,
+};
 use safepassage_prompt::{Fitted, Passage, Redactor, Room, Template, check_question, redacted};
 
 use super::Ask;
@@ -19,28 +21,34 @@ use super::answer::Answer;
 use super::asked::Asked;
 use super::passages::{Gathered, gather};
 use super::stream::AnswerStream;
+use super::suspects::{MARK, Suspect};
 use crate::hits::{Hit, VectorHits};
+use crate::payer::Payer;
+use crate::spans;
 
 /// So often a prompt is made anew because permissions changed while it was made.
 const ROUNDS: usize = 8;
 
 /// Asks, and writes down how that began or why it did not.
 pub(super) fn begin(ask: &Ask<'_>, generator: &dyn Generator, template: &Template) -> Result<AnswerStream> {
-    let asked = Asked::new(ask);
-    let begun = rounds(ask, generator, template, &asked);
+    let mut asked = Asked::new(ask);
+    let begun = asked.span().within(|| rounds(ask, generator, template, &asked));
     begun.or_else(|error| {
-        asked.ended(error.kind().name(), None)?;
+        asked.ended(outcome(ask, &error), None)?;
         Err(error)
     })
 }
 
 fn rounds(ask: &Ask<'_>, generator: &dyn Generator, template: &Template, asked: &Asked) -> Result<AnswerStream> {
     check_question(ask.question, ask.limits)?;
+    ask.wary.map_or(Ok(()), |wary| wary.check())?;
     let session = ask.session;
     session.identity().check_expiry(session.engine.clock().now())?;
     for _ in 0..ROUNDS {
-        let prompt = Prompt::new(ask, generator, template)?;
+        ask.cancel.as_ref().map_or(Ok(()), Cancel::check)?;
+        let prompt = Prompt::new(ask, generator, template, asked)?;
         asked.withheld(&prompt.withheld)?;
+        asked.suspected(&prompt.suspects)?;
         if prompt.passages.is_empty() && !ask.without_passages {
             let answer = prompt.answer(generator, template, asked);
             return AnswerStream::unsent(asked.clone(), answer);
@@ -53,6 +61,11 @@ fn rounds(ask: &Ask<'_>, generator: &dyn Generator, template: &Template, asked: 
     Err(Error::new(Kind::Conflict, "ask", message))
 }
 
+/// How it ended, for whoever reads of it.
+fn outcome(ask: &Ask<'_>, error: &Error) -> &'static str {
+    if ask.is_cancelled() { "cancelled" } else { error.kind().name() }
+}
+
 /// A prompt and what it was made of.
 struct Prompt {
     request: Request,
@@ -60,16 +73,21 @@ struct Prompt {
     /// The places of its passages among what was found, and these.
     passages: Vec<(usize, Hit)>,
     withheld: Vec<String>,
+    suspects: Vec<Suspect>,
     redacted: BTreeMap<String, u64>,
     complete: bool,
 }
 
 impl Prompt {
-    fn new(ask: &Ask<'_>, generator: &dyn Generator, template: &Template) -> Result<Self> {
+    fn new(ask: &Ask<'_>, generator: &dyn Generator, template: &Template, asked: &Asked) -> Result<Self> {
         let cleared = clearances(ask, generator);
         cleared.iter().try_for_each(|cleared| ask.session.engine.check_question(cleared))?;
         let highest: Vec<&str> = cleared.iter().map(Cleared::highest_label).collect();
-        let Gathered { found, passages, withheld, complete } = gather(ask.session, &ask.search, &highest, ask.above)?;
+        let payer = Payer::of_answer(&ask.session.engine, ask.who(), asked.id());
+        let question = ask.wary.map_or(Ok(None), |wary| wary.question(ask.question))?;
+        let Gathered { found, passages, withheld, suspects, complete } =
+            gather((ask.session, &payer), &ask.search, &highest, ask.above, ask.wary)?;
+        let suspects: Vec<Suspect> = question.into_iter().chain(suspects).collect();
         let mut counts = BTreeMap::new();
         let mut clean = |text: &str, wanted: bool| clean(&*ask.redactor, text, wanted, &mut counts);
         let question = clean(ask.question, ask.redact.question);
@@ -77,7 +95,12 @@ impl Prompt {
             .iter()
             .map(|(_, hit)| {
                 let title = if hit.heading.is_empty() { hit.title.as_deref().unwrap_or("") } else { &hit.heading };
-                (clean(title, ask.redact.passages), clean(&hit.text, ask.redact.passages))
+                let title = clean(title, ask.redact.passages);
+                let own = |suspect: &Suspect| {
+                    (suspect.document.as_ref(), suspect.chunk) == (Some(&hit.document), Some(hit.chunk))
+                };
+                let title = if suspects.iter().any(own) { format!("{MARK} {title}") } else { title };
+                (title, clean(&hit.text, ask.redact.passages))
             })
             .collect();
         let all: Vec<Passage<'_>> = texts.iter().map(|(title, text)| Passage { title, text }).collect();
@@ -95,10 +118,11 @@ impl Prompt {
             most_tokens: ask.most_tokens,
             stop: ask.stop.clone(),
             temperature: ask.temperature,
+            cancel: ask.cancel.clone(),
             cache_key: Some(Digest::of(&[b"cache", tenant, template.id().as_bytes()]).to_string()),
         };
         ask.hooks.iter().try_for_each(|hook| hook.before_request(&mut request))?;
-        Ok(Self { request, found, passages, withheld, redacted: counts, complete })
+        Ok(Self { request, found, passages, withheld, suspects, redacted: counts, complete })
     }
 
     /// What the caller will know of it.
@@ -111,11 +135,13 @@ impl Prompt {
             passages: self.passages.iter().map(|(_, hit)| hit.clone()).collect(),
             sent: false,
             withheld: self.withheld.len(),
+            suspects: self.suspects.clone(),
             model: generator.name().to_owned(),
             template: template.id(),
             stop: None,
             usage: None,
             cost: None,
+            recorded: true,
             redacted: self.redacted.clone(),
             complete: self.complete,
             exact: self.found.exact(),
@@ -142,7 +168,7 @@ impl Prompt {
             let mut account = Account::open(ask, asked, route, &self.request, &template.id(), self.passages.len())?;
             let documents = self.passages.iter().map(|(_, hit)| hit.document.as_str());
             asked.begun(&self.found, documents, &format!("to `{}` by `{}`", route.name(), template.id()))?;
-            match self.sent(ask, route) {
+            match account.span().within(|| self.sent(ask, route)) {
                 Ok(Some((Sent::Intervened(said), acl_epoch))) => {
                     account.failed("guardrail")?;
                     let answer = self.answer(route, template, asked);
@@ -151,7 +177,8 @@ impl Prompt {
                 }
                 Ok(Some((Sent::Pieces(pieces), acl_epoch))) => {
                     let answer = Answer { sent: true, acl_epoch, ..self.answer(route, template, asked) };
-                    asked.span().begun(&answer, account.begun());
+                    account.begun();
+                    asked.span().decided(&answer);
                     return Ok(Some(AnswerStream::new(ask, asked.clone(), answer, pieces, account)));
                 }
                 Ok(None) => {
@@ -159,8 +186,8 @@ impl Prompt {
                     return Ok(None);
                 }
                 Err(error) => {
-                    account.failed(error.kind().name())?;
-                    if !matches!(error.kind(), Kind::Unavailable | Kind::Throttled) {
+                    account.failed(outcome(ask, &error))?;
+                    if ask.is_cancelled() || !matches!(error.kind(), Kind::Unavailable | Kind::Throttled) {
                         return Err(error);
                     }
                     failed.get_or_insert(error);
@@ -189,7 +216,7 @@ impl Prompt {
         let asked = self.request.messages.iter().filter(|message| message.role != Role::System);
         let text = asked.map(|message| message.text.as_str()).collect::<Vec<_>>().join("\n");
         for guardrail in &ask.guardrails {
-            if let Verdict::Intervened(said) = guardrail.check(&text, Direction::In, permit)? {
+            if let Verdict::Intervened(said) = looked_at(&**guardrail, &text, Direction::In, permit)? {
                 return Ok(Sent::Intervened(said));
             }
         }
@@ -228,6 +255,21 @@ impl Prompt {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What `guardrail` says of `text`.
+pub(super) fn looked_at(
+    guardrail: &dyn Guardrail,
+    text: &str,
+    direction: Direction,
+    permit: &Permit,
+) -> Result<Verdict> {
+    let span = spans::guardrail(guardrail, if direction == Direction::In { "in" } else { "out" });
+    spans::within(&span, || {
+        let verdict = guardrail.check(text, direction, permit)?;
+        span.record("safepassage.intervened", verdict != Verdict::Pass);
+        Ok(verdict)
+    })
 }
 
 /// What came of a prompt.

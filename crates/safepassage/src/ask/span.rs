@@ -1,14 +1,15 @@
-//! Here is a question to a model: which span does it leave, for whoever watches the program?
+//! Here is a question to a model: which spans does it leave, for whoever watches the program?
 //!
-//! Through `tracing`, with the names of OpenTelemetry's conventions for generative AI where these have one and ours under
-//! `safepassage.` else. Names, numbers and reasons; no question, no passage, no answer.
+//! One of the question as a whole, with what was decided, and within it one for each model that it is put to. What is said
+//! of them is what `spans.rs` says of all.
 
-use safepassage_models::{Finished, StopReason};
+use safepassage_models::{Generator, StopReason, Usage};
 use tracing::Span;
-use tracing::field::Empty;
+use tracing::field::{Empty, debug};
 
 use super::Ask;
 use super::answer::Answer;
+use crate::spans::{TARGET, failed, kind, provider};
 
 /// One question from its beginning until its answer is over.
 #[derive(Debug, Clone)]
@@ -16,60 +17,100 @@ pub(super) struct AskSpan(Span);
 
 impl AskSpan {
     pub fn new(ask: &Ask<'_>, id: &str) -> Self {
-        let model = ask.generator.map_or("", |generator| generator.name());
         let span = tracing::info_span!(
-            target: "safepassage",
-            "chat",
-            otel.name = format!("chat {model}"),
-            otel.kind = "client",
-            gen_ai.operation.name = "chat",
-            gen_ai.request.model = model,
-            gen_ai.request.max_tokens = ask.most_tokens,
-            gen_ai.response.model = Empty,
-            gen_ai.response.finish_reasons = Empty,
-            gen_ai.usage.input_tokens = Empty,
-            gen_ai.usage.output_tokens = Empty,
+            target: TARGET,
+            "ask",
+            otel.kind = "internal",
+            otel.status_code = Empty,
             "error.type" = Empty,
             safepassage.answer = id,
             safepassage.template = Empty,
             safepassage.k = ask.search.wanted(),
             safepassage.passages = Empty,
             safepassage.withheld = Empty,
-            safepassage.complete = Empty,
+            safepassage.filled = Empty,
             safepassage.plan = Empty,
             safepassage.acl_epoch = Empty,
-            safepassage.first_piece_ms = Empty,
         );
         Self(span)
     }
 
-    /// The model has begun to answer, after so many milliseconds.
-    pub fn begun(&self, answer: &Answer, first_ms: f64) {
+    /// Does `work` as a part of it.
+    pub fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.0.in_scope(work)
+    }
+
+    /// The prompt has left, or there was nothing to send.
+    pub fn decided(&self, answer: &Answer) {
         let span = &self.0;
-        span.record("gen_ai.response.model", answer.model.as_str());
         span.record("safepassage.template", answer.template.as_str());
         span.record("safepassage.passages", answer.passages.len());
         span.record("safepassage.withheld", answer.withheld);
-        span.record("safepassage.complete", answer.complete);
-        span.record("safepassage.plan", tracing::field::debug(answer.plan));
+        span.record("safepassage.filled", answer.complete);
+        span.record("safepassage.plan", debug(answer.plan));
         span.record("safepassage.acl_epoch", answer.acl_epoch);
-        span.record("safepassage.first_piece_ms", first_ms);
     }
 
-    /// The answer is whole.
-    pub fn finished(&self, finished: Finished, reason: StopReason) {
+    /// It is over, however long the answer is kept.
+    pub fn ended(&mut self, outcome: &str) {
+        if outcome != "ok" {
+            failed(&self.0, outcome);
+        }
+        self.0 = Span::none();
+    }
+}
+
+/// One call of one model, until its answer is over.
+#[derive(Debug)]
+pub(super) struct ChatSpan(Span);
+
+impl ChatSpan {
+    pub fn new(ask: &Ask<'_>, model: &dyn Generator) -> Self {
+        let (name, cleared) = (model.name(), model.cleared());
+        let span = tracing::info_span!(
+            target: TARGET,
+            "chat",
+            otel.name = format!("chat {name}"),
+            otel.kind = kind(cleared),
+            otel.status_code = Empty,
+            gen_ai.operation.name = "chat",
+            gen_ai.provider.name = provider(cleared),
+            gen_ai.request.model = name,
+            gen_ai.request.max_tokens = ask.most_tokens,
+            gen_ai.request.stream = true,
+            gen_ai.response.finish_reasons = Empty,
+            gen_ai.response.time_to_first_chunk = Empty,
+            gen_ai.usage.input_tokens = Empty,
+            gen_ai.usage.output_tokens = Empty,
+            gen_ai.usage.cache_read.input_tokens = Empty,
+            "error.type" = Empty,
+        );
+        Self(span)
+    }
+
+    /// Does `work` as a part of it.
+    pub fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.0.in_scope(work)
+    }
+
+    /// The first piece is there, after so many seconds.
+    pub fn begun(&self, seconds: f64) {
+        self.0.record("gen_ai.response.time_to_first_chunk", seconds);
+    }
+
+    /// It is over: why, and what the provider counted.
+    pub fn ended(&self, outcome: &str, reason: Option<StopReason>, usage: Option<Usage>) {
         let span = &self.0;
-        span.record("gen_ai.response.finish_reasons", tracing::field::debug([reason]));
-        if let Some(usage) = finished.usage {
+        if let Some(reason) = reason {
+            span.record("gen_ai.response.finish_reasons", reason.name());
+        }
+        if let Some(usage) = usage {
             span.record("gen_ai.usage.input_tokens", usage.tokens_in);
             span.record("gen_ai.usage.output_tokens", usage.tokens_out);
+            span.record("gen_ai.usage.cache_read.input_tokens", usage.tokens_cached);
         }
-    }
-
-    /// It is over.
-    pub fn ended(&self, outcome: &str) {
         if outcome != "ok" {
-            self.0.record("error.type", outcome);
+            failed(span, outcome);
         }
     }
 }

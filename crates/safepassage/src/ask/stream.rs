@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use safepassage_error::{Error, Kind, Result};
-use safepassage_models::{Direction, Finished, Guardrail, Permit, Piece, Pieces, StopReason, Usage, Verdict};
+use safepassage_models::{Cancel, Direction, Finished, Guardrail, Permit, Piece, Pieces, StopReason, Usage, Verdict};
 use safepassage_prompt::{Redacting, Redactor};
 
 use super::Ask;
@@ -18,6 +18,7 @@ use super::account::Account;
 use super::answer::Answer;
 use super::asked::Asked;
 use super::hook::Hook;
+use super::sending::looked_at;
 
 /// An answer as it is written: pieces of text, then [`AnswerStream::finish`]. To drop it ends the call.
 pub struct AnswerStream {
@@ -32,6 +33,9 @@ pub struct AnswerStream {
     account: Option<Account>,
     asked: Asked,
     answer: Answer,
+    /// What the provider has counted so far.
+    counted: Option<Usage>,
+    cancel: Option<Cancel>,
     /// Why it broke off, for whoever asks for the answer.
     broken: Option<(Kind, String)>,
 }
@@ -51,12 +55,15 @@ impl AnswerStream {
             account: Some(account),
             asked,
             answer,
+            counted: None,
+            cancel: ask.cancel.clone(),
             broken: None,
         }
     }
 
     /// One that is over before it began: there was nothing to send.
-    pub(super) fn unsent(asked: Asked, answer: Answer) -> Result<Self> {
+    pub(super) fn unsent(mut asked: Asked, answer: Answer) -> Result<Self> {
+        asked.span().decided(&answer);
         asked.ended("ok", Some("nothing was sent".to_owned()))?;
         let (redacting, hooks, guardrails, withheld) = (None, Vec::new(), Vec::new(), String::new());
         let ready = Some(answer.text.clone()).filter(|text| !text.is_empty());
@@ -70,6 +77,8 @@ impl AnswerStream {
             account: None,
             asked,
             answer,
+            counted: None,
+            cancel: None,
             broken: None,
         })
     }
@@ -96,11 +105,18 @@ impl AnswerStream {
 
     /// What is given out of what the model gave; nothing at all is possible, and then the next is wanted.
     fn taken(&mut self, next: Option<Result<Piece>>) -> Option<Result<String>> {
+        if let Some(Err(error)) = self.cancel.as_ref().map(Cancel::check) {
+            return Some(Err(self.broke(error)));
+        }
         let text = match next {
             Some(Ok(Piece::Text(text))) => match &mut self.redacting {
                 Some(redacting) => redacting.push(&text),
                 None => text,
             },
+            Some(Ok(Piece::Counted(usage))) => {
+                *self.counted.get_or_insert_default() += usage;
+                return None;
+            }
             Some(Ok(Piece::Finished(finished))) => return self.ended(finished),
             Some(Err(error)) => return Some(Err(self.broke(error))),
             None => return Some(Err(self.broke(Error::new(Kind::Unavailable, "ask", "the answer was cut off")))),
@@ -116,7 +132,8 @@ impl AnswerStream {
     fn looked_at(&self, text: String) -> Result<(String, bool)> {
         let permit: Permit = Arc::new(|| Ok(()));
         for guardrail in &self.guardrails {
-            if let Verdict::Intervened(said) = guardrail.check(&text, Direction::Out, &permit)? {
+            let look = || looked_at(&**guardrail, &text, Direction::Out, &permit);
+            if let Verdict::Intervened(said) = self.asked.span().within(look)? {
                 return Ok((said, true));
             }
         }
@@ -133,6 +150,12 @@ impl AnswerStream {
 
     fn ended(&mut self, finished: Finished) -> Option<Result<String>> {
         self.pieces = None;
+        // Where the end does not count, what came before it is not all there was.
+        let before = self.counted.take();
+        self.counted = finished.usage.map(|mut usage| {
+            usage += before.unwrap_or_default();
+            usage
+        });
         let mut rest = std::mem::take(&mut self.withheld);
         rest.extend(self.redacting.as_mut().map(Redacting::finish));
         let (rest, intervened) = match self.looked_at(rest) {
@@ -147,17 +170,15 @@ impl AnswerStream {
             *self.answer.redacted.entry((*kind).to_owned()).or_default() += count;
         }
         let reason = if intervened { StopReason::Guardrail } else { finished.reason };
-        (self.answer.stop, self.answer.usage) = (Some(reason), finished.usage);
-        self.asked.span().finished(finished, reason);
+        (self.answer.stop, self.answer.usage) = (Some(reason), self.counted);
         self.answer.cite();
-        let settled = self.settled("ok", finished.usage);
+        let settled = self.settled("ok");
         let hooks = std::mem::take(&mut self.hooks);
         if let Err(error) = hooks.iter().try_for_each(|hook| hook.after_response(&mut self.answer)) {
             return Some(Err(self.broke(error)));
         }
-        let reason = serde_json::to_value(reason).unwrap_or_default();
-        let mut change = format!("`{}`: {}", self.answer.model, reason.as_str().unwrap_or("over"));
-        if let Some(usage) = finished.usage {
+        let mut change = format!("`{}`: {}", self.answer.model, reason.name());
+        if let Some(usage) = self.counted {
             change.push_str(&format!(", {} tokens in, {} out", usage.tokens_in, usage.tokens_out));
         }
         match settled.and(self.asked.ended("ok", Some(change))) {
@@ -170,17 +191,19 @@ impl AnswerStream {
     }
 
     /// Writes down what it cost, once.
-    fn settled(&mut self, outcome: &str, usage: Option<Usage>) -> Result<()> {
-        let account = self.account.take();
-        account.map_or(Ok(()), |mut account| account.settle(outcome, usage, Some(&mut self.answer)))
+    fn settled(&mut self, outcome: &str) -> Result<()> {
+        let (account, counted) = (self.account.take(), self.counted);
+        account.map_or(Ok(()), |mut account| account.settle(outcome, counted, Some(&mut self.answer)))
     }
 
     /// It is over, and not well. Whoever gets the error gets all there is to say.
     fn broke(&mut self, error: Error) -> Error {
         self.pieces = None;
         self.broken = Some((error.kind(), error.to_string()));
-        let settled = self.settled(error.kind().name(), None);
-        match settled.and(self.asked.ended(error.kind().name(), None)) {
+        let cancelled = self.cancel.as_ref().is_some_and(Cancel::is_cancelled);
+        let outcome = if cancelled { "cancelled" } else { error.kind().name() };
+        let settled = self.settled(outcome);
+        match settled.and(self.asked.ended(outcome, None)) {
             Ok(()) => error,
             Err(refused) => refused,
         }
@@ -225,7 +248,7 @@ impl Drop for AnswerStream {
     fn drop(&mut self) {
         if self.pieces.take().is_some() {
             // Nobody is left to be told that log or ledger take no line.
-            drop(self.settled("cancelled", None));
+            drop(self.settled("cancelled"));
             drop(self.asked.ended("cancelled", None));
         }
     }

@@ -104,6 +104,7 @@ fn asked(replies: Vec<Reply>, more: &str) -> (String, Result<Finished>, usize) {
                 match piece {
                     Ok(Piece::Text(text)) => all.push_str(&text),
                     Ok(Piece::Finished(finished)) => end = Some(Ok(finished)),
+                    Ok(Piece::Counted(_)) => {}
                     Err(error) => end = Some(Err(error)),
                 }
             }

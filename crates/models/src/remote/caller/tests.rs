@@ -210,8 +210,7 @@ async fn a_thousand_who_wait_at_once_ask_a_failing_provider_hardly_more_often_th
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_slows_down_is_left_alone_comes_back_and_holds_up_nobody_else() {
-    let limits =
-        CallLimits { max_attempts: 1, max_concurrent: 4, wait_while_left_alone: false, ..CallLimits::default() };
+    let limits = CallLimits { max_attempts: 1, max_concurrent: 4, ..CallLimits::default() };
     let (slow, sound) = (caller(limits), caller(limits));
     let ask = |caller: &Caller, time: Duration| {
         let caller = caller.clone();
@@ -252,7 +251,7 @@ async fn a_provider_that_slows_down_is_left_alone_comes_back_and_holds_up_nobody
 #[tokio::test(start_paused = true)]
 async fn what_may_not_be_sent_says_nothing_of_the_provider() {
     let breaker = BreakerLimits { failures: 1, ..BreakerLimits::default() };
-    let limits = CallLimits { max_attempts: 1, breaker, wait_while_left_alone: false, ..CallLimits::default() };
+    let limits = CallLimits { max_attempts: 1, breaker, ..CallLimits::default() };
     let caller = caller(limits);
     let down = || std::future::ready(Err::<(), _>(CallError::unavailable("down")));
     caller.call(Cost::default(), down).await.unwrap_err();
@@ -261,8 +260,13 @@ async fn what_may_not_be_sent_says_nothing_of_the_provider() {
     assert_eq!(caller.call(Cost::default(), withheld).await.unwrap_err().kind(), Kind::Conflict);
     // The provider was not asked, so the next call is the one that tries, and its failure leaves it alone again.
     caller.call(Cost::default(), down).await.unwrap_err();
-    let error = caller.call(Cost::default(), down).await.unwrap_err();
+    let (error, start) = (caller.call_within(SECOND * 60, Cost::default(), down).await.unwrap_err(), Instant::now());
     assert!(error.message().contains("left alone"), "{error}");
+    // Whoever waits is told at once; a job waits for the provider to be asked again.
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    let fine = || std::future::ready(Ok::<_, CallError>(()));
+    caller.call(Cost::default(), fine).await.unwrap();
+    assert!(start.elapsed() >= 10 * SECOND, "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

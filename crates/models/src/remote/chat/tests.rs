@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::catalogue::{Catalogue, Cleared};
-use crate::generator::{Generator, Permit, Pieces};
+use crate::generator::{Cancel, Generator, Permit, Pieces};
 use crate::remote::{BreakerLimits, CallLimits, Caller, RemoteGenerator};
 
 /// What the server does for one request.
@@ -108,7 +108,7 @@ fn cleared() -> Cleared {
 
 fn limits() -> CallLimits {
     let first_wait = Duration::from_millis(1);
-    CallLimits { first_wait, longest_wait: first_wait, wait_while_left_alone: false, ..CallLimits::default() }
+    CallLimits { first_wait, longest_wait: first_wait, ..CallLimits::default() }
 }
 
 fn generator(url: &str, limits: CallLimits) -> RemoteGenerator {
@@ -137,6 +137,7 @@ fn said(pieces: Pieces) -> (String, Result<Finished>) {
         match piece {
             Ok(Piece::Text(text)) => all.push_str(&text),
             Ok(Piece::Finished(finished)) => return (all, Ok(finished)),
+            Ok(Piece::Counted(_)) => {}
             Err(error) => return (all, Err(error)),
         }
     }
@@ -179,6 +180,24 @@ fn what_fails_before_the_first_text_is_tried_again_and_what_fails_later_is_not()
 }
 
 #[test]
+fn what_was_counted_before_an_answer_breaks_off_is_told() {
+    let counted = event(&json!({"choices": [], "usage": {"prompt_tokens": 20, "completion_tokens": 2}}));
+    let broken = event(&json!({"error": {"message": "no"}, "usage": {"prompt_tokens": 20, "completion_tokens": 2}}));
+    let usage = Usage { tokens_in: 20, tokens_out: 2, tokens_cached: 0 };
+    let all =
+        |deeds| begin(&serve(deeds)).unwrap().map(|piece| piece.map_err(|error| error.kind())).collect::<Vec<_>>();
+    for ends in [counted.clone(), broken.clone()] {
+        let given = all(vec![Deed::Events(vec![text("Salaries"), ends])]);
+        let want = [Ok(Piece::Text("Salaries".into())), Ok(Piece::Counted(usage)), Err(Kind::Unavailable)];
+        assert_eq!(given, want);
+    }
+    // Of attempts before the one that answers too.
+    let given = all(vec![Deed::Events(vec![broken]), Deed::Events(vec![counted]), Deed::Events(whole())]);
+    let twice = Usage { tokens_in: 40, tokens_out: 4, tokens_cached: 0 };
+    assert_eq!((given.len(), &given[0]), (4, &Ok(Piece::Counted(twice))));
+}
+
+#[test]
 fn a_refusal_says_its_status_and_type_and_no_word_of_the_prompt() {
     let body = r#"{"error": {"message": "no: the secret prompt", "type": "context_length_exceeded"}}"#;
     for (status, kind) in [(400, Kind::Invalid), (401, Kind::Denied), (404, Kind::NotFound), (429, Kind::Throttled)] {
@@ -199,6 +218,30 @@ fn who_drops_the_pieces_ends_the_call_and_frees_its_place() {
         let mut pieces = model.generate(&request(), &permit()).unwrap();
         assert_eq!(pieces.next().unwrap().unwrap(), Piece::Text(word.into()));
         drop(pieces);
+        server.gone.recv_timeout(Duration::from_secs(60)).unwrap();
+    }
+}
+
+#[test]
+fn a_call_that_is_cancelled_ends_before_and_within_its_answer() {
+    for (deed, begun) in [(Deed::Hang(vec![]), false), (Deed::Hang(vec![text("Salaries")]), true)] {
+        let server = serve(vec![deed]);
+        let (model, cancel) = (generator(&server.url, limits()), Cancel::default());
+        let request = Request { cancel: Some(cancel.clone()), ..request() };
+        if begun {
+            let mut pieces = model.generate(&request, &permit()).unwrap();
+            assert_eq!(pieces.next().unwrap().unwrap(), Piece::Text("Salaries".into()));
+            cancel.cancel();
+            assert!(pieces.next().unwrap().unwrap_err().message().contains("cancelled"));
+        } else {
+            let asked = Arc::clone(&server.asked);
+            let waits = std::thread::spawn(move || model.generate(&request, &permit()).map(drop));
+            while asked.lock().unwrap().is_empty() {
+                std::thread::yield_now();
+            }
+            cancel.cancel();
+            assert!(waits.join().unwrap().unwrap_err().message().contains("cancelled"));
+        }
         server.gone.recv_timeout(Duration::from_secs(60)).unwrap();
     }
 }
