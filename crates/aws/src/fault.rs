@@ -15,6 +15,8 @@ use safepassage_models::remote::CallError;
 
 /// Of a message of the service that much is repeated.
 const MESSAGE_CHARS: usize = 300;
+/// What is told of a refusal for the length of a text, in our words.
+pub(crate) const TOO_LONG: &str = "the text is too long for the model";
 
 /// What `error` means for whoever asked.
 pub(crate) fn call_error<E>(error: SdkError<E, HttpResponse>) -> CallError
@@ -47,12 +49,26 @@ where
         SdkError::TimeoutError(_) => CallError::unavailable("no answer in time"),
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => not_sent(error),
         SdkError::ServiceError(service) => {
-            let (code, message) = (service.err().code().unwrap_or_default(), service.err().message());
-            of_service(code, message.filter(|_| may_be(code)).unwrap_or_default(), status, retry_after)
+            let code = service.err().code().unwrap_or_default();
+            let message = match service.err().message() {
+                Some(message) if may_be(code) => message,
+                Some(message) if is_about_length(message) => TOO_LONG,
+                _ => "",
+            };
+            of_service(code, message, status, retry_after)
         }
         _ if status >= 400 => of_service("", "", status, retry_after),
         _ => CallError::unavailable("the answer cannot be read"),
     }
+}
+
+/// Whether a refusal is for the length of a text: the services have one name for all that is wrong with a request.
+fn is_about_length(message: &str) -> bool {
+    let mut said = message.to_ascii_lowercase();
+    said.retain(|c| c.is_ascii_alphanumeric());
+    ["toomanyinputtokens", "toomanytokens", "toolong", "maxlength", "tokenlimit"]
+        .iter()
+        .any(|words| said.contains(words))
 }
 
 /// As [`call_error`], for what may quote a prompt: of the error the name is told and nothing else.

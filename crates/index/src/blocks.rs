@@ -93,13 +93,19 @@ impl FileSums<'_> {
 }
 
 /// A file whose blocks are checked when first used.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct CheckedBytes {
     bytes: Bytes,
     checks: Arc<Checks>,
 }
 
-#[derive(Debug)]
+impl std::fmt::Debug for CheckedBytes {
+    /// Nothing of the bytes: they are passages and their words, and what is shown for debugging is logged.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CheckedBytes").field("path", &self.checks.path).field("len", &self.bytes.len()).finish()
+    }
+}
+
 struct Checks {
     path: String,
     block: u32,

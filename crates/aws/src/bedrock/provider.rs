@@ -10,6 +10,7 @@ use safepassage_models::{CataloguedModel, ModelStamp, Purpose};
 use super::client::{Answered, Model};
 use super::family::Family;
 use crate::account::Account;
+use crate::fault::TOO_LONG;
 
 /// No tokenizer makes more tokens than bytes: a text of so many bytes a token is never too long.
 const BYTES_PER_TOKEN: usize = 1;
@@ -113,14 +114,9 @@ impl Bedrock {
     }
 }
 
-/// Whether a refusal is for the length of a text: the services have one name for all that is wrong with a request.
+/// Whether a refusal is for the length of a text.
 fn says_too_long(error: &Error) -> bool {
-    let mut said = format!("{error:?}").to_ascii_lowercase();
-    said.retain(|c| c.is_ascii_alphanumeric());
-    error.kind() == Kind::Invalid
-        && ["toomanyinputtokens", "toomanytokens", "toolong", "maxlength", "tokenlimit"]
-            .iter()
-            .any(|words| said.contains(words))
+    error.kind() == Kind::Invalid && error.message().ends_with(TOO_LONG)
 }
 
 impl EmbedProvider for Bedrock {

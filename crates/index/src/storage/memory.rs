@@ -9,10 +9,17 @@ use safepassage_error::{Error, Kind, Result};
 use super::{Lease, Storage, WriteBytes};
 
 /// Files in memory; clones share them.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct MemoryStorage {
     files: Arc<Mutex<BTreeMap<String, Bytes>>>,
     holders: Holders,
+}
+
+impl std::fmt::Debug for MemoryStorage {
+    /// The names of the files, and nothing of what is in them.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryStorage").field("files", &self.files().keys()).finish_non_exhaustive()
+    }
 }
 
 /// Who holds the lease of each role.
