@@ -42,7 +42,12 @@ fn serve(deeds: Vec<Deed>) -> Server {
     std::thread::spawn(move || {
         for (n, stream) in listener.incoming().flatten().enumerate() {
             let (deed, seen, sender) = (deeds[n.min(deeds.len() - 1)].clone(), Arc::clone(&seen), sender.clone());
-            std::thread::spawn(move || drop(answer(stream, deed, &seen, &sender)));
+            std::thread::spawn(move || {
+                if answer(stream, deed, &seen, &sender).is_err() {
+                    // It went away before it could be answered.
+                    sender.send(()).unwrap_or_default();
+                }
+            });
         }
     });
     Server { url, asked, gone }
