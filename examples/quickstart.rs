@@ -51,7 +51,7 @@ fn main() -> Result<()> {
         "   Done in {:.1} s. The index is in target/quickstart; run it again, or try the binary:",
         watch.seconds()
     );
-    println!("   cargo run --release -p safepassage-cli -- search \"{QUESTION}\" \\");
+    println!("   cargo run -p safepassage-cli -- search \"{QUESTION}\" \\");
     println!("       --index target/quickstart --identity fixtures/identities/sunniva-cfo.json");
     Ok(())
 }

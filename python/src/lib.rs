@@ -70,8 +70,6 @@ mod _core {
     #[pymodule_export]
     use crate::models::Reranker;
     #[pymodule_export]
-    use crate::parser::serve_parser;
-    #[pymodule_export]
     use crate::results::Results;
     #[pymodule_export]
     use crate::session::Session;
@@ -81,6 +79,7 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        crate::parser::register(module)?;
         crate::errors::register(module)
     }
 }

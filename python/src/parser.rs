@@ -31,6 +31,11 @@ pub fn process(py: Python<'_>, most_mb: u64) -> PyResult<Option<ParserProcess>> 
 /// Parses the file that comes in, with no more than so much memory; the process ends then.
 #[pyfunction]
 #[pyo3(name = "_serve_parser")]
-pub fn serve_parser(py: Python<'_>, format: &str, most_bytes: u64) -> PyResult<()> {
+fn serve_parser(py: Python<'_>, format: &str, most_bytes: u64) -> PyResult<()> {
     run(py, || ParserProcess::serve(format, most_bytes, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()))
+}
+
+/// Gives the module the function that the child calls, outside `__all__`: it is none of what users call.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.setattr("_serve_parser", wrap_pyfunction!(serve_parser, module)?)
 }
