@@ -3,30 +3,29 @@
 //! A Parquet file that any Arrow tool reads. Pages hold few rows and have an index, so that fetching ten passages
 //! decodes ten small pages; there are no dictionaries, each of which would be decoded for the sake of one row.
 
+mod encode;
+
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt32Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
+use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
 };
-use parquet::arrow::{ArrowWriter, ProjectionMask};
-use parquet::basic::Compression;
-use parquet::file::metadata::PageIndexPolicy;
-use parquet::file::properties::WriterProperties;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use safepassage_error::{Error, Result};
 
-use super::{Incoming, NewChunk, NewDocument};
+pub(super) use self::encode::encode;
+#[cfg(test)]
+use super::{Incoming, NewDocument};
 use crate::blocks::CheckedBytes;
 
-const ROWS_PER_PAGE: usize = 32;
-const ROWS_PER_GROUP: usize = 16_384;
 const ROWS_PER_BATCH: usize = 1024;
 
 /// What is stored about one record besides its vector.
@@ -78,104 +77,6 @@ fn schema(pages: bool, parents: bool) -> Arc<Schema> {
     fields.extend(pages.then(|| Field::new(PAGE, DataType::UInt32, true)));
     fields.extend(parents.then(|| Field::new(PARENT, DataType::UInt32, true)));
     Arc::new(Schema::new(fields))
-}
-
-/// Rows on their way into a Parquet file.
-#[derive(Default)]
-struct Columns {
-    rows: usize,
-    document: StringBuilder,
-    chunk: Vec<u32>,
-    title: StringBuilder,
-    uri: StringBuilder,
-    heading: StringBuilder,
-    text: StringBuilder,
-    start: Vec<u64>,
-    end: Vec<u64>,
-    metadata: StringBuilder,
-    hash: Vec<[u8; 16]>,
-    page: Vec<Option<u32>>,
-    parent: Vec<Option<u32>>,
-}
-
-impl Columns {
-    fn add(&mut self, document: &NewDocument, chunk: &NewChunk) {
-        self.rows += 1;
-        self.document.append_value(&document.id);
-        self.chunk.push(chunk.ordinal);
-        self.title.append_option(document.title.as_deref());
-        self.uri.append_option(document.uri.as_deref());
-        self.heading.append_value(&chunk.heading);
-        self.text.append_value(&chunk.text);
-        self.start.push(chunk.span.0);
-        self.end.push(chunk.span.1);
-        self.metadata.append_option(document.metadata.as_deref());
-        self.hash.push(chunk.hash.to_be_bytes());
-        self.page.push(chunk.page);
-        self.parent.push(chunk.parent);
-    }
-
-    /// The rows that were added; from now on there are none.
-    fn take(&mut self, schema: &Arc<Schema>) -> io::Result<RecordBatch> {
-        let mut own = std::mem::take(self);
-        let hash = FixedSizeBinaryArray::try_from_iter(own.hash.into_iter()).map_err(io::Error::other)?;
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(own.document.finish()),
-            Arc::new(UInt32Array::from(own.chunk)),
-            Arc::new(own.title.finish()),
-            Arc::new(own.uri.finish()),
-            Arc::new(own.heading.finish()),
-            Arc::new(own.text.finish()),
-            Arc::new(UInt64Array::from(own.start)),
-            Arc::new(UInt64Array::from(own.end)),
-            Arc::new(own.metadata.finish()),
-            Arc::new(hash),
-        ];
-        for (name, numbers) in [(PAGE, own.page), (PARENT, own.parent)] {
-            if schema.column_with_name(name).is_some() {
-                columns.push(Arc::new(UInt32Array::from(numbers)));
-            }
-        }
-        RecordBatch::try_new(Arc::clone(schema), columns).map_err(io::Error::other)
-    }
-}
-
-/// Gives the Parquet bytes of the documents' chunks, in order, to `out`, part by part.
-pub(super) fn encode(documents: &[Incoming<'_>], out: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .set_dictionary_enabled(false)
-        .set_data_page_row_count_limit(ROWS_PER_PAGE)
-        .set_write_batch_size(ROWS_PER_PAGE)
-        .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
-        .set_created_by("safepassage".into())
-        .build();
-    let pages = documents.iter().any(|document| document.has_pages());
-    let parents = documents.iter().any(|document| document.has_parents());
-    let schema = schema(pages, parents);
-    let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties))?;
-    let mut columns = Columns::default();
-    let mut write = |columns: &mut Columns| {
-        writer.write(&columns.take(&schema)?)?;
-        // What is finished of the file goes; the writer counts by itself how long it is.
-        let finished = writer.inner_mut();
-        out(finished)?;
-        finished.clear();
-        io::Result::Ok(())
-    };
-    for document in documents {
-        let document = document.whole().map_err(io::Error::other)?;
-        for chunk in &document.chunks {
-            columns.add(&document, chunk);
-            if columns.rows == ROWS_PER_BATCH {
-                write(&mut columns)?;
-            }
-        }
-    }
-    if columns.rows > 0 {
-        write(&mut columns)?;
-    }
-    out(&writer.into_inner()?)
 }
 
 /// Reads rows of the Parquet file; blocks are checked as they are touched.
@@ -252,15 +153,8 @@ impl Chunks {
         let mut sorted = rows.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        let mut selectors = Vec::with_capacity(sorted.len() * 2);
-        let mut next = 0;
-        for &row in &sorted {
-            selectors.push(RowSelector::skip((row - next) as usize));
-            selectors.push(RowSelector::select(1));
-            next = row + 1;
-        }
         let mut found = Vec::with_capacity(sorted.len());
-        self.read(Some(selectors.into()), &mut |chunk| {
+        self.read(Some(&sorted), &mut |chunk| {
             found.push(chunk);
             Ok(())
         })?;
@@ -289,15 +183,17 @@ impl Chunks {
         Ok(())
     }
 
-    fn read(&self, selection: Option<RowSelection>, each: &mut dyn FnMut(ChunkRow) -> Result<()>) -> Result<()> {
-        let metadata = match selection {
+    /// These rows, ascending and each once, or all of them.
+    fn read(&self, rows: Option<&[u32]>, each: &mut dyn FnMut(ChunkRow) -> Result<()>) -> Result<()> {
+        let metadata = match rows {
             Some(_) => self.metadata()?.clone(),
             None => self.load(PageIndexPolicy::Skip)?,
         };
+        let places = rows.map(|rows| places(metadata.metadata(), rows));
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), metadata)
             .with_batch_size(ROWS_PER_BATCH);
-        if let Some(selection) = selection {
-            builder = builder.with_row_selection(selection);
+        if let Some((groups, selection)) = places {
+            builder = builder.with_row_groups(groups).with_row_selection(selection);
         }
         for batch in builder.build().map_err(corrupted)? {
             let batch = batch.map_err(corrupted)?;
@@ -322,6 +218,32 @@ impl Chunks {
         })?;
         if row == rows { Ok(()) } else { Err(Error::corrupted("verify chunks", "rows are missing")) }
     }
+}
+
+/// The row groups that `rows` lie in, and which of the rows of these groups they are; of other groups nothing is looked at,
+/// not even where their pages lie. Rows that are not there are left out.
+fn places(metadata: &ParquetMetaData, mut rows: &[u32]) -> (Vec<usize>, RowSelection) {
+    let (mut groups, mut selectors) = (Vec::new(), Vec::with_capacity(rows.len() * 2));
+    // Where the group begins in the file; how many rows before it are in no chosen group; the next row of those that are.
+    let (mut first, mut passed_over, mut next) = (0, 0, 0);
+    for (group, data) in metadata.row_groups().iter().enumerate() {
+        let length = usize::try_from(data.num_rows()).unwrap_or(0);
+        let (here, later) = rows.split_at(rows.partition_point(|&row| (row as usize) < first + length));
+        if here.is_empty() {
+            passed_over += length;
+        } else {
+            groups.push(group);
+        }
+        for &row in here {
+            let place = row as usize - passed_over;
+            selectors.push(RowSelector::skip(place - next));
+            selectors.push(RowSelector::select(1));
+            next = place + 1;
+        }
+        first += length;
+        rows = later;
+    }
+    (groups, selectors.into())
 }
 
 fn row_of(batch: &RecordBatch, i: usize) -> ChunkRow {
@@ -353,41 +275,4 @@ fn row_of(batch: &RecordBatch, i: usize) -> ChunkRow {
 }
 
 #[cfg(test)]
-mod tests {
-    use safepassage_access::{DocumentNumber, Version};
-
-    use super::*;
-    use crate::segment::NewChunk;
-
-    fn document(pages: [Option<u32>; 3], parents: [Option<u32>; 3]) -> NewDocument {
-        let chunk = |((page, parent), ordinal)| {
-            let (text, heading) = (format!("text {ordinal}"), String::new());
-            NewChunk { ordinal, text, span: (0, 6), heading, hash: 7, section: 0, page, parent }
-        };
-        let chunks = pages.into_iter().zip(parents).zip(0..).map(chunk).collect();
-        let (number, version, id) = (DocumentNumber(0), Version(1), "d".to_owned());
-        let (source, vectors) = ("test".into(), vec![0.0; 3].into());
-        NewDocument { number, version, id, source, title: None, uri: None, metadata: None, chunks, vectors }
-    }
-
-    #[test]
-    fn pages_and_parents_come_back_and_a_file_without_them_has_no_column() {
-        let columns = |chunks: &Chunks| chunks.metadata().unwrap().schema().fields().len();
-        let without = Chunks::of(&[&document([None; 3], [None; 3])]);
-        assert_eq!(columns(&without), 10);
-        assert!(without.fetch(&[2]).unwrap()[0].page.is_none());
-        let with =
-            Chunks::of(&[&document([None; 3], [None; 3]), &document([Some(1), None, Some(u32::MAX)], [None; 3])]);
-        assert_eq!(columns(&with), 11);
-        let pages: Vec<Option<u32>> = with.fetch(&[0, 3, 4, 5]).unwrap().iter().map(|row| row.page).collect();
-        assert_eq!(pages, [None, Some(1), None, Some(u32::MAX)]);
-        let parts = [Some(0), Some(0), Some(1)];
-        for (pages, all) in [([None; 3], 11), ([None, Some(2), None], 12)] {
-            let with = Chunks::of(&[&document(pages, parts)]);
-            assert_eq!(columns(&with), all);
-            let read = with.fetch(&[0, 1, 2]).unwrap();
-            assert_eq!(read.iter().map(|row| row.parent).collect::<Vec<_>>(), parts);
-            assert_eq!(read.iter().map(|row| row.page).collect::<Vec<_>>(), pages);
-        }
-    }
-}
+mod tests;
