@@ -28,6 +28,8 @@ from ._core import (
     Verifier,
     __version__,
     evaluate,
+    export_spans,
+    flush_spans,
     learn_fusion,
 )
 
@@ -55,5 +57,7 @@ __all__ = [
     "Verifier",
     "__version__",
     "evaluate",
+    "export_spans",
+    "flush_spans",
     "learn_fusion",
 ]

@@ -67,6 +67,8 @@ __all__ = [
     "Verifier",
     "__version__",
     "evaluate",
+    "export_spans",
+    "flush_spans",
     "learn_fusion",
 ]
 
@@ -1204,5 +1206,12 @@ def learn_fusion(
     split: str | None = None,
 ) -> LearntFusion:
     """How much words should count beside meaning, by judged questions: `argument` is for `fusion=` of `Session.search`."""
+
+def export_spans(url: str | None = None) -> bool:
+    """Sends spans of searches, answers and calls of models from now on to the collector of OpenTelemetry at `url` (OTLP
+    over HTTP), or to the one that `OTEL_EXPORTER_OTLP_ENDPOINT` names; true if there is one. Without any text."""
+
+def flush_spans() -> None:
+    """Sends the spans that have ended and were not sent yet."""
 
 def _serve_parser(format: str, most_bytes: int) -> None: ...

@@ -39,6 +39,7 @@ mod results;
 mod rows;
 mod search;
 mod session;
+mod spans;
 mod stream;
 mod sync;
 mod table;
@@ -73,6 +74,8 @@ mod _core {
     use crate::results::Results;
     #[pymodule_export]
     use crate::session::Session;
+    #[pymodule_export]
+    use crate::spans::{export_spans, flush_spans};
     #[pymodule_export]
     use crate::verifier::Verifier;
 

@@ -21,6 +21,7 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use safepassage_error::{Error, Kind, Result};
 use safepassage_models::remote::Post;
@@ -101,10 +102,21 @@ impl Exporter {
     ///
     /// # Errors
     /// `Unavailable` if the collector does not take it.
-    pub fn finish(self) -> Result<()> {
-        let sent = self.provider.force_flush().and(self.provider.shutdown());
-        sent.map_err(|e| Error::new(Kind::Unavailable, OPERATION, "the collector took not all spans").because(e))
+    pub fn flush(&self) -> Result<()> {
+        sent(self.provider.force_flush())
     }
+
+    /// The same, as the last there is to send.
+    ///
+    /// # Errors
+    /// As [`Exporter::flush`].
+    pub fn finish(self) -> Result<()> {
+        self.flush().and(sent(self.provider.shutdown()))
+    }
+}
+
+fn sent(how: OTelSdkResult) -> Result<()> {
+    how.map_err(|e| Error::new(Kind::Unavailable, OPERATION, "the collector took not all spans").because(e))
 }
 
 /// The connection to a collector.

@@ -61,8 +61,12 @@ pub struct Summed {
     pub cost: BTreeMap<String, f64>,
     /// Milliseconds to the first piece, of half of them at most.
     pub first_ms_p50: f64,
+    /// Milliseconds to the first piece, of all but one in a hundred at most.
+    pub first_ms_p99: f64,
     /// Milliseconds to the end, of half of them at most.
     pub all_ms_p50: f64,
+    /// Milliseconds to the end, of all but one in a hundred at most.
+    pub all_ms_p99: f64,
 }
 
 /// The calls among `lines`, summed; by name.
@@ -96,12 +100,24 @@ pub fn sum(lines: &[UsageLine], by: By) -> Vec<Summed> {
             all.push(call.all_ms);
         }
     }
-    let middle = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0.0)
+    let timed = |(summed, mut first, mut all): (Summed, Vec<f64>, Vec<f64>)| {
+        first.sort_by(f64::total_cmp);
+        all.sort_by(f64::total_cmp);
+        Summed {
+            first_ms_p50: percentile(&first, 50),
+            first_ms_p99: percentile(&first, 99),
+            all_ms_p50: percentile(&all, 50),
+            all_ms_p99: percentile(&all, 99),
+            ..summed
+        }
     };
-    let sums = sums.into_values();
-    sums.map(|(summed, first, all)| Summed { first_ms_p50: middle(first), all_ms_p50: middle(all), ..summed }).collect()
+    sums.into_values().map(timed).collect()
+}
+
+/// The least of the values, ascending, that at least so many in a hundred of them do not exceed; 0 of none.
+fn percentile(values: &[f64], of_hundred: usize) -> f64 {
+    let count = (values.len() * of_hundred).div_ceil(100);
+    values.get(count.saturating_sub(1)).copied().unwrap_or(0.0)
 }
 
 /// The day of a time, in UTC.

@@ -220,3 +220,21 @@ fn what_was_measured_stands_among_the_calls_and_is_none() {
     let figures = measured_table(&lines).unwrap();
     assert_eq!((figures.num_rows(), figures.num_columns()), (2, 6));
 }
+
+#[test]
+fn times_are_those_of_calls_that_ended_well() {
+    let (_folder, _clock, ledger) = ledger(&[]);
+    for n in 1..=200u32 {
+        let answer = n.to_string();
+        let outcome = if n > 100 { "failed" } else { "ok" };
+        let (first_ms, all_ms) = (f64::from(n), f64::from(1000 + n));
+        let reservation = ledger.reserve(&answer, &who("acme", "ann"), most(1)).unwrap();
+        let call = Call { outcome: outcome.into(), first_ms, all_ms, ..call(&answer, &who("acme", "ann"), 1) };
+        ledger.settle(&reservation, call).unwrap();
+    }
+    let summed = sum(&all(&ledger), By::Model).remove(0);
+    let times = [summed.first_ms_p50, summed.first_ms_p99, summed.all_ms_p50, summed.all_ms_p99];
+    assert_eq!(times.map(|ms| ms as u32), [50, 99, 1050, 1099]);
+    let none = sum(&all(&ledger)[..0], By::Model);
+    assert!(none.is_empty());
+}

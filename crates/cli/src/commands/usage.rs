@@ -47,12 +47,13 @@ fn show(arguments: &Usage, engine: &Engine, json: bool) -> Result<()> {
         let all = serde_json::json!({"days": arguments.days, "by": arguments.by, "sums": sums, "measured": measured});
         return output::json(&all);
     }
-    for Summed { name, calls, failed, tokens_in, tokens_out, cost, first_ms_p50, .. } in &sums {
+    for sum in &sums {
+        let Summed { name, calls, failed, tokens_in, tokens_out, cost, first_ms_p50, all_ms_p50, all_ms_p99, .. } = sum;
         let name = if name.is_empty() { "-" } else { name };
         let cost: Vec<String> = cost.iter().map(|(currency, cost)| format!("{cost:.4} {currency}")).collect();
         let cost = if cost.is_empty() { "no price".to_owned() } else { cost.join(", ") };
         let said = format!(
-            "{name}  {calls} calls, {failed} not ok, {tokens_in} tokens in, {tokens_out} out, {cost}, first piece after {first_ms_p50:.0} ms"
+            "{name}  {calls} calls, {failed} not ok, {tokens_in} tokens in, {tokens_out} out, {cost}, first piece after {first_ms_p50:.0} ms, all after {all_ms_p50:.0} ms (p99 {all_ms_p99:.0} ms)"
         );
         output::line(&output::printable(&said))?;
     }
