@@ -67,6 +67,10 @@ mod tests {
         assert_eq!(parsed.text, expected);
         let html = b"Subject: x\r\nContent-Type: text/html\r\n\r\n<style>p{}</style><h1>Hello</h1><p>You &amp; me</p>";
         assert_eq!(parse(html).unwrap().text, "Subject: x\n\nHello\n\nYou & me");
+        // Boundaries that do not match: mail-parser asserts that there are none, and reads them nonetheless.
+        let damaged = b"Subject: x\nContent-Type:multipart;boundary=x\n\n\n--xContent-Type:message/rfc822\n\n\
+            Content-Type:message/rfc822\n\n\n--x--";
+        assert_eq!(parse(damaged).unwrap().title.as_deref(), Some("x"));
         assert!(parse(b"\x89PNG\r\n\x1a\n\0\0").is_err());
         assert!(parse(b"").is_err());
     }
