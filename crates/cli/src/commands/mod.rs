@@ -15,6 +15,7 @@ mod policy;
 mod re_embed;
 mod sync;
 mod usage;
+mod watch;
 
 use std::process::ExitCode;
 

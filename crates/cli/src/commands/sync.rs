@@ -11,7 +11,7 @@ use safepassage::{
 };
 use safepassage_index::storage::MemoryStorage;
 
-use super::fields;
+use super::{fields, watch};
 use crate::args::Parse;
 use crate::output;
 use crate::progress::Bar;
@@ -46,18 +46,7 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
         report.warnings.extend(undeleted);
         return shown(&report, &watch, json);
     };
-    loop {
-        let watch = Stopwatch::start();
-        match once(&engine, arguments, &options) {
-            // What was put aside was named the first time; it is named again when anything else happens.
-            Ok(report) if is_quiet(&report) => {}
-            Ok(report) => shown(&report, &watch, json)?,
-            Err(error) if matches!(error.kind(), Kind::Corrupted | Kind::Internal | Kind::Denied) => return Err(error),
-            // A file that is being written, a provider that is down: the next round may find it mended.
-            Err(error) => output::failed(&error, json),
-        }
-        wait(Duration::from_secs(seconds.max(1)));
-    }
+    watch::follow(&engine, arguments, options, seconds, json)
 }
 
 /// This program as one that parses a file.
@@ -76,12 +65,7 @@ pub fn parse(arguments: &Parse) -> Result<()> {
     ParserProcess::serve(&arguments.format, arguments.most_bytes, &mut input, &mut output)
 }
 
-#[expect(clippy::disallowed_methods, reason = "whoever watches waits")]
-fn wait(time: Duration) {
-    std::thread::sleep(time);
-}
-
-fn once(engine: &Engine, arguments: &Sync, options: &SyncOptions) -> Result<Report> {
+pub fn once(engine: &Engine, arguments: &Sync, options: &SyncOptions) -> Result<Report> {
     let bar = Bar::new();
     let mut report = engine.sync(&arguments.sources, options, &bar)?;
     // What is merged half would be lost with the process.
@@ -92,12 +76,7 @@ fn once(engine: &Engine, arguments: &Sync, options: &SyncOptions) -> Result<Repo
     Ok(report)
 }
 
-fn is_quiet(report: &Report) -> bool {
-    let Report { added, changed, permission_only, deleted, acl_objects, .. } = report;
-    [added, changed, permission_only, deleted, acl_objects].into_iter().all(|count| *count == 0)
-}
-
-fn shown(report: &Report, watch: &Stopwatch, json: bool) -> Result<()> {
+pub fn shown(report: &Report, watch: &Stopwatch, json: bool) -> Result<()> {
     if json { output::json(report) } else { show(report, watch.seconds()) }
 }
 
@@ -325,6 +304,12 @@ fn show(report: &Report, seconds: f64) -> Result<()> {
         "{would}added {added}, changed {changed}, permission only {permission_only}, deleted {deleted}, unchanged {unchanged}"
     ))?;
     output::line(&format!("{chunks} chunks, {embedded} embedded, in {seconds:.1} s"))?;
+    if report.truncated > 0 {
+        output::line(&format!(
+            "{} of them longer than the model reads: it knows their beginning only",
+            report.truncated
+        ))?;
+    }
     if let (Some(cost), Some(currency)) = (report.cost, &report.currency) {
         let day = report.priced.as_ref().map_or_else(String::new, |day| format!(", at the price of {day}"));
         output::line(&format!("{} tokens, {cost:.4} {currency}{day}", report.tokens))?;

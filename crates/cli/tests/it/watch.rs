@@ -34,6 +34,10 @@ fn a_watched_folder_is_followed_and_a_changed_permission_embeds_nothing() {
     assert_eq!(scratch.visible("ann board"), ["x/a.md", "x/b.md"]);
     fs::remove_file(scratch.path("docs/x/a.md")).unwrap();
     assert_eq!(next()["deleted"], 1);
+    scratch.write("docs/x/broken.pdf", "no PDF");
+    assert_eq!(next()["skipped"][0]["document"], "x/broken.pdf");
+    scratch.write("docs/x/c.md", "Nobody is told twice.");
+    assert_eq!(next()["added"], 1);
     child.kill().unwrap();
     child.wait().unwrap();
 }
