@@ -36,10 +36,12 @@ impl Embeddings {
 }
 
 /// What is left to say after vectors were given one by one.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Kept {
-    /// Tokens that the model read; those that were paid, where somebody charges them.
+    /// Tokens that the model read; those that were paid, where somebody charges them, answers of no use included.
     pub tokens: u64,
+    /// What they cost by the prices of those who read them, if the catalogue has them.
+    pub cost: Option<f64>,
     /// Which texts were longer than the model reads and were cut, ascending.
     pub truncated: Vec<usize>,
     /// Which texts the model would not read, ascending.
@@ -117,6 +119,19 @@ pub trait Embedder: Send + Sync {
     /// As [`Embedder::unpaid`].
     fn retry_refused(&self) -> Result<usize> {
         Ok(0)
+    }
+
+    /// The part of `text` that is put to the model: what comes after it changes nothing.
+    ///
+    /// # Errors
+    /// `Invalid` if the tokenizer refuses the text.
+    fn as_read<'t>(&self, text: &'t str) -> Result<&'t str> {
+        Ok(text)
+    }
+
+    /// The server, where nobody but it vouches for the model's name: another may call another model so.
+    fn origin(&self) -> Option<&str> {
+        None
     }
 
     /// How this model cuts text into tokens.

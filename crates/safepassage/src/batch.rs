@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use safepassage_aws::bedrock::batch::{BatchJobs, BatchSettings, BatchTexts, Batched, RecordId};
+use safepassage_aws::bedrock::batch::{BatchJobs, BatchSettings, BatchTexts, Batched, TextKey};
 use safepassage_aws::s3::S3Stores;
 use safepassage_error::{Error, Kind, Result};
 use safepassage_index::storage::Scratch;
@@ -24,7 +24,8 @@ const JOBS: &str = "batch-jobs.json";
 impl Engine {
     /// Embeds what a [`Engine::sync`] of `sources` would embed by batch jobs of Bedrock, so that the sync finds it in the
     /// cache. The report is that of a dry run, with the price of batches; nothing else is done if `options` say
-    /// `dry_run`, or if it would cost more than they allow.
+    /// `dry_run`, or if it would cost more than they allow. What was spent is in [`Batched::cost`]: whoever has a most for
+    /// both has so much less for the sync.
     ///
     /// # Errors
     /// As [`Engine::sync`]; `Invalid` if the index's model is none of Bedrock in a catalogue, or the index is in no folder;
@@ -61,10 +62,11 @@ impl Engine {
         progress.begin("waiting for batch jobs", 0);
         let Collecting { cache, texts, .. } = collecting;
         let texts = texts.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut waiting = Waiting::of(texts, cache, &remote, &jobs)?;
+        let mut waiting = Waiting::of(texts, cache, &remote)?;
         let batched = jobs.run(&mut waiting, &folder.join(JOBS));
         progress.end();
-        Ok((report, batched?))
+        let cost = model.cleared_in_batch()?.price().map(|price| price.of(waiting.tokens));
+        Ok((report, Batched { cost, ..batched? }))
     }
 }
 
@@ -137,34 +139,41 @@ struct Waiting<'a> {
     texts: Texts,
     cache: CachedEmbedder,
     remote: &'a RemoteEmbedder,
-    /// By what they are called in jobs, with their number; those that were kept are gone.
-    left: HashMap<RecordId, usize>,
+    /// By what they are remembered by, with their number; those that were kept are gone.
+    left: HashMap<TextKey, usize>,
+    /// That the model read.
+    tokens: u64,
 }
 
 impl<'a> Waiting<'a> {
-    fn of(texts: Texts, cache: CachedEmbedder, remote: &'a RemoteEmbedder, jobs: &BatchJobs) -> Result<Self> {
+    fn of(texts: Texts, cache: CachedEmbedder, remote: &'a RemoteEmbedder) -> Result<Self> {
         let mut left = HashMap::with_capacity(texts.places.len());
         for number in 0..texts.places.len() {
-            // Two texts that are sent alike are one record; the other is left to ordinary calls.
-            left.entry(jobs.record(&remote.as_sent(&texts.read(number)?)?)?).or_insert(number);
+            left.entry(cache.key(&texts.read(number)?)?).or_insert(number);
         }
-        Ok(Self { texts, cache, remote, left })
+        Ok(Self { texts, cache, remote, left, tokens: 0 })
     }
 }
 
 impl BatchTexts for Waiting<'_> {
-    fn keep(&mut self, id: RecordId, vector: &[f32]) -> Result<bool> {
-        let Some(&number) = self.left.get(&id) else { return Ok(false) };
-        let kept = self.cache.take(&self.texts.read(number)?, vector)?;
-        if kept {
-            self.left.remove(&id);
+    fn keep(&mut self, key: TextKey, vector: &[f32], tokens: Option<u64>) -> Result<bool> {
+        if !self.cache.take(key, vector)? {
+            return Ok(false);
         }
-        Ok(kept)
+        let number = self.left.remove(&key);
+        self.tokens += match (tokens, number) {
+            (Some(tokens), _) => tokens,
+            (None, Some(number)) => {
+                self.remote.tokenizer().offsets(self.remote.as_read(&self.texts.read(number)?)?)?.len() as u64
+            }
+            (None, None) => 0,
+        };
+        Ok(true)
     }
 
-    fn left(&mut self, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
-        let mut numbers: Vec<usize> = self.left.values().copied().collect();
-        numbers.sort_unstable();
-        numbers.into_iter().try_for_each(|number| each(&self.remote.as_sent(&self.texts.read(number)?)?))
+    fn left(&mut self, each: &mut dyn FnMut(TextKey, &str) -> Result<()>) -> Result<()> {
+        let mut left: Vec<(usize, TextKey)> = self.left.iter().map(|(key, number)| (*number, *key)).collect();
+        left.sort_unstable();
+        left.into_iter().try_for_each(|(number, key)| each(key, &self.remote.as_sent(&self.texts.read(number)?)?))
     }
 }

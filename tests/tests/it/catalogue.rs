@@ -182,6 +182,45 @@ fn a_text_above_the_models_label_is_never_sent_and_is_named() {
 }
 
 #[test]
+fn a_file_whose_label_stands_beside_it_is_never_sent() {
+    let house = House::new("");
+    let engine = house.create().unwrap();
+    let docs = house.path("docs");
+    std::fs::create_dir_all(docs.join("hr")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(docs.join(name), text).unwrap();
+    let structure = r#""documentStructureConfiguration": {"type": "RECORD_BASED_STRUCTURE_METADATA",
+        "recordBasedStructureMetadata": {"contentFields": [{"fieldName": "text"}]}}"#;
+    write(
+        "acl.jsonl",
+        "{\"_id\": \"./\", \"acl\": {\"allow\": [\"everyone\"]}}\n{\"_id\": \"hr/\", \"label\": \"restricted\"}\n",
+    );
+    write("a.md", "the menu");
+    write("hr/b.md", "the secret salaries");
+    write("c.md", "the secret plans");
+    write("c.md.metadata.json", r#"{"metadataAttributes": {"label": "menu"}, "label": "restricted"}"#);
+    write("d.csv", "text\nthe secret rows\n");
+    write("d.csv.metadata.json", &format!(r#"{{"label": "restricted", {structure}}}"#));
+    write("e.md", "the secret of a word that is no label");
+    write("e.md.metadata.json", r#"{"label": "secretive"}"#);
+    let source = SourceSpec::new(&docs);
+    let report = sync(&engine, &source, &SyncOptions::default()).unwrap();
+    let mut skipped: Vec<_> = report.skipped.iter().map(|skipped| &*skipped.document).collect();
+    skipped.sort_unstable();
+    assert_eq!((report.added, skipped), (1, vec!["c.md", "d.csv#1", "e.md", "hr/b.md"]), "{report:?}");
+    let sent = || house.paid().into_keys().collect::<Vec<_>>();
+    assert!(sent().iter().all(|text| !text.contains("secret")), "{:?}", sent());
+    // A label that is stated later closes what is there to whoever is not cleared for it, and nothing is embedded.
+    write("a.md.metadata.json", r#"{"label": "restricted"}"#);
+    let report = sync(&engine, &source, &SyncOptions::default()).unwrap();
+    assert_eq!((report.embedded, report.skipped.len()), (0, 5));
+    let seen = |clearance| {
+        let who = Identity::asserted("ann").clearance(clearance);
+        engine.session(who.issue(engine.clock()).unwrap()).unwrap().visible().unwrap().documents
+    };
+    assert_eq!((seen("internal"), seen("restricted")), (vec![], vec!["a.md".to_owned()]));
+}
+
+#[test]
 fn a_dry_run_says_the_price_and_sends_nothing_and_a_most_is_kept() {
     let house = House::new("");
     let engine = house.create().unwrap();

@@ -20,7 +20,7 @@ use crate::sync_args::Sync;
 pub fn run(arguments: &Sync, json: bool) -> Result<()> {
     let watch = Stopwatch::start();
     let engine = open_or_create(arguments)?;
-    let options = SyncOptions {
+    let mut options = SyncOptions {
         acl: arguments.acl.clone(),
         acl_objects: arguments.acl_objects.clone(),
         strict: arguments.strict,
@@ -35,7 +35,8 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
     };
     let mut undeleted = Vec::new();
     if let Some(place) = &arguments.batch {
-        let (report, left) = batch::embed(&engine, arguments, place, &options)?;
+        let (report, left, spent) = batch::embed(&engine, arguments, place, &options)?;
+        options.max_cost = options.max_cost.map(|most| (most - spent).max(0.0));
         if let Some(report) = report {
             return shown(&Report { warnings: [report.warnings.clone(), left].concat(), ..report }, &watch, json);
         }
@@ -179,13 +180,13 @@ mod batch {
 
     use super::{Bar, Engine, Report, Result, Sync, SyncOptions, output};
 
-    /// Embeds by batch jobs. A report if that is all for now, and what could not be deleted from the bucket.
+    /// Embeds by batch jobs. A report if that is all for now, what could not be deleted from the bucket, and what it cost.
     pub fn embed(
         engine: &Engine,
         arguments: &Sync,
         place: &str,
         options: &SyncOptions,
-    ) -> Result<(Option<Report>, Vec<String>)> {
+    ) -> Result<(Option<Report>, Vec<String>, f64)> {
         let settings = BatchSettings {
             place: place.to_owned(),
             role: arguments.batch_role.clone().unwrap_or_default(),
@@ -195,7 +196,7 @@ mod batch {
             most: BatchSettings::MOST,
         };
         let (report, batched) = engine.embed_in_batch(&arguments.sources, options, &settings, &Bar::new())?;
-        let Batched { submitted, resumed, embedded, failed, open, undeleted, .. } = batched;
+        let Batched { submitted, resumed, embedded, failed, open, undeleted, cost } = batched;
         if !options.dry_run {
             output::note(&format!(
                 "batch jobs: {submitted} submitted, {resumed} resumed, {embedded} texts embedded, {failed} not"
@@ -206,7 +207,7 @@ mod batch {
             Some(stopped) => Some(Report { stopped: Some(stopped), ..report }),
             None => options.dry_run.then_some(report),
         };
-        Ok((report, undeleted))
+        Ok((report, undeleted, cost.unwrap_or(0.0)))
     }
 }
 
@@ -215,7 +216,7 @@ mod batch {
 mod batch {
     use super::{Engine, Error, Report, Result, Sync, SyncOptions};
 
-    pub fn embed(_: &Engine, _: &Sync, _: &str, _: &SyncOptions) -> Result<(Option<Report>, Vec<String>)> {
+    pub fn embed(_: &Engine, _: &Sync, _: &str, _: &SyncOptions) -> Result<(Option<Report>, Vec<String>, f64)> {
         Err(Error::invalid("sync", "this program was built without Bedrock (`--features aws`)"))
     }
 }

@@ -5,6 +5,8 @@
 mod audit;
 mod authorizer;
 mod bad_input;
+#[cfg(feature = "aws")]
+mod batch;
 mod contract;
 mod damage;
 mod eval;
@@ -19,8 +21,14 @@ mod objects;
 mod otel;
 mod parser;
 mod permissions;
+#[cfg(feature = "aws")]
+#[path = "../../../aws/tests/it/ports.rs"]
+mod ports;
 mod program;
 mod re_embed;
+#[cfg(feature = "aws")]
+#[path = "../../../aws/tests/it/server.rs"]
+mod server;
 mod sync;
 mod tokens;
 mod watch;

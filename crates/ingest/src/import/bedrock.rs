@@ -9,7 +9,7 @@ use safepassage_access::Acl;
 use safepassage_error::{Error, Result};
 
 use super::{ImportOptions, Imported, paths, read};
-use crate::source::{SIDECAR, sidecar_acl};
+use crate::source::{SIDECAR, sidecar_permission};
 
 pub(super) fn import(folder: &Path, options: &ImportOptions) -> Result<Imported> {
     let mut imported = Imported::default();
@@ -21,7 +21,10 @@ pub(super) fn import(folder: &Path, options: &ImportOptions) -> Result<Imported>
         if !file.file_type().is_file() {
             return Err(refused("it is no plain file; who may read is not looked up through links".into()));
         }
-        let acl = sidecar_acl(&read(file.path())?).map_err(refused)?;
+        let (acl, label) = sidecar_permission(&read(file.path())?).map_err(refused)?;
+        if label.is_some() {
+            imported.warnings.push(format!("`{path}` has a `label`: a sync sets it, an import does not"));
+        }
         if acl.is_none() {
             imported.warnings.push(format!("`{path}` has no `accessControlList`: open to all there, closed here"));
         }

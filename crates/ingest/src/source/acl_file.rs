@@ -1,16 +1,17 @@
-//! Who may read which documents, said beside the source.
+//! Who may read which documents, and which labels they have, said beside the source.
 //!
-//! `acl.jsonl`, a line `{"_id": ID, "acl": {"allow": […], "deny": […]}}` for a document, a folder (`_id` ends in `/`)
-//! or the whole source (`./`). Who may read is what the nearest says that says so, by `allow`, `all_of` or `parent` (an ACL
-//! object); denies add up from the document through all folders above it. A line that cannot be read refuses the whole
-//! source, because it might have been a deny.
+//! `acl.jsonl`, a line `{"_id": ID, "acl": {"allow": […], "deny": […]}, "label": LABEL}` for a document, a folder (`_id` ends
+//! in `/`) or the whole source (`./`); a line has one of the two or both. Who may read is what the nearest says that says so,
+//! by `allow`, `all_of` or `parent` (an ACL object); denies add up from the document through all folders above it. The label
+//! is what the nearest says that says one. A line that cannot be read refuses the whole source, because it might have been a
+//! deny.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use safepassage_access::{Acl, AllOf, Inherit, Principal, WrittenAllOf, all_of};
 use safepassage_error::{Error, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::lines::{self, each_line, each_line_of};
 use super::object::{object, parse};
@@ -86,16 +87,39 @@ impl Stated {
 struct Line {
     #[serde(rename = "_id")]
     id: String,
-    #[serde(deserialize_with = "object")]
+    #[serde(default, deserialize_with = "stated")]
+    acl: Option<Stated>,
+    #[serde(default, deserialize_with = "stated_label")]
+    label: Option<String>,
+}
+
+/// An object, if the field is there at all.
+fn stated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Stated>, D::Error> {
+    object(deserializer).map(Some)
+}
+
+/// A label, if the field is there at all: `null` would be a label that somebody forgot.
+pub(super) fn stated_label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
+}
+
+/// What all that is said makes of a document: its ACL and its label, `None` where nobody states one.
+pub(crate) type Resolved = (Option<Acl>, Option<String>);
+
+/// What one line says of a place.
+#[derive(Debug, Clone)]
+struct Place {
+    line: u64,
     acl: Stated,
+    label: Option<String>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AclFile {
     path: PathBuf,
-    documents: BTreeMap<String, (u64, Stated)>,
+    documents: BTreeMap<String, Place>,
     /// By path with the `/` at the end; the source itself is the empty path.
-    folders: BTreeMap<String, (u64, Stated)>,
+    folders: BTreeMap<String, Place>,
 }
 
 impl AclFile {
@@ -119,7 +143,11 @@ impl AclFile {
             |what: String| Error::invalid("read ACL file", what).with("file", path.display()).with("line", number);
         let bytes = line.bytes.ok_or_else(|| refused("the line is too long".into()))?;
         let parsed: Line = parse(bytes).map_err(refused)?;
-        parsed.acl.with(parsed.acl.deny.clone()).check().map_err(|e| refused(e.message().to_owned()))?;
+        if parsed.acl.is_none() && parsed.label.is_none() {
+            return Err(refused("it says neither an `acl` nor a `label`".into()));
+        }
+        let acl = parsed.acl.unwrap_or_default();
+        acl.with(acl.deny.clone()).check().map_err(|e| refused(e.message().to_owned()))?;
         if parsed.id.split('/').any(|part| part == "..") {
             return Err(refused(format!("`{}` is outside the source", parsed.id)));
         }
@@ -128,33 +156,31 @@ impl AclFile {
             Some(_) => (folders, parsed.id.strip_prefix("./").unwrap_or(&parsed.id).to_owned()),
             None => (documents, parsed.id.strip_prefix("./").unwrap_or(&parsed.id).to_owned()),
         };
-        if let Some((first, _)) = table.insert(key, (number, parsed.acl)) {
+        if let Some(Place { line: first, .. }) = table.insert(key, Place { line: number, acl, label: parsed.label }) {
             return Err(refused(format!("`{}` stands on line {first} too; say it once", parsed.id)));
         }
         Ok(())
     }
 
-    /// The ACL of document `id`, which says `own` itself; `None` if nobody states who may read.
-    pub fn resolve(&self, id: &str, own: Option<&Stated>) -> Option<Acl> {
-        self.resolve_within(id, None, own)
+    /// The ACL and the label of document `id`, which says `own` and `label` itself.
+    pub fn resolve(&self, id: &str, own: Option<&Stated>, label: Option<&str>) -> Resolved {
+        self.resolve_within(id, None, own, label)
     }
 
     /// As [`AclFile::resolve`], of a part of the file `file`: what is said of the file holds for it.
-    pub fn resolve_within(&self, id: &str, file: Option<&str>, own: Option<&Stated>) -> Option<Acl> {
+    pub fn resolve_within(&self, id: &str, file: Option<&str>, own: Option<&Stated>, label: Option<&str>) -> Resolved {
         let folders =
             std::iter::successors(above(file.unwrap_or(id)), |folder| folder.strip_suffix('/').and_then(above));
-        let folders = folders.filter_map(|folder| self.folders.get(folder));
-        let stated: Vec<&Stated> = self
-            .documents
-            .get(id)
-            .into_iter()
-            .chain(file.and_then(|file| self.documents.get(file)))
-            .map(|(_, stated)| stated)
-            .chain(own)
-            .chain(folders.map(|(_, stated)| stated))
-            .collect();
-        let who = stated.iter().find(|stated| stated.says_who())?;
-        Some(who.with(stated.iter().flat_map(|stated| stated.deny.iter().cloned()).collect()))
+        let folders: Vec<&Place> = folders.filter_map(|folder| self.folders.get(folder)).collect();
+        let documents = [Some(id), file].into_iter().flatten().filter_map(|id| self.documents.get(id));
+        let documents: Vec<&Place> = documents.collect();
+        let of_documents = documents.iter().map(|place| &place.acl);
+        let stated: Vec<&Stated> = of_documents.chain(own).chain(folders.iter().map(|place| &place.acl)).collect();
+        let who = stated.iter().find(|stated| stated.says_who());
+        let acl = who.map(|who| who.with(stated.iter().flat_map(|stated| stated.deny.iter().cloned()).collect()));
+        let said = |places: &[&Place]| places.iter().find_map(|place| place.label.clone());
+        let label = said(&documents).or_else(|| label.map(str::to_owned)).or_else(|| said(&folders));
+        (acl, label)
     }
 
     /// A sentence for each line that matches none of `ids`.
@@ -181,7 +207,7 @@ impl AclFile {
         };
         let lone_documents = self.documents.iter().filter(|(id, _)| !documents.contains(id.as_str()));
         let lone_folders = self.folders.iter().filter(|(id, _)| !folders.contains(*id));
-        lone_documents.chain(lone_folders).map(|(id, (line, _))| say(id, *line)).collect()
+        lone_documents.chain(lone_folders).map(|(id, place)| say(id, place.line)).collect()
     }
 }
 
@@ -213,13 +239,13 @@ mod tests {
         )
         .unwrap();
         let p = |text: &str| text.parse::<Principal>().unwrap();
-        assert_eq!(acls.resolve("a.md", None), Some(Acl::new([Principal::Everyone], [p("user:x")])));
-        let deep = acls.resolve("hr/pay/2026.md", None).unwrap();
+        assert_eq!(acls.resolve("a.md", None, None).0, Some(Acl::new([Principal::Everyone], [p("user:x")])));
+        let deep = acls.resolve("hr/pay/2026.md", None, None).0.unwrap();
         assert_eq!(deep, Acl::new([p("group:hr")], [p("user:x"), p("group:contractors"), p("user:bob")]));
-        assert_eq!(acls.resolve("hr/", None).unwrap().deny.len(), 2);
+        assert_eq!(acls.resolve("hr/", None, None).0.unwrap().deny.len(), 2);
         let own = Stated { allow: Some(BTreeSet::new()), ..Stated::default() };
-        assert!(acls.resolve("hr/a.md", Some(&own)).unwrap().allow.is_empty());
-        assert_eq!(file("").unwrap().resolve("a", None), None);
+        assert!(acls.resolve("hr/a.md", Some(&own), None).0.unwrap().allow.is_empty());
+        assert_eq!(file("").unwrap().resolve("a", None, None), (None, None));
         let acls = file(
             r#"{"_id": "./", "acl": {"allow": ["everyone"], "deny": ["user:x"]}}
                {"_id": "hr/", "acl": {"parent": "space/hr"}}
@@ -227,9 +253,36 @@ mod tests {
         )
         .unwrap();
         let denied = Acl::new([], [p("user:x")]);
-        assert_eq!(acls.resolve("hr/b.md", None), Some(Acl { parent: Some("space/hr".into()), ..denied.clone() }));
+        assert_eq!(
+            acls.resolve("hr/b.md", None, None).0,
+            Some(Acl { parent: Some("space/hr".into()), ..denied.clone() })
+        );
         let together = BTreeSet::from([BTreeSet::from([p("group:a"), p("group:b")])]);
-        assert_eq!(acls.resolve("hr/a.md", None), Some(Acl { all_of: together, ..denied }));
+        assert_eq!(acls.resolve("hr/a.md", None, None).0, Some(Acl { all_of: together, ..denied }));
+    }
+
+    #[test]
+    fn the_nearest_label_counts() {
+        let acls = file(
+            r#"{"_id": "./", "acl": {"allow": ["everyone"]}, "label": "internal"}
+               {"_id": "hr/", "label": "secret"}
+               {"_id": "hr/menu.md", "acl": {}, "label": "public"}
+               {"_id": "hr/staff.csv", "label": "restricted"}
+               {"_id": "hr/pay/", "acl": {"deny": ["user:bob"]}}"#,
+        )
+        .unwrap();
+        let label = |id: &str, own| acls.resolve(id, None, own).1.unwrap();
+        assert_eq!(label("a.md", None), "internal");
+        assert_eq!(label("hr/pay/a.md", None), "secret");
+        assert_eq!(label("hr/pay/a.md", Some("own")), "own");
+        // Whoever keeps the list decides, not whoever wrote the document.
+        assert_eq!(label("hr/menu.md", Some("own")), "public");
+        assert_eq!(
+            acls.resolve_within("hr/staff.csv#2", Some("hr/staff.csv"), None, Some("own")).1.unwrap(),
+            "restricted"
+        );
+        // A label says nothing of who may read.
+        assert_eq!(acls.resolve("hr/b.md", None, None).0, Some(Acl::new([Principal::Everyone], [])));
     }
 
     #[test]
@@ -252,6 +305,10 @@ mod tests {
             "{\"_id\": \"a\", \"acl\": [[\"public\"]]}",
             "{\"_id\": \"a\", \"acl\": {\"all_of\": [[]]}}",
             "{\"_id\": \"a\", \"acl\": {\"inherit\": \"both-permit\"}}",
+            "{\"_id\": \"a\"}",
+            "{\"_id\": \"a\", \"acl\": null, \"label\": \"x\"}",
+            "{\"_id\": \"a\", \"acl\": {}, \"label\": null}",
+            "{\"_id\": \"a\", \"label\": [\"x\"]}",
         ] {
             let error = file(&format!("{{\"_id\": \"b\", \"acl\": {{}}}}\n{bad}")).unwrap_err();
             assert!(error.context().contains(&("line", "2".into())), "{error}");

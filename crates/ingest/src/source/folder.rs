@@ -121,19 +121,19 @@ impl Folder {
         let changed = || Fault::hidden("it changed while it was read; run again");
         let listed = self.records.lock().unwrap_or_else(PoisonError::into_inner).get(file).cloned();
         let listed = listed.ok_or_else(changed)?;
-        let Said { metadata, stated, structure } = beside(file)?.unwrap_or_default();
+        let Said { metadata, stated, label, structure } = beside(file)?.unwrap_or_default();
         let found = fs::metadata(file).map_err(|_| changed())?;
         let is_same = (found.len(), found.modified().ok()) == (listed.bytes, listed.modified);
         if !is_same || structure.as_ref() != Some(&listed.structure) {
             return Err(changed());
         }
-        let acl = self.acls.resolve_within(&entry.id, Some(&listed.id), stated.as_ref());
-        let fault = |reason: String| Fault { reason, permission: Some(Box::new((acl.clone(), None))) };
+        let said = self.acls.resolve_within(&entry.id, Some(&listed.id), stated.as_ref(), label.as_deref());
+        let fault = |reason: String| Fault { reason, permission: Some(Box::new(said.clone())) };
         let mut row = vec![0; usize::try_from(entry.bytes).unwrap_or_default()];
         let mut open = fs::File::open(file).map_err(|e| fault(e.to_string()))?;
         open.seek(SeekFrom::Start(offset)).and_then(|_| open.read_exact(&mut row)).map_err(|e| fault(e.to_string()))?;
         let (text, of_row) = listed.records.read(&row).map_err(&fault)?;
-        Ok(SourceDocument::of_record(text, of_row, metadata, acl.clone()))
+        Ok(SourceDocument::of_record(text, of_row, metadata, said.clone()))
     }
 }
 
@@ -181,11 +181,9 @@ impl Local for Folder {
             return self.read_record(file, entry, *offset);
         }
         let (At::File(path) | At::Link(path)) = &entry.at else { return Err(Fault::hidden("not a file of a folder")) };
-        let said = beside(path)?;
-        let structure = said.as_ref().and_then(|said| said.structure.clone());
-        let (metadata, stated) = said.map_or((None, None), |said| (Some(said.metadata), said.stated));
-        let acl = self.acls.resolve(&entry.id, stated.as_ref());
-        let fault = |reason: String| Fault { reason, permission: Some(Box::new((acl.clone(), None))) };
+        let Said { metadata, stated, label, structure } = beside(path)?.unwrap_or_default();
+        let said = self.acls.resolve(&entry.id, stated.as_ref(), label.as_deref());
+        let fault = |reason: String| Fault { reason, permission: Some(Box::new(said.clone())) };
         if matches!(entry.at, At::Link(_)) {
             return Err(fault("symbolic links are not followed".into()));
         }
@@ -193,7 +191,7 @@ impl Local for Folder {
         if let Some(structure) = structure {
             return Err(fault(no_records(path, &bytes, &structure)));
         }
-        SourceDocument::of_file(path, bytes, acl.clone(), metadata).map_err(fault)
+        SourceDocument::of_file(path, bytes, said.clone(), Some(metadata)).map_err(fault)
     }
 
     fn unmatched_acls(&self, listing: &Listing) -> Vec<String> {

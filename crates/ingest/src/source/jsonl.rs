@@ -77,13 +77,14 @@ impl Jsonl {
     fn parse(&self, tenant: &str, id: &str, line: &[u8]) -> std::result::Result<SourceDocument, Fault> {
         if self.beir {
             let document: BeirDocument = parse(line).map_err(|what| self.fault(id, line, what))?;
+            let (acl, label) = self.acls.resolve(id, None, None);
             return Ok(SourceDocument {
                 title: (!document.title.is_empty()).then_some(document.title),
                 uri: None,
                 content: document.text.into_bytes(),
                 format: Format::Plain,
-                acl: self.acls.resolve(id, None),
-                label: None,
+                acl,
+                label,
                 sections: Vec::new(),
                 derived_from: Vec::new(),
                 metadata: document.metadata.filter(|metadata| !metadata.is_empty()),

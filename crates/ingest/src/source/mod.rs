@@ -31,14 +31,14 @@ use safepassage_error::{Error, Kind, Result};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-pub(crate) use acl_file::AclFile;
+pub(crate) use acl_file::{AclFile, Resolved};
 pub use acl_objects::{AclObject, read_acl_objects};
 pub use format::Format;
 pub(crate) use memory::Memory;
 pub(crate) use object::{Object, describe};
 pub use section::Section;
 use section::check as check_sections;
-pub(crate) use sidecar::{SUFFIX as SIDECAR, acl as sidecar_acl};
+pub(crate) use sidecar::{SUFFIX as SIDECAR, permission as sidecar_permission};
 pub use store::{FileStore, FileStores, StoredFile};
 pub(crate) use table::{Columns, Rows};
 
@@ -201,7 +201,7 @@ impl SourceDocument {
     fn of_file(
         path: &Path,
         content: Vec<u8>,
-        acl: Option<Acl>,
+        (acl, label): Resolved,
         metadata: Option<Map<String, Value>>,
     ) -> std::result::Result<Self, String> {
         let format = Format::of(path).unwrap_or(Format::Plain);
@@ -213,7 +213,7 @@ impl SourceDocument {
             content,
             format,
             acl,
-            label: None,
+            label,
             sections: Vec::new(),
             derived_from: Vec::new(),
             metadata: metadata.filter(|metadata| !metadata.is_empty()),
@@ -221,7 +221,12 @@ impl SourceDocument {
     }
 
     /// A row of a CSV file; what its sidecar says holds whatever the row says.
-    fn of_record(text: String, of_row: Map<String, Value>, of_file: Map<String, Value>, acl: Option<Acl>) -> Self {
+    fn of_record(
+        text: String,
+        of_row: Map<String, Value>,
+        of_file: Map<String, Value>,
+        (acl, label): Resolved,
+    ) -> Self {
         let mut metadata = of_row;
         metadata.extend(of_file);
         Self {
@@ -230,7 +235,7 @@ impl SourceDocument {
             content: text.into_bytes(),
             format: Format::Plain,
             acl,
-            label: None,
+            label,
             sections: Vec::new(),
             derived_from: Vec::new(),
             metadata: Some(metadata).filter(|metadata| !metadata.is_empty()),
@@ -283,7 +288,7 @@ pub(crate) fn metadata_text(metadata: &Map<String, Value>) -> String {
 pub(crate) struct Fault {
     pub reason: String,
     /// The ACL and label if they could be read; `None` hides the document until the fault is mended.
-    pub permission: Option<Box<(Option<Acl>, Option<String>)>>,
+    pub permission: Option<Box<Resolved>>,
 }
 
 impl Fault {

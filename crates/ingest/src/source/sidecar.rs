@@ -1,8 +1,8 @@
 //! `FILE.metadata.json` beside FILE, as Amazon Bedrock knowledge bases have it.
 //!
 //! Attributes are plain values or typed ones (`{"value": {"type": "STRING", "stringValue": …}}`). Without
-//! `accessControlList` a sidecar says nothing about permissions; an empty list lets nobody in. What
-//! `documentStructureConfiguration` says of the rows of a CSV file is in `records`.
+//! `accessControlList` a sidecar says nothing about permissions; an empty list lets nobody in. `label` is ours: the label of
+//! the document. What `documentStructureConfiguration` says of the rows of a CSV file is in `records`.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use safepassage_access::{Acl, Principal};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::acl_file::Stated;
+use super::acl_file::{Resolved, Stated, stated_label};
 use super::object::{Object, parse};
 use super::records::Structure;
 
@@ -24,6 +24,8 @@ struct Sidecar {
     metadata_attributes: Map<String, Value>,
     access_control_list: Option<Vec<Object<AccessEntry>>>,
     document_structure_configuration: Option<Object<Structure>>,
+    #[serde(default, deserialize_with = "stated_label")]
+    label: Option<String>,
 }
 
 /// What a sidecar says.
@@ -32,6 +34,8 @@ pub(super) struct Said {
     pub metadata: Map<String, Value>,
     /// Who may read, if it says so.
     pub stated: Option<Stated>,
+    /// Its label, if it says one.
+    pub label: Option<String>,
     /// That every row of its file is a document.
     pub structure: Option<Structure>,
 }
@@ -64,7 +68,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Said, String> {
     let metadata = sidecar.metadata_attributes.into_iter().map(|(name, value)| Ok((name, plain(value)?)));
     let metadata = metadata.collect::<Result<_, String>>()?;
     let structure = sidecar.document_structure_configuration.map(|structure| structure.0);
-    let Some(entries) = sidecar.access_control_list else { return Ok(Said { metadata, stated: None, structure }) };
+    let label = sidecar.label;
+    let Some(entries) = sidecar.access_control_list else {
+        return Ok(Said { metadata, stated: None, label, structure });
+    };
     let mut stated = Stated { allow: Some(BTreeSet::new()), ..Stated::default() };
     for Object(entry) in entries {
         if entry.name.is_empty() {
@@ -77,12 +84,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<Said, String> {
         let list = if entry.access == Access::Allow { stated.allow.get_or_insert_default() } else { &mut stated.deny };
         list.insert(principal);
     }
-    Ok(Said { metadata, stated: Some(stated), structure })
+    Ok(Said { metadata, stated: Some(stated), label, structure })
 }
 
-/// The ACL of a sidecar, if it has one.
-pub(crate) fn acl(bytes: &[u8]) -> Result<Option<Acl>, String> {
-    Ok(read(bytes)?.stated.map(|stated| Acl::new(stated.allow.unwrap_or_default(), stated.deny)))
+/// The ACL and the label of a sidecar, as far as it has them.
+pub(crate) fn permission(bytes: &[u8]) -> Result<Resolved, String> {
+    let said = read(bytes)?;
+    let acl = said.stated.map(|stated| Acl::new(stated.allow.unwrap_or_default(), stated.deny));
+    Ok((acl, said.label))
 }
 
 /// The value of an attribute in either of its two forms.

@@ -10,12 +10,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use safepassage_access::{Acl, Version};
+use safepassage_access::Version;
 use safepassage_error::{Error, Kind, Result};
 use serde_json::{Map, Value};
 
 use self::records::RecordFile;
-use super::acl_file::{self, AclFile, Stated};
+use super::acl_file::{self, AclFile, Resolved, Stated};
 use super::folder::{MOST_BYTES, no_records};
 use super::memory::{Memory, Remembered};
 use super::records::Structure;
@@ -57,7 +57,10 @@ struct Beside {
     sidecar: Option<(StoredFile, String)>,
     metadata: Option<Map<String, Value>>,
     stated: Option<Stated>,
-    acl: Option<Acl>,
+    /// What the sidecar alone says.
+    label: Option<String>,
+    /// What all that is said makes of it.
+    resolved: Resolved,
     structure: Option<Structure>,
 }
 
@@ -199,10 +202,10 @@ impl Stored {
             let unreadable = |what| Missed::Fault(Fault::hidden(format!("its sidecar cannot be read: {what}")));
             let read =
                 sidecar.as_ref().map(|(_, text)| sidecar::read(text.as_bytes()).map_err(unreadable)).transpose()?;
-            let Said { metadata, stated, structure } = read.unwrap_or_default();
-            let acl = state.acls.resolve(&entry.id, stated.as_ref());
+            let Said { metadata, stated, label, structure } = read.unwrap_or_default();
+            let resolved = state.acls.resolve(&entry.id, stated.as_ref(), label.as_deref());
             let metadata = Some(metadata).filter(|metadata| !metadata.is_empty());
-            Ok(Beside { sidecar, metadata, stated, acl, structure })
+            Ok(Beside { sidecar, metadata, stated, label, resolved, structure })
         });
         Ok(parsed.collect())
     }
@@ -226,7 +229,7 @@ impl Stored {
             let mut fetched = self.get(&files)?.into_iter();
             for ((entry, beside), file) in part {
                 let fault = |reason: String| {
-                    let permission = Some(Box::new((beside.acl.clone(), None)));
+                    let permission = Some(Box::new(beside.resolved.clone()));
                     Fault { reason, permission }
                 };
                 read.push(match file {
@@ -245,8 +248,8 @@ impl Stored {
                         }
                         Some(Ok(content)) => {
                             let uri = format!("{}/{}", self.store.url(), entry.id);
-                            let acl = beside.acl.clone();
-                            SourceDocument::of_file(Path::new(&entry.id), content, acl, beside.metadata.clone())
+                            let said = beside.resolved.clone();
+                            SourceDocument::of_file(Path::new(&entry.id), content, said, beside.metadata.clone())
                                 .map(|document| (file, SourceDocument { uri: Some(uri), ..document }))
                                 .map_err(|reason| Missed::Fault(fault(reason)))
                         }
@@ -285,8 +288,8 @@ impl Stored {
             match (self.known(entry, beside, *live), *live) {
                 (Some(known), Some(version)) => {
                     self.state().read.0.insert(entry.id.clone(), known);
-                    let (acl, metadata) = (beside.acl.clone(), beside.metadata.clone());
-                    outlines.push(Some(Ok(Outline { acl, metadata, ..Outline::of(version) })));
+                    let ((acl, label), metadata) = (beside.resolved.clone(), beside.metadata.clone());
+                    outlines.push(Some(Ok(Outline { acl, label, metadata, ..Outline::of(version) })));
                 }
                 _ => {
                     outlines.push(None);

@@ -4,7 +4,7 @@ use safepassage_access::Acl;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::acl_file::{AclFile, Stated};
+use super::acl_file::{AclFile, Resolved, Stated};
 use super::object::{Object, object_or_null};
 use super::{Fault, Format, Section, SourceDocument, check_sections};
 
@@ -39,10 +39,10 @@ pub(crate) struct Permission {
 
 impl Permission {
     /// What that makes of the document `id`, if it makes sense.
-    pub fn of(self, acls: &AclFile, id: &str) -> Option<Box<(Option<Acl>, Option<String>)>> {
-        let acl = acls.resolve(id, own(self.acl, self.acl_object).ok()?.as_ref());
-        acl.as_ref().map_or(Ok(()), Acl::check).ok()?;
-        Some(Box::new((acl, self.label)))
+    pub fn of(self, acls: &AclFile, id: &str) -> Option<Box<Resolved>> {
+        let said = acls.resolve(id, own(self.acl, self.acl_object).ok()?.as_ref(), self.label.as_deref());
+        said.0.as_ref().map_or(Ok(()), Acl::check).ok()?;
+        Some(Box::new(said))
     }
 }
 
@@ -71,7 +71,7 @@ impl Written {
         (tenant, id): (&str, &str),
         stated: Option<&Stated>,
     ) -> Result<SourceDocument, Fault> {
-        let acl = acls.resolve(id, stated);
+        let (acl, label) = acls.resolve(id, stated, self.label.as_deref());
         acl.as_ref().map_or(Ok(()), Acl::check).map_err(|e| Fault::hidden(e.message()))?;
         let sections: Vec<Section> = self.sections.into_iter().map(|section| section.0).collect();
         check_sections(&sections, &self.text).map_err(|e| Fault::hidden(e.message()))?;
@@ -84,7 +84,7 @@ impl Written {
             content: self.text.into_bytes(),
             format: Format::Markdown,
             acl,
-            label: self.label,
+            label,
             sections,
             derived_from: self.derived_from,
             metadata: self.metadata.filter(|metadata| !metadata.is_empty()),

@@ -10,6 +10,8 @@ use super::{Progress, Report};
 
 /// Chunks sent to the embedder between two looks at money and time.
 const AT_ONCE: usize = 1_024;
+/// The same where there is a most time: of a slow model these are some seconds.
+const AT_ONCE_IN_TIME: usize = 128;
 
 /// What a job may take.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,14 +63,15 @@ impl<'a> Embedding<'a> {
     pub fn count(&self, texts: &[&str], report: &mut Report) -> Result<()> {
         let unpaid = self.embedder.unpaid(texts)?;
         report.embedded += unpaid.len() as u64;
-        self.spent(self.tokens(&unpaid.iter().map(|&at| texts[at]).collect::<Vec<_>>())?, report);
+        self.spent(self.tokens(&unpaid.iter().map(|&at| texts[at]).collect::<Vec<_>>())?, None, report);
         Ok(())
     }
 
     /// What becomes of each of `texts`; `done` hears of so many more as they come.
     pub fn embed(&self, texts: &[&str], report: &mut Report, done: &mut dyn FnMut(u64)) -> Result<Vec<Embedded>> {
         let mut outcomes = Vec::with_capacity(texts.len());
-        for part in texts.chunks(AT_ONCE) {
+        let at_once = if self.spending.max_time.is_some() { AT_ONCE_IN_TIME } else { AT_ONCE };
+        for part in texts.chunks(at_once) {
             if self.is_up(part, report)? {
                 break;
             }
@@ -83,7 +86,7 @@ impl<'a> Embedding<'a> {
             })?;
             report.embedded += unpaid - (kept.refused.len() as u64).min(unpaid);
             report.truncated += kept.truncated.len() as u64;
-            self.spent(kept.tokens, report);
+            self.spent(kept.tokens, kept.cost, report);
             for refused in kept.refused {
                 outcomes[start + refused.text] = Embedded::Refused(refused.reason);
                 done(1);
@@ -93,13 +96,15 @@ impl<'a> Embedding<'a> {
         Ok(outcomes)
     }
 
-    fn spent(&self, tokens: u64, report: &mut Report) {
+    /// Counts what was read and, unless somebody knows better, what that costs.
+    fn spent(&self, tokens: u64, cost: Option<f64>, report: &mut Report) {
         report.tokens += tokens;
         if let Some(price) = self.embedder.cleared().and_then(Cleared::price) {
-            report.cost = Some(price.of(report.tokens));
+            let cost = cost.unwrap_or_else(|| price.of(tokens));
+            report.cost = Some(report.cost.unwrap_or(0.0) + cost);
             report.currency = Some(price.currency.clone());
             report.priced.clone_from(&price.priced);
-            self.progress.spent(price.of(tokens), &price.currency);
+            self.progress.spent(cost, &price.currency);
         }
     }
 
@@ -119,7 +124,7 @@ impl<'a> Embedding<'a> {
         if let (Some(most), Some(price)) = (max_cost, self.embedder.cleared().and_then(Cleared::price)) {
             let unpaid = self.embedder.unpaid(texts)?;
             let next = self.tokens(&unpaid.iter().map(|&at| texts[at]).collect::<Vec<_>>())?;
-            if next > 0 && price.of(report.tokens + next) > most {
+            if next > 0 && report.cost.unwrap_or(0.0) + price.of(next) > most {
                 let message = format!("more would cost more than {most} {}", price.currency);
                 report.stopped = Some(message);
             }

@@ -72,7 +72,7 @@ fn document(columns: &Columns, batch: &RecordBatch, row: usize) -> std::result::
     let stated = written.own()?;
     Ok(BatchDocument {
         tenant: Tenant(written.tenant.unwrap_or_default()),
-        acl: AclFile::default().resolve(&written.id, stated.as_ref()),
+        acl: AclFile::default().resolve(&written.id, stated.as_ref(), None).0,
         id: written.id,
         text: (!written.text.is_empty() || vector.is_none()).then_some(written.text),
         vector,

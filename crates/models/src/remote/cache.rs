@@ -27,7 +27,8 @@ pub struct CachedEmbedder {
     stamp: String,
 }
 
-type Key = [u8; 32];
+/// By what a text is remembered: a digest of the model and of what it reads of the text.
+pub type CacheKey = [u8; 32];
 
 /// What is known of a text.
 enum Known {
@@ -55,8 +56,9 @@ impl CachedEmbedder {
             Ok(file)
         };
         let file = open().map_err(|e| failed(e).with("path", path.display()))?;
-        let stamp = serde_json::to_string(inner.stamp())
+        let mut stamp = serde_json::to_string(inner.stamp())
             .map_err(|e| Error::new(Kind::Internal, OPERATION, "the model's stamp is no JSON").because(e))?;
+        stamp.extend(inner.origin().map(|origin| format!(" at {origin}")));
         Ok(Self { inner, file: Mutex::new(file), stamp })
     }
 
@@ -64,16 +66,20 @@ impl CachedEmbedder {
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn key(&self, text: &str) -> Key {
+    /// By what `text` is remembered.
+    ///
+    /// # Errors
+    /// `Invalid` if the tokenizer refuses the text.
+    pub fn key(&self, text: &str) -> Result<CacheKey> {
         let mut hash = Sha256::new();
         hash.update((self.stamp.len() as u64).to_le_bytes());
         hash.update(&self.stamp);
-        hash.update(text);
-        hash.finalize().into()
+        hash.update(self.inner.as_read(text)?);
+        Ok(hash.finalize().into())
     }
 
     fn known(&self, text: &str) -> Result<Known> {
-        let (file, key) = (self.file(), self.key(text));
+        let (key, file) = (self.key(text)?, self.file());
         let find = |table: &str| -> rusqlite::Result<Option<rusqlite::types::Value>> {
             let mut statement = file.prepare_cached(table)?;
             statement.query_row([key.as_slice()], |row| row.get(0)).optional()
@@ -97,18 +103,18 @@ impl CachedEmbedder {
             .then(|| numbers.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
     }
 
-    fn keep(&self, text: &str, row: &[f32]) -> Result<()> {
+    fn keep(&self, key: CacheKey, row: &[f32]) -> Result<()> {
         let mut bytes: Vec<u8> = row.iter().flat_map(|number| number.to_le_bytes()).collect();
         bytes.extend_from_slice(&Sha256::digest(&bytes)[..8]);
-        self.write("INSERT OR REPLACE INTO vectors VALUES (?1, ?2)", text, bytes)
+        self.write("INSERT OR REPLACE INTO vectors VALUES (?1, ?2)", key, bytes)
     }
 
-    /// Keeps a vector of `text` that was made elsewhere, in unit length if the model's have it. Returns whether it can be one
-    /// of this model.
+    /// Keeps the vector, made elsewhere, of the text that is remembered by `key`, in unit length if the model's have it.
+    /// Returns whether it can be one of this model.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupted`.
-    pub fn take(&self, text: &str, row: &[f32]) -> Result<bool> {
+    pub fn take(&self, key: CacheKey, row: &[f32]) -> Result<bool> {
         let stamp = self.inner.stamp();
         let length = row.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
         if row.len() != stamp.dim || !length.is_finite() || length == 0.0 {
@@ -116,11 +122,11 @@ impl CachedEmbedder {
         }
         let by = if stamp.normalised { length } else { 1.0 };
         let row: Vec<f32> = row.iter().map(|x| (f64::from(*x) / by) as f32).collect();
-        self.keep(text, &row).map(|()| true)
+        self.keep(key, &row).map(|()| true)
     }
 
-    fn write(&self, statement: &str, text: &str, value: impl rusqlite::ToSql) -> Result<()> {
-        let (file, key) = (self.file(), self.key(text));
+    fn write(&self, statement: &str, key: CacheKey, value: impl rusqlite::ToSql) -> Result<()> {
+        let file = self.file();
         let mut statement = file.prepare_cached(statement).map_err(failed)?;
         statement.execute((key.as_slice(), value)).map(drop).map_err(failed)
     }
@@ -187,13 +193,13 @@ impl Embedder for CachedEmbedder {
             }
         }
         let mut kept = self.inner.embed_each(&asked, purpose, &mut |n, row| {
-            self.keep(asked[n], row)?;
+            self.keep(self.key(asked[n])?, row)?;
             places[n].iter().try_for_each(|&at| keep(at, row))
         })?;
         kept.truncated = kept.truncated.iter().flat_map(|&n| places[n].iter().copied()).collect();
         kept.truncated.sort_unstable();
         for Refused { text, reason } in std::mem::take(&mut kept.refused) {
-            self.write("INSERT OR REPLACE INTO refused VALUES (?1, ?2)", asked[text], &reason)?;
+            self.write("INSERT OR REPLACE INTO refused VALUES (?1, ?2)", self.key(asked[text])?, &reason)?;
             refused.extend(places[text].iter().map(|&at| Refused { text: at, reason: reason.clone() }));
         }
         refused.sort_unstable_by_key(|refused| refused.text);
@@ -212,6 +218,14 @@ impl Embedder for CachedEmbedder {
 
     fn retry_refused(&self) -> Result<usize> {
         self.forget_refused()
+    }
+
+    fn as_read<'t>(&self, text: &'t str) -> Result<&'t str> {
+        self.inner.as_read(text)
+    }
+
+    fn origin(&self) -> Option<&str> {
+        self.inner.origin()
     }
 
     fn cleared(&self) -> Option<&Cleared> {

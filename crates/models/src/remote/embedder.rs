@@ -2,18 +2,18 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 
 use futures_util::{StreamExt, stream};
 use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use super::call::{CallError, Cost};
 use super::caller::{Caller, Calls};
 use super::runtime;
-use crate::catalogue::Cleared;
+use crate::catalogue::{Cleared, Price};
 use crate::embedder::{Embedder, Embeddings, Kept, Purpose, Refused, gathered};
 use crate::stamp::ModelStamp;
 use crate::tokenizer::Tokenizer;
@@ -40,6 +40,11 @@ pub trait EmbedProvider: Send + Sync + 'static {
     /// Which model it is.
     fn stamp(&self) -> &ModelStamp;
 
+    /// The server, where nobody but it vouches for the model's name.
+    fn origin(&self) -> Option<&str> {
+        None
+    }
+
     /// How many texts one call takes at most.
     fn texts_per_call(&self) -> usize;
 
@@ -51,6 +56,8 @@ pub trait EmbedProvider: Send + Sync + 'static {
 pub struct RemoteEmbedder {
     routes: Arc<[Route]>,
     tokenizer: Tokenizer,
+    /// Whether a text was ever embedded.
+    is_sound: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -58,12 +65,25 @@ struct Route {
     cleared: Cleared,
     provider: Arc<dyn EmbedProvider>,
     caller: Caller,
+    /// Tokens of answers that were of no use.
+    spoiled: Arc<AtomicU64>,
 }
 
 /// A run of texts that go in one call.
 type Part = std::ops::Range<usize>;
 /// What became of a part, and its place among the calls under way: free for the next one when it is kept.
-type Outcome = (Part, Result<Embedded>, OwnedSemaphorePermit);
+type Outcome = (Part, Became, OwnedSemaphorePermit);
+
+enum Became {
+    /// By the route of this number.
+    Embedded(Embedded, usize),
+    /// One text, and why nobody reads it.
+    Refused(String),
+    Failed(Error),
+}
+
+/// What a model reads that is set up rightly.
+const PLAIN: &str = "text";
 
 impl RemoteEmbedder {
     /// `provider`, called by `caller`. `tokenizer` says where texts are cut and how many tokens a call may cost: that of
@@ -76,7 +96,8 @@ impl RemoteEmbedder {
         if provider.texts_per_call() == 0 || provider.stamp().dim == 0 {
             return Err(Error::invalid(OPERATION, "the provider takes no texts or gives no numbers"));
         }
-        Ok(Self { routes: Arc::new([Route { cleared, provider: Arc::new(provider), caller }]), tokenizer })
+        let route = Route { cleared, provider: Arc::new(provider), caller, spoiled: Arc::default() };
+        Ok(Self { routes: Arc::new([route]), tokenizer, is_sound: Arc::default() })
     }
 
     /// Asks `other` where the ones before it are unavailable or throttled to the end. It must be the same model: another
@@ -90,10 +111,18 @@ impl RemoteEmbedder {
                 let message = format!("`{}` is cleared for another label", route.cleared.name());
                 return Err(Error::invalid(OPERATION, message));
             }
+            let currency = |route: &Route| route.cleared.price().map(|price| price.currency.clone());
+            if let (Some(theirs), Some(ours)) = (currency(route), currency(&self.routes[0]))
+                && theirs != ours
+            {
+                let message =
+                    format!("`{}` costs {theirs}, and the model it stands in for {ours}", route.cleared.name());
+                return Err(Error::invalid(OPERATION, message));
+            }
             route.provider.stamp().check(self.stamp())?;
         }
         let routes = self.routes.iter().chain(other.routes.iter()).cloned().collect();
-        Ok(Self { routes, tokenizer: self.tokenizer })
+        Ok(Self { routes, tokenizer: self.tokenizer, is_sound: self.is_sound })
     }
 
     /// What was called so far, of each route in order.
@@ -124,16 +153,34 @@ impl RemoteEmbedder {
         };
         let (mut sent, mut tokens, mut truncated) = (Vec::new(), Vec::new(), Vec::new());
         for (at, text) in texts.iter().enumerate() {
-            let offsets = self.tokenizer.offsets(text)?;
-            let most = self.tokenizer.max_tokens();
-            let end = offsets.get(most).map_or(text.len(), |(start, _)| *start);
-            if end < text.len() && offsets.len() > most {
+            let (read, count) = self.cut(text)?;
+            if read.len() < text.len() {
                 truncated.push(at);
             }
-            sent.push(format!("{prefix}{}", &text[..end]));
-            tokens.push(u32::try_from(offsets.len().min(most)).unwrap_or(u32::MAX));
+            sent.push(format!("{prefix}{read}"));
+            tokens.push(u32::try_from(count).unwrap_or(u32::MAX));
         }
         Ok((sent, tokens, truncated))
+    }
+
+    /// The part of `text` that the model reads, and its tokens.
+    fn cut<'t>(&self, text: &'t str) -> Result<(&'t str, usize)> {
+        let (offsets, most) = (self.tokenizer.offsets(text)?, self.tokenizer.max_tokens());
+        let end = offsets.get(most).map_or(text.len(), |(start, _)| *start);
+        Ok((&text[..end], offsets.len().min(most)))
+    }
+
+    fn price(&self) -> Option<&Price> {
+        self.routes[0].cleared.price()
+    }
+
+    /// What answers of no use cost since this was asked last, in tokens and in money.
+    fn spoiled(&self) -> (u64, f64) {
+        let spoiled = |route: &Route| {
+            let tokens = route.spoiled.swap(0, Ordering::Relaxed);
+            (tokens, route.cleared.price().map_or(0.0, |price| price.of(tokens)))
+        };
+        self.routes.iter().map(spoiled).fold((0, 0.0), |all, one| (all.0 + one.0, all.1 + one.1))
     }
 
     /// Makes all calls for `sent`; what becomes of each part comes as soon as it is there. After a failure no further call
@@ -144,13 +191,14 @@ impl RemoteEmbedder {
         let step = routes.iter().map(|route| route.provider.texts_per_call()).min().unwrap_or(1);
         let beside = routes.iter().map(|route| route.caller.limits().max_concurrent).max().unwrap_or(1);
         let parts: Vec<Part> = (0..sent.len()).step_by(step).map(|from| from..(from + step).min(sent.len())).collect();
-        let stopped = AtomicBool::new(false);
+        let (stopped, is_sound) = (AtomicBool::new(false), Arc::clone(&self.is_sound));
+        let reads_plain = OnceCell::new();
         // What has arrived and is not kept yet would be paid again by a process that comes after: that much waits at most.
         let places = Arc::new(Semaphore::new(beside));
         runtime::start(async move {
             let one = |part: Part| {
                 let (sender, stopped, routes, sent, tokens) = (&sender, &stopped, &routes, &sent, &tokens);
-                let places = &places;
+                let (places, is_sound, reads_plain) = (&places, &is_sound, &reads_plain);
                 async move {
                     // Parts whose text is refused are halved until the text is found.
                     let mut open = vec![part];
@@ -162,16 +210,34 @@ impl RemoteEmbedder {
                         let cost =
                             Cost { tokens: tokens[part.clone()].iter().fold(0, |all, n| all.saturating_add(*n)) };
                         let outcome = ask(routes, &sent[part.clone()], cost, purpose).await;
-                        match &outcome {
+                        let became = match outcome {
+                            Ok((embedded, route)) => {
+                                is_sound.store(true, Ordering::Relaxed);
+                                Became::Embedded(embedded, route)
+                            }
                             Err(error) if error.kind() == Kind::Invalid && part.len() > 1 => {
                                 let middle = part.start + part.len() / 2;
                                 open.extend([middle..part.end, part.start..middle]);
                                 continue;
                             }
-                            Err(error) if error.kind() != Kind::Invalid => stopped.store(true, Ordering::Relaxed),
-                            _ => {}
+                            Err(error) if error.kind() == Kind::Invalid => {
+                                // Either the text is at fault, or everything is refused.
+                                let reads = || async {
+                                    let plain = [PLAIN.to_owned()];
+                                    let asked = ask(routes, &plain, Cost { tokens: 1 }, purpose).await;
+                                    !matches!(asked, Err(error) if error.kind() == Kind::Invalid)
+                                };
+                                match is_sound.load(Ordering::Relaxed) || *reads_plain.get_or_init(reads).await {
+                                    true => Became::Refused(error.message().to_owned()),
+                                    false => Became::Failed(refuses_all(&error)),
+                                }
+                            }
+                            Err(error) => Became::Failed(error),
+                        };
+                        if matches!(became, Became::Failed(_)) {
+                            stopped.store(true, Ordering::Relaxed);
                         }
-                        if sender.send((part, outcome, place)).is_err() {
+                        if sender.send((part, became, place)).is_err() {
                             stopped.store(true, Ordering::Relaxed);
                         }
                     }
@@ -183,17 +249,27 @@ impl RemoteEmbedder {
     }
 }
 
-/// One call, by the first route that answers.
-async fn ask(routes: &[Route], texts: &[String], cost: Cost, purpose: Purpose) -> Result<Embedded> {
+/// A model that reads nothing at all is set up wrongly: no text is put aside for that.
+fn refuses_all(error: &Error) -> Error {
+    let message = format!("the model refuses every text, `{PLAIN}` too; is its entry right? {}", error.message());
+    Error::invalid(OPERATION, message)
+}
+
+/// One call, by the first route that answers, and its number.
+async fn ask(routes: &[Route], texts: &[String], cost: Cost, purpose: Purpose) -> Result<(Embedded, usize)> {
     let mut failed = None;
-    for (n, Route { cleared, provider, caller }) in routes.iter().enumerate() {
+    for (n, Route { cleared, provider, caller, spoiled }) in routes.iter().enumerate() {
         cleared.check(Clock::system().now())?;
         let operation = || {
             let call = provider.embed(texts, purpose);
             async move {
                 let mut embedded = call.await?;
-                check(&mut embedded, texts.len(), provider.stamp().dim)?;
-                Ok(embedded)
+                let checked = check(&mut embedded, texts.len(), provider.stamp().dim);
+                if checked.is_err() {
+                    let paid = embedded.tokens.unwrap_or(u64::from(cost.tokens));
+                    spoiled.fetch_add(paid, Ordering::Relaxed);
+                }
+                checked.map(|()| embedded)
             }
         };
         let outcome = match purpose {
@@ -203,7 +279,7 @@ async fn ask(routes: &[Route], texts: &[String], cost: Cost, purpose: Purpose) -
         };
         match outcome {
             Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Throttled) => failed = Some(error),
-            outcome => return outcome,
+            outcome => return outcome.map(|embedded| (embedded, n)),
         }
     }
     Err(failed.unwrap_or_else(|| Error::new(Kind::Internal, OPERATION, "there is nobody to ask")))
@@ -246,11 +322,14 @@ impl Embedder for RemoteEmbedder {
         let (sent, tokens, truncated) = self.prepared(texts, purpose)?;
         let mut kept = Kept { truncated, ..Kept::default() };
         let mut failed = None;
-        for (part, outcome, _place) in self.outcomes(sent, tokens.clone(), purpose)? {
-            match outcome {
-                Ok(embedded) => {
+        let mut cost = 0.0;
+        for (part, became, _place) in self.outcomes(sent, tokens.clone(), purpose)? {
+            match became {
+                Became::Embedded(embedded, route) => {
                     let estimate = || tokens[part.clone()].iter().map(|n| u64::from(*n)).sum();
-                    kept.tokens += embedded.tokens.unwrap_or_else(estimate);
+                    let read = embedded.tokens.unwrap_or_else(estimate);
+                    kept.tokens += read;
+                    cost += self.routes[route].cleared.price().or(self.price()).map_or(0.0, |price| price.of(read));
                     kept.truncated.extend(embedded.truncated.iter().map(|at| part.start + at));
                     for (at, vector) in part.zip(&embedded.vectors) {
                         // Also after a failure: it is there and paid.
@@ -259,14 +338,15 @@ impl Embedder for RemoteEmbedder {
                         }
                     }
                 }
-                Err(error) if error.kind() == Kind::Invalid => {
-                    kept.refused.push(Refused { text: part.start, reason: error.message().to_owned() });
-                }
-                Err(error) => {
+                Became::Refused(reason) => kept.refused.push(Refused { text: part.start, reason }),
+                Became::Failed(error) => {
                     failed.get_or_insert(error);
                 }
             }
         }
+        let (spoiled, lost) = self.spoiled();
+        kept.tokens += spoiled;
+        kept.cost = self.price().map(|_| cost + lost);
         kept.truncated.sort_unstable();
         kept.truncated.dedup();
         kept.refused.sort_unstable_by_key(|refused| refused.text);
@@ -275,6 +355,14 @@ impl Embedder for RemoteEmbedder {
 
     fn cleared(&self) -> Option<&Cleared> {
         Some(&self.routes[0].cleared)
+    }
+
+    fn as_read<'t>(&self, text: &'t str) -> Result<&'t str> {
+        self.cut(text).map(|(read, _)| read)
+    }
+
+    fn origin(&self) -> Option<&str> {
+        self.routes[0].provider.origin()
     }
 
     fn tokenizer(&self) -> &Tokenizer {

@@ -52,6 +52,7 @@ impl fmt::Debug for OpenAiSettings {
 pub struct OpenAi {
     http: Arc<Http>,
     stamp: ModelStamp,
+    origin: String,
     dimensions: Option<usize>,
     texts_per_call: usize,
 }
@@ -114,7 +115,8 @@ impl OpenAi {
             query_prefix: settings.query_prefix,
             digest: None,
         };
-        Ok(Self { http, stamp, dimensions, texts_per_call: settings.texts_per_call.unwrap_or(64) })
+        let texts_per_call = settings.texts_per_call.unwrap_or(64);
+        Ok(Self { http, stamp, origin: settings.url, dimensions, texts_per_call })
     }
 }
 
@@ -137,6 +139,10 @@ async fn asked(
 impl EmbedProvider for OpenAi {
     fn stamp(&self) -> &ModelStamp {
         &self.stamp
+    }
+
+    fn origin(&self) -> Option<&str> {
+        Some(&self.origin)
     }
 
     fn texts_per_call(&self) -> usize {

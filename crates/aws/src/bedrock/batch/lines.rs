@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use super::settings::TextKey;
+
 /// What a record is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RecordId([u8; Self::LETTERS]);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct RecordId([u8; Self::LETTERS]);
 
 const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -81,6 +83,26 @@ pub(super) fn read(line: &[u8]) -> Option<(RecordId, Became)> {
     Some((RecordId::parse(&record_id)?, became))
 }
 
+/// Adds the line that says by what the text of a record is remembered.
+pub(super) fn write_key(id: RecordId, key: &TextKey, to: &mut Vec<u8>) {
+    let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    to.extend_from_slice(format!("{} {key}\n", id.as_str()).as_bytes());
+}
+
+/// What such a line says.
+pub(super) fn read_key(line: &[u8]) -> Option<(RecordId, TextKey)> {
+    let (id, hex) = std::str::from_utf8(line).ok()?.trim_end().split_once(' ')?;
+    let mut key = TextKey::default();
+    let digits = hex.as_bytes().chunks_exact(2);
+    if hex.len() != 2 * key.len() {
+        return None;
+    }
+    for (byte, digits) in key.iter_mut().zip(digits) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some((RecordId::parse(id)?, key))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +131,17 @@ mod tests {
         assert_eq!(read(line.as_bytes()), Some((id, Err("no answer".into()))));
         for other in [&b"{"[..], b"", br#"{"recordId": "short", "modelOutput": {}}"#] {
             assert_eq!(read(other), None);
+        }
+    }
+
+    #[test]
+    fn a_record_finds_what_its_text_is_remembered_by() {
+        let (id, key) = (RecordId::of(b"a"), std::array::from_fn(|n| n as u8 * 7));
+        let mut line = Vec::new();
+        write_key(id, &key, &mut line);
+        assert_eq!(read_key(&line), Some((id, key)));
+        for other in [&line[..line.len() - 2], b"", b"x", b"short 00", &line[1..]] {
+            assert_eq!(read_key(other), None);
         }
     }
 }

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use safepassage_error::Result;
 
-use super::RecordId;
-
 /// Where and how jobs are run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchSettings {
@@ -29,7 +27,7 @@ impl BatchSettings {
 }
 
 /// What batch jobs did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batched {
     /// Jobs that were submitted in this run.
     pub submitted: u64,
@@ -37,27 +35,31 @@ pub struct Batched {
     pub resumed: u64,
     /// Texts that were embedded.
     pub embedded: u64,
-    /// Texts that jobs gave nothing for.
+    /// Texts that jobs gave nothing for, in the end.
     pub failed: u64,
     /// Jobs that are still under way, because patience was up.
     pub open: u64,
-    /// Tokens of what was embedded, where the model says.
-    pub tokens: u64,
+    /// What was embedded cost, where somebody knows the price.
+    pub cost: Option<f64>,
     /// Jobs that are done whose texts and vectors could not be deleted from the bucket: where they lie, and why.
     pub undeleted: Vec<String>,
 }
 
+/// By what a text's vector is remembered, also once nobody has the text any more.
+pub type TextKey = [u8; 32];
+
 /// What somebody has who wants texts embedded.
 pub trait BatchTexts {
-    /// The vector and tokens of the record `id`, if it is one of these texts and usable. Returns whether it is kept.
+    /// Keeps the vector of the text that is remembered by `key`, for which the model read so many tokens if it says. It may
+    /// be a text of an earlier run that none of these is: it was paid for. Returns whether it is usable.
     ///
     /// # Errors
     /// Whatever keeps it from being kept.
-    fn keep(&mut self, id: RecordId, vector: &[f32]) -> Result<bool>;
+    fn keep(&mut self, key: TextKey, vector: &[f32], tokens: Option<u64>) -> Result<bool>;
 
-    /// Calls `each` with every text that was not kept yet, as it is sent.
+    /// Calls `each` with every text that was not kept yet, as it is sent, after what it is remembered by.
     ///
     /// # Errors
     /// What `each` fails with, or what keeps the texts from being read.
-    fn left(&mut self, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()>;
+    fn left(&mut self, each: &mut dyn FnMut(TextKey, &str) -> Result<()>) -> Result<()>;
 }

@@ -1,36 +1,18 @@
 //! Batch jobs, against a server that speaks their documented shapes and a bucket of a real store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use safepassage_aws::bedrock::BedrockSettings;
-use safepassage_aws::bedrock::batch::{BatchJobs, BatchSettings, BatchTexts, Batched, RecordId};
+use safepassage_aws::bedrock::batch::{BatchJobs, BatchSettings, BatchTexts, Batched, TextKey};
 use safepassage_error::{Error, Kind, Result};
-use safepassage_models::remote::wait_for;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::jobs::{DIM, ROLE, Service};
 use super::{account, vector};
 use crate::s3::World;
-use crate::server::{Reply, Request, serve};
-
-const ROLE: &str = "arn:aws:iam::123456789012:role/batch";
-const DIM: usize = 256;
-
-/// The jobs that the server has.
-struct Service {
-    /// By token, so that the same is made once: where it reads and writes.
-    jobs: BTreeMap<String, (String, String)>,
-    /// Requests for jobs, those that found one included.
-    asked: u64,
-    /// How often a job was looked at.
-    looks: BTreeMap<String, u64>,
-    /// How jobs end, and what is left out of their output: by the number of the record.
-    ends: &'static str,
-    leaves: fn(usize) -> Option<Value>,
-    refused: Vec<String>,
-}
 
 struct Bed {
     world: World,
@@ -42,17 +24,7 @@ struct Bed {
 impl Bed {
     fn new() -> Self {
         let world = World::new();
-        let service = Service {
-            jobs: BTreeMap::new(),
-            asked: 0,
-            looks: BTreeMap::new(),
-            ends: "Completed",
-            leaves: |_| None,
-            refused: Vec::new(),
-        };
-        let service = Arc::new(Mutex::new(service));
-        let (theirs, client) = (Arc::clone(&service), world.client.clone());
-        let url = serve(move |request| answer(&request, &mut theirs.lock().unwrap(), &client));
+        let (url, service) = Service::start(&world.client);
         Self { world, service, url, folder: tempfile::tempdir().unwrap() }
     }
 
@@ -78,6 +50,10 @@ impl Bed {
         jobs.run(texts, &self.folder.path().join("jobs.json"))
     }
 
+    fn state(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.folder.path().join("jobs.json")).unwrap()).unwrap()
+    }
+
     fn made(&self) -> usize {
         self.service.lock().unwrap().jobs.len()
     }
@@ -85,16 +61,30 @@ impl Bed {
 
 /// Texts that wait, and how many are kept before something goes wrong.
 struct Texts {
-    waiting: BTreeMap<RecordId, String>,
+    waiting: BTreeMap<TextKey, String>,
     kept: BTreeMap<String, Vec<f32>>,
+    /// Of texts that nobody waits for any more.
+    others: BTreeMap<TextKey, Vec<f32>>,
+    tokens: u64,
     breaks_after: usize,
 }
 
+fn text(n: usize) -> String {
+    format!("text number {n}")
+}
+
+/// By what it is remembered.
+fn key(text: &str) -> TextKey {
+    let mut key = TextKey::default();
+    key[..text.len()].copy_from_slice(text.as_bytes());
+    key
+}
+
 impl Texts {
-    fn new(jobs: &BatchJobs, count: usize) -> Self {
-        let text = |n| format!("text number {n}");
-        let waiting = (0..count).map(|n| (jobs.record(&text(n)).unwrap(), text(n))).collect();
-        Self { waiting, kept: BTreeMap::new(), breaks_after: usize::MAX }
+    fn new(count: usize) -> Self {
+        let waiting = (0..count).map(|n| (key(&text(n)), text(n))).collect();
+        let (kept, others) = (BTreeMap::new(), BTreeMap::new());
+        Self { waiting, kept, others, tokens: 0, breaks_after: usize::MAX }
     }
 
     fn check(&self, count: usize) {
@@ -106,116 +96,31 @@ impl Texts {
 }
 
 impl BatchTexts for Texts {
-    fn keep(&mut self, id: RecordId, row: &[f32]) -> Result<bool> {
+    fn keep(&mut self, key: TextKey, row: &[f32], tokens: Option<u64>) -> Result<bool> {
         if self.kept.len() >= self.breaks_after {
             return Err(Error::new(Kind::Internal, "keep", "killed"));
         }
-        let Some(text) = self.waiting.remove(&id) else { return Ok(false) };
-        self.kept.insert(text, row.to_vec());
+        self.tokens += tokens.unwrap();
+        match self.waiting.remove(&key) {
+            Some(text) => drop(self.kept.insert(text, row.to_vec())),
+            None => drop(self.others.insert(key, row.to_vec())),
+        }
         Ok(true)
     }
 
-    fn left(&mut self, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
-        self.waiting.values().try_for_each(|text| each(text))
+    fn left(&mut self, each: &mut dyn FnMut(TextKey, &str) -> Result<()>) -> Result<()> {
+        self.waiting.iter().try_for_each(|(key, text)| each(*key, text))
     }
-}
-
-fn error(status: u16, name: &str) -> Reply {
-    Reply::json(status, &json!({"message": name})).with("x-amzn-errortype", name)
-}
-
-fn answer(request: &Request, service: &mut Service, client: &aws_sdk_s3::Client) -> Reply {
-    let signed = request.headers.get("authorization").map(String::as_str).unwrap_or_default();
-    if !signed.contains("/bedrock/aws4_request") {
-        return error(403, "AccessDeniedException");
-    }
-    if request.method == "POST" && request.target == "/model-invocation-job" {
-        let body: Value = serde_json::from_slice(&request.body).unwrap();
-        service.asked += 1;
-        let text = |path: &str| body.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let sound = text("/roleArn") == ROLE
-            && text("/modelId") == "amazon.titan-embed-text-v2:0"
-            && text("/inputDataConfig/s3InputDataConfig/s3InputFormat") == "JSONL"
-            && text("/outputDataConfig/s3OutputDataConfig/s3Uri").ends_with('/')
-            && text("/jobName").len() <= 63;
-        if !sound {
-            service.refused.push(body.to_string());
-            return error(400, "ValidationException");
-        }
-        let input = text("/inputDataConfig/s3InputDataConfig/s3Uri");
-        let token = text("/clientRequestToken");
-        let output = text("/outputDataConfig/s3OutputDataConfig/s3Uri");
-        service.jobs.entry(token.clone()).or_insert((input, output));
-        let arn = format!("arn:aws:bedrock:eu-central-1:123456789012:model-invocation-job/{token}");
-        return Reply::json(200, &json!({"jobArn": arn}));
-    }
-    let token = request.target.rsplit("%2F").next().unwrap_or_default().to_owned();
-    let Some((input, output)) = service.jobs.get(&token).cloned() else {
-        return error(404, "ResourceNotFoundException");
-    };
-    let look = service.looks.entry(token.clone()).or_default();
-    *look += 1;
-    let status = match *look {
-        1 => "Submitted",
-        2 => "InProgress",
-        3 => {
-            work(&input, &output, service.leaves, client);
-            service.ends
-        }
-        _ => service.ends,
-    };
-    Reply::json(
-        200,
-        &json!({
-            "jobArn": "a", "jobName": "n", "modelId": "m", "roleArn": ROLE, "status": status, "message": "as told",
-            "submitTime": "2026-11-01T00:00:00Z", "lastModifiedTime": "2026-11-01T00:00:00Z",
-            "inputDataConfig": {"s3InputDataConfig": {"s3Uri": input}},
-            "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": output}}
-        }),
-    )
-}
-
-/// What a job does: reads its input and writes its output, the last record first.
-fn work(input: &str, output: &str, leaves: fn(usize) -> Option<Value>, client: &aws_sdk_s3::Client) {
-    let (client, input) = (client.clone(), input.strip_prefix("s3://docs/").unwrap().to_owned());
-    let output = output.strip_prefix("s3://docs/").unwrap().to_owned();
-    let done = wait_for(async move {
-        let got = client.get_object().bucket("docs").key(&input).send().await.unwrap();
-        let text = String::from_utf8(got.body.collect().await.unwrap().to_vec()).unwrap();
-        let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert!((100..=50_000).contains(&records.len()), "{} records", records.len());
-        let ids: BTreeSet<&str> = records.iter().map(|record| record["recordId"].as_str().unwrap()).collect();
-        assert_eq!(ids.len(), records.len());
-        let mut lines = String::new();
-        for (n, record) in records.iter().enumerate().rev() {
-            let mut record = record.clone();
-            let text = record["modelInput"]["inputText"].as_str().unwrap().to_owned();
-            match leaves(n) {
-                Some(Value::Null) => continue,
-                Some(error) => record["error"] = error,
-                None => {
-                    let row = vector(&["amazon.titan-embed-text-v2:0", &text], DIM);
-                    record["modelOutput"] = json!({"embedding": row, "inputTextTokenCount": 5});
-                }
-            }
-            lines.push_str(&format!("{record}\n"));
-        }
-        for (key, body) in [("job/input.jsonl.out", lines), ("job/manifest.json.out", "{}".to_owned())] {
-            let put = client.put_object().bucket("docs").key(format!("{output}{key}"));
-            put.body(body.into_bytes().into()).send().await.unwrap();
-        }
-        Ok(())
-    });
-    done.unwrap();
 }
 
 #[test]
 fn every_text_is_embedded_by_jobs_of_a_size() {
     let bed = Bed::new();
     let jobs = bed.jobs(120, None);
-    let mut texts = Texts::new(&jobs, 350);
+    let mut texts = Texts::new(350);
     let did = bed.run(&jobs, &mut texts).unwrap();
-    assert_eq!(did, Batched { submitted: 3, embedded: 350, tokens: 350 * 5, ..Batched::default() });
+    assert_eq!(did, Batched { submitted: 3, embedded: 350, ..Batched::default() });
+    assert_eq!(texts.tokens, 350 * 5);
     texts.check(350);
     assert_eq!((bed.made(), bed.service.lock().unwrap().refused.len()), (3, 0));
     // No text stays where the index's permissions do not hold.
@@ -229,7 +134,7 @@ fn every_text_is_embedded_by_jobs_of_a_size() {
 fn too_few_texts_are_left_to_ordinary_calls() {
     let bed = Bed::new();
     let jobs = bed.jobs(50_000, None);
-    assert_eq!(bed.run(&jobs, &mut Texts::new(&jobs, 99)).unwrap(), Batched::default());
+    assert_eq!(bed.run(&jobs, &mut Texts::new(99)).unwrap(), Batched::default());
     assert_eq!(bed.made(), 0);
 }
 
@@ -243,9 +148,9 @@ fn records_that_fail_or_are_missing_are_left_and_the_others_kept() {
         _ => None,
     };
     let jobs = bed.jobs(50_000, None);
-    let mut texts = Texts::new(&jobs, 200);
+    let mut texts = Texts::new(200);
     let did = bed.run(&jobs, &mut texts).unwrap();
-    assert_eq!((did.embedded, did.failed), (160, 20));
+    assert_eq!((did.submitted, did.embedded, did.failed), (1, 160, 40));
     texts.check(160);
     assert_eq!(texts.waiting.len(), 40);
     assert_eq!(bed.world.keys(), [""; 0]);
@@ -256,7 +161,7 @@ fn texts_that_may_not_be_deleted_are_named_and_whoever_was_killed_deletes_the_re
     let bed = Bed::new();
     bed.world.refuse_to_delete("input.jsonl");
     let jobs = bed.jobs(50_000, None);
-    let mut texts = Texts::new(&jobs, 100);
+    let mut texts = Texts::new(100);
     let did = bed.run(&jobs, &mut texts).unwrap();
     assert_eq!((did.embedded, did.undeleted.len()), (100, 1));
     let said = &did.undeleted[0];
@@ -269,7 +174,7 @@ fn texts_that_may_not_be_deleted_are_named_and_whoever_was_killed_deletes_the_re
     // Killed after some of it was deleted: the job is remembered still.
     let bed = Bed::new();
     let jobs = bed.jobs(50_000, None);
-    let mut texts = Texts::new(&jobs, 100);
+    let mut texts = Texts::new(100);
     assert_eq!(bed.run(&bed.jobs(50_000, Some(Duration::ZERO)), &mut texts).unwrap().open, 1);
     let state = bed.folder.path().join("jobs.json");
     let begun = std::fs::read(&state).unwrap();
@@ -292,7 +197,7 @@ fn a_job_that_breaks_off_is_an_error_and_what_it_made_is_kept() {
         bed.service.lock().unwrap().ends = ends;
         bed.service.lock().unwrap().leaves = |n| (n >= 50).then_some(Value::Null);
         let jobs = bed.jobs(50_000, None);
-        let mut texts = Texts::new(&jobs, 100);
+        let mut texts = Texts::new(100);
         let error = bed.run(&jobs, &mut texts).unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable);
         assert!(error.message().contains(&format!("it is `{ends}`: as told")), "{error}");
@@ -304,18 +209,76 @@ fn a_job_that_breaks_off_is_an_error_and_what_it_made_is_kept() {
 }
 
 #[test]
+fn a_job_that_made_nothing_is_another_one_the_next_time() {
+    let bed = Bed::new();
+    bed.service.lock().unwrap().ends = "Failed";
+    bed.service.lock().unwrap().leaves = |_| Some(Value::Null);
+    let jobs = bed.jobs(50_000, None);
+    let mut texts = Texts::new(150);
+    for made in 1..=2 {
+        assert_eq!(bed.run(&jobs, &mut texts).unwrap_err().kind(), Kind::Unavailable);
+        assert_eq!((bed.made(), texts.kept.len()), (made, 0));
+    }
+    bed.service.lock().unwrap().ends = "Completed";
+    bed.service.lock().unwrap().leaves = |_| None;
+    let did = bed.run(&jobs, &mut texts).unwrap();
+    assert_eq!((did.submitted, did.embedded, bed.made()), (1, 150, 3));
+    texts.check(150);
+}
+
+#[test]
+fn what_a_first_job_leaves_out_a_second_one_embeds() {
+    let bed = Bed::new();
+    bed.service.lock().unwrap().leaves = |n| (n >= 120).then(|| json!({"errorCode": 429}));
+    let mut texts = Texts::new(240);
+    let did = bed.run(&bed.jobs(50_000, None), &mut texts).unwrap();
+    assert_eq!((did.submitted, did.embedded, did.failed), (2, 240, 0));
+    texts.check(240);
+    assert_eq!((texts.tokens, bed.world.keys()), (240 * 5, vec![]));
+}
+
+#[test]
+fn what_was_paid_for_is_kept_also_if_nobody_wants_it_any_more() {
+    let bed = Bed::new();
+    let jobs = bed.jobs(50_000, None);
+    assert_eq!(bed.run(&bed.jobs(50_000, Some(Duration::ZERO)), &mut Texts::new(150)).unwrap().open, 1);
+    // Meanwhile most documents are gone.
+    let mut fewer = Texts::new(20);
+    let did = bed.run(&jobs, &mut fewer).unwrap();
+    assert_eq!((did.resumed, did.submitted, did.embedded, did.failed), (1, 0, 150, 0));
+    fewer.check(20);
+    assert_eq!(fewer.others.len(), 130);
+    let row = &fewer.others[&key(&text(149))];
+    assert_eq!(*row, vector(&["amazon.titan-embed-text-v2:0", &text(149)], DIM));
+}
+
+#[test]
+fn whoever_was_killed_before_the_texts_were_in_the_bucket_submits_them_once() {
+    let bed = Bed::new();
+    let state = json!({"broken": [], "jobs": [
+        {"model": format!("amazon.titan-embed-text-v2:0 {DIM}"), "digest": "abc", "place": "s3://docs/jobs", "arn": null},
+    ]});
+    std::fs::write(bed.folder.path().join("jobs.json"), state.to_string()).unwrap();
+    bed.world.write("jobs/abc/keys", "half");
+    let mut texts = Texts::new(150);
+    let did = bed.run(&bed.jobs(50_000, None), &mut texts).unwrap();
+    assert_eq!((did.submitted, did.embedded, bed.made()), (1, 150, 1));
+    assert_eq!((bed.world.keys(), bed.state()["jobs"].clone()), (vec![], json!([])));
+}
+
+#[test]
 fn whoever_is_killed_goes_on_with_the_same_job() {
     let bed = Bed::new();
     let jobs = bed.jobs(50_000, None);
     let state = bed.folder.path().join("jobs.json");
-    let mut texts = Texts::new(&jobs, 150);
+    let mut texts = Texts::new(150);
     // While it waits.
     let did = bed.run(&bed.jobs(50_000, Some(Duration::ZERO)), &mut texts).unwrap();
     assert_eq!((did.submitted, did.open), (1, 1));
     // Before it heard what the job is called.
     let known = std::fs::read_to_string(&state).unwrap();
     let mut unheard: Value = serde_json::from_str(&known).unwrap();
-    unheard[0]["arn"] = Value::Null;
+    unheard["jobs"][0]["arn"] = Value::Null;
     std::fs::write(&state, unheard.to_string()).unwrap();
     // Again and again while it keeps what came back.
     for breaks_after in [0, 1, 70, 149] {

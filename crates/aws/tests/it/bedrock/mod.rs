@@ -5,6 +5,7 @@ mod converse;
 mod embed;
 mod fake;
 mod faults;
+mod jobs;
 mod rerank;
 
 use std::time::Duration;

@@ -12,8 +12,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
-use aws_smithy_http_client::{Builder, tls};
 use futures_util::{StreamExt, stream};
 use safepassage_access::{Identity, Labels};
 use safepassage_aws::s3::S3Stores;
@@ -69,24 +67,7 @@ impl World {
     pub fn new() -> Self {
         let weed = Weed::start();
         let proxy = Proxy::start(&weed.address);
-        let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-        let config = aws_sdk_s3::config::Builder::new()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-central-1"))
-            .endpoint_url(format!("http://{}", weed.address))
-            .force_path_style(true)
-            .credentials_provider(Credentials::new(KEY, SECRET, None, None, "tests"))
-            .retry_config(RetryConfig::standard().with_max_attempts(10))
-            .http_client(Builder::new().tls_provider(ring).build_https());
-        let client = Client::from_conf(config.build());
-        let creating = client.clone();
-        let created = wait_for(async move {
-            creating.create_bucket().bucket("docs").send().await.unwrap();
-            // It answers before it has anywhere to write to: what is asked first of it waits for that.
-            creating.put_object().bucket("docs").key("begun").send().await.unwrap();
-            Ok(creating.delete_object().bucket("docs").key("begun").send().await.unwrap())
-        });
-        created.unwrap();
+        let client = weed.bucket("docs");
         let keys = AccessKeys { id: KEY.into(), secret: SECRET.into(), session_token: None };
         let account = Account {
             region: Some("eu-central-1".into()),
@@ -121,9 +102,16 @@ impl World {
 
     /// Every key of the bucket, in order.
     pub fn keys(&self) -> Vec<String> {
+        weed::keys(&self.client, "docs")
+    }
+
+    /// Writes one object.
+    pub fn write(&self, key: &'static str, content: &'static str) {
         let client = self.client.clone();
-        let listed = wait_for(async move { Ok(client.list_objects_v2().bucket("docs").send().await.unwrap()) });
-        listed.unwrap().contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect()
+        let put = async move {
+            client.put_object().bucket("docs").key(key).body(content.as_bytes().to_vec().into()).send().await
+        };
+        wait_for(async move { Ok(put.await.map(drop).unwrap()) }).unwrap();
     }
 
     /// From now on the store deletes nothing whose key has `part` in it.

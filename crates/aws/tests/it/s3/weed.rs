@@ -5,6 +5,10 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use aws_smithy_http_client::{Builder, tls};
+use safepassage_models::remote::wait_for;
 use tempfile::TempDir;
 
 pub const KEY: &str = "AKIDEXAMPLE";
@@ -58,6 +62,36 @@ impl Weed {
         }
         Self { address, process, _folder: folder }
     }
+
+    /// A new bucket, and a client of its own for it.
+    pub fn bucket(&self, name: &'static str) -> Client {
+        let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+        let config = aws_sdk_s3::config::Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .endpoint_url(format!("http://{}", self.address))
+            .force_path_style(true)
+            .credentials_provider(Credentials::new(KEY, SECRET, None, None, "tests"))
+            .retry_config(RetryConfig::standard().with_max_attempts(10))
+            .http_client(Builder::new().tls_provider(ring).build_https());
+        let client = Client::from_conf(config.build());
+        let creating = client.clone();
+        let created = wait_for(async move {
+            creating.create_bucket().bucket(name).send().await.unwrap();
+            // It answers before it has anywhere to write to: what is asked first of it waits for that.
+            creating.put_object().bucket(name).key("begun").send().await.unwrap();
+            Ok(creating.delete_object().bucket(name).key("begun").send().await.unwrap())
+        });
+        created.unwrap();
+        client
+    }
+}
+
+/// Every key of a bucket, in order.
+pub fn keys(client: &Client, bucket: &'static str) -> Vec<String> {
+    let client = client.clone();
+    let listed = wait_for(async move { Ok(client.list_objects_v2().bucket(bucket).send().await.unwrap()) });
+    listed.unwrap().contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect()
 }
 
 impl Drop for Weed {

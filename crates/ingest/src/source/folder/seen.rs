@@ -54,9 +54,9 @@ impl Seen {
             let metadata = Some(said.metadata).filter(|metadata| !metadata.is_empty());
             // Metadata is part of the content; who may read it is not.
             if said.structure.is_none() && metadata.as_ref().map(metadata_text) == known.metadata {
-                let acl = self.folder.acls.resolve(&entry.id, said.stated.as_ref());
+                let (acl, label) = self.folder.acls.resolve(&entry.id, said.stated.as_ref(), said.label.as_deref());
                 self.remember(known.clone());
-                return Ok(Outline { acl, metadata, ..Outline::of(version) });
+                return Ok(Outline { acl, label, metadata, ..Outline::of(version) });
             }
         }
         let outline = self.folder.read(entry)?.outline();

@@ -101,14 +101,14 @@ impl Stored {
         let At::StoredRecord { file, row } = &entry.at else { return Ok(changed()) };
         let Some(listed) = self.state().records.get(&**file).cloned() else { return Ok(changed()) };
         let Some(content) = self.content(&listed.file)? else { return Ok(changed()) };
-        let Beside { metadata, stated, .. } = &listed.beside;
-        let acl = self.state().acls.resolve_within(&entry.id, Some(file), stated.as_ref());
+        let Beside { metadata, stated, label, .. } = &listed.beside;
+        let said = self.state().acls.resolve_within(&entry.id, Some(file), stated.as_ref(), label.as_deref());
         let span = listed.records.spans.get(*row as usize).cloned();
         let Some(bytes) = span.and_then(|span| content.get(span)) else { return Ok(changed()) };
         Ok(match listed.records.read(bytes) {
-            Err(reason) => Err(Missed::Fault(Fault { reason, permission: Some(Box::new((acl, None))) })),
+            Err(reason) => Err(Missed::Fault(Fault { reason, permission: Some(Box::new(said)) })),
             Ok((text, of_row)) => {
-                let document = SourceDocument::of_record(text, of_row, metadata.clone().unwrap_or_default(), acl);
+                let document = SourceDocument::of_record(text, of_row, metadata.clone().unwrap_or_default(), said);
                 Ok(SourceDocument { uri: Some(format!("{}/{file}", self.store.url())), ..document })
             }
         })
