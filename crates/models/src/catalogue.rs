@@ -16,6 +16,8 @@ const OPERATION: &str = "read catalogue";
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalogue {
+    /// The file, relative to the catalogue, that remembers what its models embedded, for all indexes together.
+    cache: Option<PathBuf>,
     #[serde(default, rename = "model")]
     models: Vec<CataloguedModel>,
 }
@@ -68,6 +70,9 @@ pub struct CataloguedModel {
     /// Models of the catalogue to turn to where this one is unavailable: the same model elsewhere, in this order.
     #[serde(default)]
     pub fallbacks: Vec<String>,
+    /// The model of the catalogue that embeds texts above this one's label: the same model at a place that is cleared for
+    /// them. Without it such documents are put aside.
+    pub above: Option<String>,
 }
 
 /// What a model is for.
@@ -191,8 +196,9 @@ impl Catalogue {
         })?;
         let mut catalogue = Self::parse(&text).map_err(|e| e.with("path", path.display()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        for tokenizer in catalogue.models.iter_mut().filter_map(|model| model.texts.tokenizer.as_mut()) {
-            *tokenizer = folder.join(&*tokenizer);
+        let tokenizers = catalogue.models.iter_mut().filter_map(|model| model.texts.tokenizer.as_mut());
+        for file in tokenizers.chain(catalogue.cache.as_mut()) {
+            *file = folder.join(&*file);
         }
         Ok(catalogue)
     }
@@ -223,12 +229,29 @@ impl Catalogue {
                     "`{name}` falls back to `{missing}`, which is no other model of the catalogue"
                 ));
             }
+            // Each after the one before it, and nowhere round to the first again.
+            let mut above = model.above.as_ref();
+            for _ in 0..catalogue.models.len() {
+                let Some(other) = above else { break };
+                let Some(found) = catalogue.find(other).filter(|found| found.name != *name) else {
+                    return invalid(format!(
+                        "texts above the label of `{name}` go to `{other}`, which is no other model of the catalogue"
+                    ));
+                };
+                above = found.above.as_ref();
+            }
         }
         Ok(catalogue)
     }
 
     fn find(&self, name: &str) -> Option<&CataloguedModel> {
         self.models.iter().find(|model| model.name == name)
+    }
+
+    /// The file that remembers what its models embedded for all indexes; beside each index unless the catalogue names one.
+    #[must_use]
+    pub fn cache(&self) -> Option<&Path> {
+        self.cache.as_deref()
     }
 
     /// All models.
@@ -272,6 +295,7 @@ impl CataloguedModel {
             texts: Texts { window: Some(window), ..Texts::default() },
             limits: Limits::default(),
             fallbacks: Vec::new(),
+            above: None,
         }
     }
 
@@ -420,6 +444,7 @@ mod tests {
         model = "amazon.titan-embed-text-v2:0"
         highest_label = "internal"
         at = { region = "eu-north-1" }
+        above = "titan"
     "#;
 
     #[test]
@@ -452,6 +477,9 @@ mod tests {
             ("[\"titan-north\"]", "[\"titan-south\"]"),
             ("2027-06-30", "2027-06-31"),
             ("[[model]]", "[model]"),
+            ("fallbacks = [\"titan-north\"]", "above = \"titan\""),
+            ("fallbacks = [\"titan-north\"]", "above = \"titan-south\""),
+            ("fallbacks = [\"titan-north\"]", "above = \"titan-north\""),
         ] {
             assert_eq!(with(from, to).unwrap_err().kind(), Kind::Invalid, "{from} -> {to}");
         }

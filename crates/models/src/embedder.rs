@@ -1,5 +1,7 @@
 //! What does every embedding model offer?
 
+use std::sync::Arc;
+
 use safepassage_error::{Error, Kind, Result};
 
 use crate::catalogue::Cleared;
@@ -77,6 +79,11 @@ pub trait Embedder: Send + Sync {
 
     /// What it may be sent, if texts leave the process for it; `None` for a model that computes here.
     fn cleared(&self) -> Option<&Cleared> {
+        None
+    }
+
+    /// The same model where it may be sent texts with higher labels, if there is one.
+    fn above(&self) -> Option<Arc<dyn Embedder>> {
         None
     }
 

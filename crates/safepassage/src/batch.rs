@@ -4,7 +4,7 @@
 //! the cache that the sync then reads. Jobs under way stand in a file beside the index's own.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use safepassage_aws::bedrock::batch::{BatchJobs, BatchSettings, BatchTexts, Batched, TextKey};
@@ -44,12 +44,14 @@ impl Engine {
             let message = format!("`{name}` is of the provider `{}`; batch jobs are Bedrock's", model.provider);
             return Err(Error::invalid(OPERATION, message));
         }
-        let folder: PathBuf = self.index().folder().map(Into::into).ok_or_else(|| {
-            Error::invalid(OPERATION, "batch jobs are remembered beside the index, and this one is in no folder")
-        })?;
+        let folder: Option<PathBuf> = self.index().folder().map(Into::into);
+        if folder.is_none() && !options.dry_run {
+            let message = "batch jobs are remembered beside the index, and this one is in no folder";
+            return Err(Error::invalid(OPERATION, message));
+        }
         let jobs = BatchJobs::open(&model.into(), batch, S3Stores::default())?;
         let remote = Arc::new(crate::remote::remote(model)?);
-        let cache = CachedEmbedder::open(Arc::clone(&remote) as _, &crate::remote::cache_of(&folder))?;
+        let cache = CachedEmbedder::open(Arc::clone(&remote) as _, &cache_in(&catalogue, folder.as_deref()))?;
         let texts = Texts { scratch: self.index().scratch()?, ..Texts::default() };
         let collecting = Collecting { cache, cleared: model.cleared_in_batch()?, texts: Mutex::new(texts) };
         let dry = SyncOptions { dry_run: true, ..self.with_stores(options) };
@@ -63,11 +65,17 @@ impl Engine {
         let Collecting { cache, texts, .. } = collecting;
         let texts = texts.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut waiting = Waiting::of(texts, cache, &remote)?;
-        let batched = jobs.run(&mut waiting, &folder.join(JOBS));
+        let batched = jobs.run(&mut waiting, &folder.unwrap_or_default().join(JOBS));
         progress.end();
         let cost = model.cleared_in_batch()?.price().map(|price| price.of(waiting.tokens));
         Ok((report, Batched { cost, ..batched? }))
     }
+}
+
+/// The cache of an index in `folder`; in none nothing was embedded yet.
+fn cache_in(catalogue: &Catalogue, folder: Option<&Path>) -> PathBuf {
+    let beside = || folder.map_or_else(|| ":memory:".into(), crate::remote::cache_of);
+    catalogue.cache().map_or_else(beside, Path::to_path_buf)
 }
 
 /// Texts that are to be embedded, where they do not fill the memory.

@@ -19,23 +19,32 @@ const MAX_TOKENS: usize = 512;
 /// Further attempts that each call to a generator earns: so that, of many who wait at once, few ask twice.
 const RETRIES_PER_CALL: f64 = 0.09;
 
-/// The model `name` of the catalogue in the file `catalogue`, with a cache of what it embedded in the file `cache`.
+/// The model `name` of the catalogue in the file `catalogue`, with a cache of what it embedded in the file `cache`, or in the
+/// one that the catalogue names.
 ///
 /// # Errors
 /// `Denied` if it is not in the catalogue or has expired; `Invalid` if its entry does not say how it is reached;
 /// `NotFound`, `Unavailable`, `Corrupted`.
 pub fn open_model(catalogue: &Path, name: &str, cache: Option<&Path>) -> Result<Arc<dyn Embedder>> {
     let catalogue = Catalogue::read(catalogue)?;
+    let embedder: Arc<dyn Embedder> = Arc::new(embedding(&catalogue, name)?);
+    match catalogue.cache().or(cache) {
+        None => Ok(embedder),
+        Some(cache) => Ok(Arc::new(CachedEmbedder::open(embedder, cache)?)),
+    }
+}
+
+/// The model `name`, with those that it falls back to and the one that reads what is above its label.
+fn embedding(catalogue: &Catalogue, name: &str) -> Result<RemoteEmbedder> {
     let model = catalogue.model(name)?;
     model.check_task(Task::Embed)?;
     let mut embedder = remote(model)?;
     for other in &model.fallbacks {
         embedder = embedder.or(remote(catalogue.model(other)?)?)?;
     }
-    let embedder: Arc<dyn Embedder> = Arc::new(embedder);
-    match cache {
+    match &model.above {
+        Some(above) => embedder.with_above(embedding(catalogue, above)?),
         None => Ok(embedder),
-        Some(cache) => Ok(Arc::new(CachedEmbedder::open(embedder, cache)?)),
     }
 }
 

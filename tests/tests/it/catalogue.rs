@@ -20,6 +20,8 @@ pub struct Heard {
     pub paid: BTreeMap<String, u64>,
     /// It answers so many requests more, and then 503.
     answers: Option<u64>,
+    /// It refuses whatever says this too.
+    refuses: String,
     pub requests: u64,
 }
 
@@ -61,7 +63,8 @@ fn answer(stream: &mut BufReader<TcpStream>, heard: &Server) -> Option<()> {
         heard.requests += 1;
         let down = heard.answers == Some(0);
         heard.answers = heard.answers.map(|left| left.saturating_sub(1));
-        let refuses = texts.iter().any(|text| text.contains("REFUSE"));
+        let other = Some(&*heard.refuses).filter(|word| !word.is_empty());
+        let refuses = texts.iter().any(|text| text.contains("REFUSE") || other.is_some_and(|word| text.contains(word)));
         let status = if down {
             503
         } else if refuses {
@@ -218,6 +221,84 @@ fn a_file_whose_label_stands_beside_it_is_never_sent() {
         engine.session(who.issue(engine.clock()).unwrap()).unwrap().visible().unwrap().documents
     };
     assert_eq!((seen("internal"), seen("restricted")), (vec![], vec!["a.md".to_owned()]));
+}
+
+#[test]
+fn texts_above_the_models_label_go_to_the_same_model_where_it_is_cleared_for_them() {
+    let house = House::new("above = \"house\"");
+    let (url, near) = serve();
+    let catalogue = std::fs::read_to_string(house.path("models.toml")).unwrap();
+    let entry = format!(
+        "[[model]]\nname = \"house\"\nprovider = \"openai\"\nmodel = \"m\"\nhighest_label = \"restricted\"\n\
+         at = {{ url = \"{url}\" }}\ntexts = {{ dim = 4, query_prefix = \"asked: \" }}\n"
+    );
+    std::fs::write(house.path("models.toml"), format!("{catalogue}\n{entry}")).unwrap();
+    let engine = house.create().unwrap();
+    let mut documents = numbered(3);
+    documents.push(("plans".into(), "restricted", "the secret plans".into()));
+    let source = house.source(&documents);
+    let summary = json!({"id": "summary", "text": "in short: secret", "label": "internal", "derived_from": ["plans"],
+        "acl": {"allow": ["everyone"]}});
+    let lines = std::fs::read_to_string(house.path("documents.jsonl")).unwrap();
+    std::fs::write(house.path("documents.jsonl"), format!("{lines}\n{summary}")).unwrap();
+    let dry = sync(&engine, &source, &SyncOptions { dry_run: true, ..SyncOptions::default() }).unwrap();
+    assert_eq!((dry.embedded, dry.skipped.len()), (5, 0), "{dry:?}");
+    let report = sync(&engine, &source, &SyncOptions::default()).unwrap();
+    assert_eq!((report.added, report.embedded, report.skipped.len()), (5, 5, 0), "{report:?}");
+    let handed = BatchDocument {
+        id: "handed".into(),
+        text: Some("a secret too".into()),
+        label: Some("restricted".into()),
+        acl: Some(Acl::new([Principal::Everyone], [])),
+        ..BatchDocument::default()
+    };
+    engine.add(vec![handed]).unwrap();
+    engine.commit().unwrap();
+    let near: Vec<String> = near.lock().unwrap().paid.keys().cloned().collect();
+    assert_eq!(near, ["a secret too", "in short: secret", "the secret plans"]);
+    assert!(house.paid().len() == 3 && house.paid().keys().all(|text| !text.contains("secret")), "{:?}", house.paid());
+    // It costs nothing there.
+    assert!((report.cost.unwrap() - 3.0 * 5.0).abs() < 1e-6, "{report:?}");
+    let who = Identity::asserted("ann").clearance("restricted").issue(engine.clock()).unwrap();
+    assert_eq!(engine.session(who).unwrap().visible().unwrap().documents.len(), 6);
+    // Another model's vectors would not stand beside these.
+    let other = catalogue.clone() + &entry.replace("dim = 4", "dim = 8");
+    std::fs::write(house.path("models.toml"), other).unwrap();
+    assert_eq!(
+        Engine::open(house.path("index"))
+            .and_then(|engine| sync(&engine, &source, &SyncOptions::default()))
+            .unwrap_err()
+            .kind(),
+        Kind::Invalid
+    );
+}
+
+#[test]
+fn a_cache_that_the_catalogue_names_is_of_all_indexes() {
+    let house = House::new("");
+    let catalogue = std::fs::read_to_string(house.path("models.toml")).unwrap();
+    std::fs::write(house.path("models.toml"), format!("cache = \"shared.sqlite\"\n{catalogue}")).unwrap();
+    let source = house.source(&numbered(20));
+    sync(&house.create().unwrap(), &source, &SyncOptions::default()).unwrap();
+    assert!(house.path("shared.sqlite").is_file() && !house.path("index/embeddings.sqlite").exists());
+    std::fs::rename(house.path("index"), house.path("other")).unwrap();
+    let report = sync(&house.create().unwrap(), &source, &SyncOptions::default()).unwrap();
+    assert_eq!((report.added, report.embedded, house.paid().len()), (20, 0, 20));
+    assert!(house.paid().values().all(|paid| *paid == 1));
+}
+
+#[test]
+fn a_model_that_refuses_everything_puts_nothing_aside() {
+    let house = House::new("");
+    let engine = house.create().unwrap();
+    house.server.lock().unwrap().refuses = "e".into();
+    let source = house.source(&numbered(40));
+    let error = sync(&engine, &source, &SyncOptions::default()).unwrap_err();
+    assert!(error.kind() == Kind::Invalid && error.message().contains("refuses every text"), "{error}");
+    assert!(house.requests() < 10, "{}", house.requests());
+    // Set up rightly, all of it is embedded: nothing was remembered as refused.
+    house.server.lock().unwrap().refuses.clear();
+    assert_eq!(sync(&engine, &source, &SyncOptions::default()).unwrap().embedded, 40);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use safepassage_index::{Index, LiveDocument, NewDocument, Snapshot, Writer};
 use super::inputs::input;
 use super::report::ReEmbedReport;
 use crate::chunk::ChunkSettings;
-use crate::sync::{Embedded, Embedding, IndexRules, Progress, Report};
+use crate::sync::{Embedded, Embedding, IndexRules, Progress, Read, Reader, Report};
 
 /// Chunks read and embedded at once.
 const CHUNKS_AT_ONCE: usize = 1_024;
@@ -40,9 +40,14 @@ struct Prepared {
     document: NewDocument,
     inputs: Vec<String>,
     vectors: Vec<Option<Vec<f32>>>,
+    /// Which model may read it.
+    reader: Reader,
     /// Why the model would not read some of it.
     refused: Option<String>,
 }
+
+/// A document, and which model may read it.
+type Readable<'s> = (LiveDocument<'s>, Reader);
 
 impl<'a> CatchUp<'a> {
     pub fn new(
@@ -78,7 +83,7 @@ impl<'a> CatchUp<'a> {
         self.progress.begin("counting", chunks_of(&missing));
         for part in parts(&missing) {
             let prepared = self.prepare(&newest, staged.as_deref(), part)?;
-            let texts: Vec<&str> = unknown(&prepared).into_iter().map(|(d, c)| &*prepared[d].inputs[c]).collect();
+            let texts: Vec<Read<'_>> = unknown(&prepared).into_iter().map(|place| read(&prepared, place)).collect();
             self.report.chunks += chunks_of(part);
             self.embedding.count(&texts, &mut self.spent)?;
             self.progress.advance(chunks_of(part));
@@ -132,16 +137,16 @@ impl<'a> CatchUp<'a> {
         candidate: &Arc<Index>,
         writer: &mut Writer<'_>,
         (newest, staged): (&Snapshot, &Snapshot),
-        missing: &[LiveDocument<'_>],
+        missing: &[Readable<'_>],
     ) -> Result<()> {
         self.progress.begin("re-embedding", chunks_of(missing));
         let mut uncommitted = 0;
         for part in parts(missing) {
             // A label may have been raised since.
-            let part = self.readable(part.to_vec())?;
+            let part = self.readable(part.iter().map(|(live, _)| live.clone()).collect())?;
             let mut prepared = self.prepare(newest, Some(staged), &part)?;
             let unknown = unknown(&prepared);
-            let texts: Vec<&str> = unknown.iter().map(|&(d, c)| &*prepared[d].inputs[c]).collect();
+            let texts: Vec<Read<'_>> = unknown.iter().map(|&place| read(&prepared, place)).collect();
             let outcomes = self.embedding.embed(&texts, &mut self.spent, &mut |more| self.progress.advance(more))?;
             for ((d, c), outcome) in unknown.into_iter().zip(outcomes) {
                 match outcome {
@@ -180,10 +185,11 @@ impl<'a> CatchUp<'a> {
         &mut self,
         newest: &Snapshot,
         staged: Option<&Snapshot>,
-        documents: &[LiveDocument<'_>],
+        documents: &[Readable<'_>],
     ) -> Result<Vec<Prepared>> {
         let mut all = Vec::with_capacity(documents.len());
-        for (live, document) in documents.iter().zip(newest.without_vectors(documents)?) {
+        let live: Vec<LiveDocument<'_>> = documents.iter().map(|(live, _)| live.clone()).collect();
+        for ((live, reader), document) in documents.iter().zip(newest.without_vectors(&live)?) {
             let inputs = document.chunks.iter().map(|chunk| input(document.title.as_deref(), chunk));
             let Some(inputs) = inputs.collect::<Option<Vec<_>>>() else {
                 self.leave_out(live.tenant, live.id, "it came with its vectors, and has no text to be embedded");
@@ -195,7 +201,8 @@ impl<'a> CatchUp<'a> {
                     None => HashMap::new(),
                 };
             let vectors = document.chunks.iter().map(|chunk| known.get(&chunk.hash).cloned()).collect();
-            all.push(Prepared { tenant: live.tenant.clone(), document, inputs, vectors, refused: None });
+            let (tenant, reader) = (live.tenant.clone(), *reader);
+            all.push(Prepared { tenant, document, inputs, vectors, reader, refused: None });
         }
         Ok(all)
     }
@@ -204,9 +211,9 @@ impl<'a> CatchUp<'a> {
     ///
     /// # Errors
     /// `Denied`, with counts, if there are others and none may be left out.
-    fn readable<'s>(&mut self, documents: Vec<LiveDocument<'s>>) -> Result<Vec<LiveDocument<'s>>> {
-        if self.embedding.embedder().cleared().is_none() {
-            return Ok(documents);
+    fn readable<'s>(&mut self, documents: Vec<LiveDocument<'s>>) -> Result<Vec<Readable<'s>>> {
+        if !self.rules.is_elsewhere() {
+            return Ok(documents.into_iter().map(|live| (live, Reader::default())).collect());
         }
         let labels = self.index.with_plane(|plane| {
             Ok(documents.iter().map(|live| plane.label_with_inputs(live.number, live.version)).collect::<Vec<_>>())
@@ -214,11 +221,11 @@ impl<'a> CatchUp<'a> {
         let (mut readable, mut above) = (Vec::with_capacity(documents.len()), BTreeMap::<String, u64>::new());
         for (live, label) in documents.into_iter().zip(labels) {
             let checked = match label {
-                Some(label) => self.rules.check_label(label),
+                Some(label) => self.rules.reader(label),
                 None => Err("nothing was ever stated of who may read it".to_owned()),
             };
             match checked {
-                Ok(()) => readable.push(live),
+                Ok(reader) => readable.push((live, reader)),
                 Err(reason) if self.leave_out => self.leave_out(live.tenant, live.id, reason),
                 Err(_) => {
                     let name = label.map_or("no label", |label| self.rules.labels.name(label));
@@ -245,16 +252,21 @@ impl<'a> CatchUp<'a> {
     }
 }
 
-fn chunks_of(documents: &[LiveDocument<'_>]) -> u64 {
-    documents.iter().map(|live| u64::from(live.chunks)).sum()
+fn chunks_of(documents: &[Readable<'_>]) -> u64 {
+    documents.iter().map(|(live, _)| u64::from(live.chunks)).sum()
+}
+
+/// What is embedded for a chunk of a document, and who may read it.
+fn read(prepared: &[Prepared], (d, c): (usize, usize)) -> Read<'_> {
+    (&prepared[d].inputs[c], prepared[d].reader)
 }
 
 /// `documents` some at a time, with about [`CHUNKS_AT_ONCE`] each.
-fn parts<'d, 's>(documents: &'d [LiveDocument<'s>]) -> impl Iterator<Item = &'d [LiveDocument<'s>]> {
+fn parts<'d, 's>(documents: &'d [Readable<'s>]) -> impl Iterator<Item = &'d [Readable<'s>]> {
     let mut rest = documents;
     std::iter::from_fn(move || {
         let mut chunks = 0;
-        let take = rest.iter().take_while(|live| {
+        let take = rest.iter().take_while(|(live, _)| {
             let fits = chunks < CHUNKS_AT_ONCE;
             chunks += live.chunks as usize + 1;
             fits

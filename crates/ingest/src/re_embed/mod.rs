@@ -163,7 +163,7 @@ fn prepared<'a>(
     progress: &'a dyn Progress,
 ) -> Result<CatchUp<'a>> {
     let embedding = Embedding::new(embedder, options.spending(), progress)?;
-    let rules = IndexRules::of(index, &[], embedder.cleared())?;
+    let rules = IndexRules::of(index, &[], Some(embedder))?;
     CatchUp::new(index, embedding, rules, options.leave_out, progress)
 }
 

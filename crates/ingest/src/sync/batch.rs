@@ -11,9 +11,9 @@ use safepassage_models::{Embedder, Purpose};
 
 use super::acls::Acls;
 use super::chunk_settings;
-use super::derived::first_above;
+use super::derived;
 use super::permit::{PER_EPOCH, Statement, Statements, label_of_newest};
-use super::plan::IndexRules;
+use super::plan::{IndexRules, Reader};
 use super::staged::{BatchDocument, Rules, Staged};
 use crate::chunk::Chunker;
 
@@ -181,28 +181,39 @@ impl Batch {
             return Ok(());
         }
         let embedder = embedder.ok_or_else(no_embedder)?;
-        self.check_labels(index, &IndexRules::of(index, &[], embedder.cleared())?)?;
-        let mut waiting: Vec<&mut Staged> =
-            self.staged().map(|(_, staged)| staged).filter(|staged| staged.text.is_some()).collect();
+        let readers = self.readers(index, &IndexRules::of(index, &[], Some(embedder))?)?;
         let chunker = Chunker::of(embedder, chunk_settings(index, embedder)?)?;
-        let inputs = waiting.iter_mut().map(|staged| staged.cut(&chunker)).collect::<Result<Vec<_>>>()?;
-        let texts: Vec<&str> = inputs.iter().flatten().map(String::as_str).collect();
-        let embeddings = embedder.embed(&texts, Purpose::Document)?;
-        let mut rows = embeddings.rows();
-        if rows.len() != texts.len() {
-            return Err(Error::new(Kind::Unavailable, "embed", "the model gave another number of vectors than texts"));
-        }
-        for (staged, inputs) in waiting.into_iter().zip(&inputs) {
-            let vectors: Vec<f32> = rows.by_ref().take(inputs.len()).flatten().copied().collect();
-            staged.document_mut().vectors = vectors.into();
-            (staged.text, staged.made_for) = (None, Arc::clone(&made_for));
+        let waiting = self.staged().map(|(_, staged)| staged).filter(|staged| staged.text.is_some());
+        let mut waiting: Vec<(&mut Staged, Reader)> = waiting.zip(readers).collect();
+        let above = std::iter::successors(embedder.above(), |model| model.above()).collect::<Vec<_>>();
+        let models = std::iter::once(embedder).chain(above.iter().map(|model| &**model));
+        for (model, n) in models.zip(0..) {
+            let mut its: Vec<&mut Staged> =
+                waiting.iter_mut().filter(|(_, by)| *by == Reader(n)).map(|(staged, _)| &mut **staged).collect();
+            if its.is_empty() {
+                continue;
+            }
+            let inputs = its.iter_mut().map(|staged| staged.cut(&chunker)).collect::<Result<Vec<_>>>()?;
+            let texts: Vec<&str> = inputs.iter().flatten().map(String::as_str).collect();
+            let embeddings = model.embed(&texts, Purpose::Document)?;
+            let mut rows = embeddings.rows();
+            if rows.len() != texts.len() {
+                let message = "the model gave another number of vectors than texts";
+                return Err(Error::new(Kind::Unavailable, "embed", message));
+            }
+            for (staged, inputs) in its.into_iter().zip(&inputs) {
+                let vectors: Vec<f32> = rows.by_ref().take(inputs.len()).flatten().copied().collect();
+                staged.document_mut().vectors = vectors.into();
+                (staged.text, staged.made_for) = (None, Arc::clone(&made_for));
+            }
         }
         Ok(())
     }
 
-    /// Whether the model may read every text that waits, and what it was derived from.
-    fn check_labels(&self, index: &Index, rules: &IndexRules) -> Result<()> {
+    /// Which model may read each text that waits, and what it was derived from.
+    fn readers(&self, index: &Index, rules: &IndexRules) -> Result<Vec<Reader>> {
         index.with_plane(|plane| {
+            let mut readers = Vec::new();
             for ((tenant, id), change) in &self.changes {
                 let Some(staged) = change.as_ref().filter(|staged| staged.text.is_some()) else { continue };
                 let known = |input: &str| match self.changes.get(&(tenant.clone(), input.to_owned())) {
@@ -211,12 +222,10 @@ impl Batch {
                     Some(None) => (None, &[][..]),
                     None => (label_of_newest(plane, tenant, input), &[][..]),
                 };
-                let above = first_above(&staged.derived_from, known, rules);
-                if let Some(what) = rules.check_label(staged.label).err().or(above) {
-                    return Err(Error::new(Kind::Denied, "commit", format!("`{id}`: {what}")));
-                }
+                let reader = derived::reader(staged.label, &staged.derived_from, known, rules);
+                readers.push(reader.map_err(|what| Error::new(Kind::Denied, "commit", format!("`{id}`: {what}")))?);
             }
-            Ok(())
+            Ok(readers)
         })
     }
 

@@ -9,7 +9,7 @@ use safepassage_error::{Error, Kind, Result};
 use safepassage_index::{Index, NewChunk, NewDocument, SharedVectors, Snapshot, Writer};
 use sha2::{Digest, Sha256};
 
-use super::embedding::{Embedded, Embedding};
+use super::embedding::{Embedded, Embedding, Read};
 use super::plan::{Plan, Planned, Stated};
 use super::{Progress, Report};
 use crate::chunk::{ChunkSettings, ChunkWay, Chunker};
@@ -311,7 +311,7 @@ impl<'a> Job<'a> {
     /// Embeds what is not known, until money or time is up.
     fn embed(&self, prepared: &mut [Prepared<'_>], report: &mut Report) -> Result<()> {
         let missing = missing(prepared);
-        let texts: Vec<&str> = missing.iter().map(|&(d, c)| prepared[d].inputs[c].as_str()).collect();
+        let texts: Vec<Read<'_>> = missing.iter().map(|&place| read(prepared, place)).collect();
         let bytes: u64 = prepared.iter().map(|document| document.planned.entry.bytes + 1).sum();
         let (mut done, mut told) = (0u64, 0);
         let outcomes = self.embedding.embed(&texts, report, &mut |more| {
@@ -333,7 +333,7 @@ impl<'a> Job<'a> {
 
     /// Counts what is not known.
     fn count(&self, prepared: &[Prepared<'_>], report: &mut Report) -> Result<()> {
-        let texts: Vec<&str> = missing(prepared).iter().map(|&(d, c)| prepared[d].inputs[c].as_str()).collect();
+        let texts: Vec<Read<'_>> = missing(prepared).iter().map(|&place| read(prepared, place)).collect();
         self.embedding.count(&texts, report)?;
         self.progress.advance(prepared.iter().map(|document| document.planned.entry.bytes + 1).sum());
         Ok(())
@@ -343,6 +343,11 @@ impl<'a> Job<'a> {
 /// Whether a part of a document that may be read as a whole is several chunks.
 fn is_cut(chunks: &[NewChunk]) -> bool {
     chunks.windows(2).any(|pair| pair[0].section == pair[1].section)
+}
+
+/// What is embedded for a chunk of a document, and who may read it.
+fn read<'t>(prepared: &'t [Prepared<'_>], (d, c): (usize, usize)) -> Read<'t> {
+    (&prepared[d].inputs[c], prepared[d].planned.reader)
 }
 
 /// Documents and chunks that have no vector yet.

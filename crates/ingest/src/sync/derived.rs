@@ -8,29 +8,36 @@ use std::collections::{BTreeMap, HashSet};
 use safepassage_access::{LabelRank, Tenant};
 
 use super::Report;
-use super::plan::{IndexRules, Planned, Stated};
+use super::plan::{IndexRules, Planned, Reader, Stated};
 
 /// What is known of a document: its label, if it is, and what it was derived from.
 type Known<'a> = (Option<LabelRank>, &'a [String]);
 
-/// Hides what was derived from something above what the model may read, and says so.
-pub(super) fn hide_above(documents: &mut [Planned], rules: &IndexRules, report: &mut Report) {
+/// Finds the model that may read each document and what it was derived from. Hides those of which none may, and says so.
+pub(super) fn find_readers(documents: &mut [Planned], rules: &IndexRules, report: &mut Report) {
     if !rules.is_elsewhere() {
         return;
     }
     let known: BTreeMap<(&Tenant, &str), Known<'_>> =
         documents.iter().map(|planned| ((&planned.tenant, &*planned.id), known(planned))).collect();
-    let above: Vec<Option<String>> = documents
+    let readers: Vec<Option<Result<Reader, String>>> = documents
         .iter()
         .map(|planned| {
             let of = |id: &str| known.get(&(&planned.tenant, id)).copied().unwrap_or((None, &[]));
-            first_above(self::known(planned).1, of, rules)
+            match &planned.stated {
+                Stated::Whole { statement, .. } => Some(reader(statement.label, &statement.derived_from, of, rules)),
+                _ => None,
+            }
         })
         .collect();
-    for (planned, reason) in documents.iter_mut().zip(above) {
-        if let Some(reason) = reason {
-            report.skip(planned.id.clone(), reason);
-            planned.stated = Stated::Hidden;
+    for (planned, reader) in documents.iter_mut().zip(readers) {
+        match reader {
+            Some(Ok(reader)) => planned.reader = reader,
+            Some(Err(reason)) => {
+                report.skip(planned.id.clone(), reason);
+                planned.stated = Stated::Hidden;
+            }
+            None => {}
         }
     }
 }
@@ -43,14 +50,19 @@ fn known(planned: &Planned) -> Known<'_> {
     }
 }
 
-/// Why the model may not read something derived from `inputs`.
-pub(super) fn first_above<'a>(
+/// Which model may read something with this label that was derived from `inputs`: one that may read all of these.
+///
+/// # Errors
+/// A sentence for a person.
+pub(super) fn reader<'a>(
+    label: LabelRank,
     inputs: &'a [String],
     known: impl Fn(&'a str) -> Known<'a>,
     rules: &IndexRules,
-) -> Option<String> {
+) -> Result<Reader, String> {
+    let mut highest = label;
     if !rules.is_elsewhere() {
-        return None;
+        return Ok(Reader::default());
     }
     let (mut seen, mut open) = (HashSet::new(), inputs.iter().collect::<Vec<_>>());
     while let Some(input) = open.pop() {
@@ -58,11 +70,10 @@ pub(super) fn first_above<'a>(
             continue;
         }
         let (label, below) = known(input);
-        let checked = label.map_or_else(|| Err("its label is not known".to_owned()), |label| rules.check_label(label));
-        if let Err(reason) = checked {
-            return Some(format!("it is derived from `{input}`: {reason}"));
-        }
+        let label = label.ok_or_else(|| "its label is not known".to_owned());
+        let label = label.and_then(|label| rules.reader(label).map(|_| label));
+        highest = highest.max(label.map_err(|reason| format!("it is derived from `{input}`: {reason}"))?);
         open.extend(below);
     }
-    None
+    rules.reader(highest)
 }

@@ -1,11 +1,13 @@
 //! Here are chunks without vectors: embed them, until money or time is up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use safepassage_error::system::Stopwatch;
 use safepassage_error::{Error, Result};
 use safepassage_models::{Cleared, Embedder, Purpose};
 
+use super::plan::Reader;
 use super::{Progress, Report};
 
 /// Chunks sent to the embedder between two looks at money and time.
@@ -29,10 +31,15 @@ pub(crate) struct Spending {
 /// What is embedded in one job, and what it may cost.
 pub(crate) struct Embedding<'a> {
     embedder: &'a dyn Embedder,
+    /// The same model where it may read what is above the label of the one before.
+    above: Vec<Arc<dyn Embedder>>,
     spending: Spending,
     since: Stopwatch,
     progress: &'a dyn Progress,
 }
+
+/// A text and who reads it.
+pub(crate) type Read<'t> = (&'t str, Reader);
 
 /// What became of a chunk.
 pub(crate) enum Embedded {
@@ -52,54 +59,65 @@ impl<'a> Embedding<'a> {
         if spending.retry_refused && !spending.dry_run {
             embedder.retry_refused()?;
         }
-        Ok(Self { embedder, spending, since: Stopwatch::start(), progress })
+        let above = std::iter::successors(embedder.above(), |model| model.above()).collect();
+        Ok(Self { embedder, above, spending, since: Stopwatch::start(), progress })
     }
 
     pub fn embedder(&self) -> &'a dyn Embedder {
         self.embedder
     }
 
+    fn readers(&self) -> impl Iterator<Item = (Reader, &dyn Embedder)> {
+        let above = self.above.iter().map(|model| &**model);
+        std::iter::once(self.embedder).chain(above).enumerate().map(|(n, model)| (Reader(n), model))
+    }
+
     /// Counts what embedding `texts` would take, without doing it.
-    pub fn count(&self, texts: &[&str], report: &mut Report) -> Result<()> {
-        let unpaid = self.embedder.unpaid(texts)?;
-        report.embedded += unpaid.len() as u64;
-        self.spent(self.tokens(&unpaid.iter().map(|&at| texts[at]).collect::<Vec<_>>())?, None, report);
+    pub fn count(&self, texts: &[Read<'_>], report: &mut Report) -> Result<()> {
+        for (reader, model) in self.readers() {
+            let texts: Vec<&str> = texts.iter().filter(|(_, by)| *by == reader).map(|(text, _)| *text).collect();
+            let unpaid = model.unpaid(&texts)?;
+            report.embedded += unpaid.len() as u64;
+            let unpaid: Vec<&str> = unpaid.iter().map(|&at| texts[at]).collect();
+            self.spent(model, tokens(model, &unpaid)?, None, report);
+        }
         Ok(())
     }
 
     /// What becomes of each of `texts`; `done` hears of so many more as they come.
-    pub fn embed(&self, texts: &[&str], report: &mut Report, done: &mut dyn FnMut(u64)) -> Result<Vec<Embedded>> {
-        let mut outcomes = Vec::with_capacity(texts.len());
+    pub fn embed(&self, texts: &[Read<'_>], report: &mut Report, done: &mut dyn FnMut(u64)) -> Result<Vec<Embedded>> {
+        let mut outcomes: Vec<Embedded> = texts.iter().map(|_| Embedded::Not).collect();
         let at_once = if self.spending.max_time.is_some() { AT_ONCE_IN_TIME } else { AT_ONCE };
-        for part in texts.chunks(at_once) {
-            if self.is_up(part, report)? {
-                break;
-            }
-            let start = outcomes.len();
-            outcomes.extend(part.iter().map(|_| Embedded::Not));
-            let unpaid = self.embedder.unpaid(part)?.len() as u64;
-            let kept = self.embedder.embed_each(part, Purpose::Document, &mut |at, row| {
-                outcomes[start + at] = Embedded::Vector(row.to_vec());
-                self.progress.embedded(1);
-                done(1);
-                Ok(())
-            })?;
-            report.embedded += unpaid - (kept.refused.len() as u64).min(unpaid);
-            report.truncated += kept.truncated.len() as u64;
-            self.spent(kept.tokens, kept.cost, report);
-            for refused in kept.refused {
-                outcomes[start + refused.text] = Embedded::Refused(refused.reason);
-                done(1);
+        for (reader, model) in self.readers() {
+            let places: Vec<usize> = (0..texts.len()).filter(|at| texts[*at].1 == reader).collect();
+            for places in places.chunks(at_once) {
+                let part: Vec<&str> = places.iter().map(|at| texts[*at].0).collect();
+                if self.is_up(model, &part, report)? {
+                    return Ok(outcomes);
+                }
+                let unpaid = model.unpaid(&part)?.len() as u64;
+                let kept = model.embed_each(&part, Purpose::Document, &mut |at, row| {
+                    outcomes[places[at]] = Embedded::Vector(row.to_vec());
+                    self.progress.embedded(1);
+                    done(1);
+                    Ok(())
+                })?;
+                report.embedded += unpaid - (kept.refused.len() as u64).min(unpaid);
+                report.truncated += kept.truncated.len() as u64;
+                self.spent(model, kept.tokens, kept.cost, report);
+                for refused in kept.refused {
+                    outcomes[places[refused.text]] = Embedded::Refused(refused.reason);
+                    done(1);
+                }
             }
         }
-        outcomes.resize_with(texts.len(), || Embedded::Not);
         Ok(outcomes)
     }
 
     /// Counts what was read and, unless somebody knows better, what that costs.
-    fn spent(&self, tokens: u64, cost: Option<f64>, report: &mut Report) {
+    fn spent(&self, model: &dyn Embedder, tokens: u64, cost: Option<f64>, report: &mut Report) {
         report.tokens += tokens;
-        if let Some(price) = self.embedder.cleared().and_then(Cleared::price) {
+        if let Some(price) = model.cleared().and_then(Cleared::price) {
             let cost = cost.unwrap_or_else(|| price.of(tokens));
             report.cost = Some(report.cost.unwrap_or(0.0) + cost);
             report.currency = Some(price.currency.clone());
@@ -108,22 +126,17 @@ impl<'a> Embedding<'a> {
         }
     }
 
-    fn tokens(&self, texts: &[&str]) -> Result<u64> {
-        let tokenizer = self.embedder.tokenizer();
-        texts.iter().map(|text| Ok(tokenizer.offsets(text)?.len().min(tokenizer.max_tokens()) as u64)).sum()
-    }
-
     /// Whether `texts` would go beyond what may be spent; says so in the report.
-    fn is_up(&self, texts: &[&str], report: &mut Report) -> Result<bool> {
+    fn is_up(&self, model: &dyn Embedder, texts: &[&str], report: &mut Report) -> Result<bool> {
         let Spending { max_cost, max_time, .. } = self.spending;
         if let Some(most) = max_time
             && self.since.seconds() >= most.as_secs_f64()
         {
             report.stopped = Some(format!("{} s are over", most.as_secs_f64()));
         }
-        if let (Some(most), Some(price)) = (max_cost, self.embedder.cleared().and_then(Cleared::price)) {
-            let unpaid = self.embedder.unpaid(texts)?;
-            let next = self.tokens(&unpaid.iter().map(|&at| texts[at]).collect::<Vec<_>>())?;
+        if let (Some(most), Some(price)) = (max_cost, model.cleared().and_then(Cleared::price)) {
+            let unpaid = model.unpaid(texts)?;
+            let next = tokens(model, &unpaid.iter().map(|&at| texts[at]).collect::<Vec<_>>())?;
             if next > 0 && report.cost.unwrap_or(0.0) + price.of(next) > most {
                 let message = format!("more would cost more than {most} {}", price.currency);
                 report.stopped = Some(message);
@@ -131,4 +144,10 @@ impl<'a> Embedding<'a> {
         }
         Ok(report.stopped.is_some())
     }
+}
+
+/// What `model` would read of `texts`.
+fn tokens(model: &dyn Embedder, texts: &[&str]) -> Result<u64> {
+    let tokenizer = model.tokenizer();
+    texts.iter().map(|text| Ok(tokenizer.offsets(text)?.len().min(tokenizer.max_tokens()) as u64)).sum()
 }

@@ -33,9 +33,9 @@ use crate::source::{FileStores, InStore, SourceSpec, read_acl_objects};
 pub use batch::Batch;
 #[cfg(test)]
 pub(crate) use content::cut;
-pub(crate) use embedding::{Embedded, Embedding, Spending};
+pub(crate) use embedding::{Embedded, Embedding, Read, Spending};
 pub(crate) use objects::event as object_event;
-pub(crate) use plan::IndexRules;
+pub(crate) use plan::{IndexRules, Reader};
 pub use progress::{Progress, Silent};
 pub use report::{Report, Skipped};
 pub use rows::{documents_of_rows, sync_rows};
@@ -109,7 +109,7 @@ fn run(
     let mut report = Report { dry_run: options.dry_run, ..Report::default() };
     let objects = options.acl_objects.as_deref().map_or(Ok(Vec::new()), read_acl_objects)?;
     objects::check(index, &objects)?;
-    let rules = IndexRules::of(index, &objects, embedder.cleared())?;
+    let rules = IndexRules::of(index, &objects, Some(embedder))?;
     let SyncOptions { max_cost, max_time, retry_refused, dry_run, .. } = *options;
     let embedding = Embedding::new(embedder, Spending { max_cost, max_time, retry_refused, dry_run }, progress)?;
     let mut plan = plan::make(open()?, &snapshot, &rules, &mut report, progress)?;

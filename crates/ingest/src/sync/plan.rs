@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use safepassage_access::{Acl, Attribute, LabelRank, Labels, Tenant, Version};
 use safepassage_error::{Error, Result};
 use safepassage_index::{Index, Snapshot};
-use safepassage_models::Cleared;
+use safepassage_models::{Cleared, Embedder};
 use serde_json::{Map, Value};
 
 use super::derived;
@@ -24,43 +24,55 @@ pub(crate) struct IndexRules {
     pub policy_attributes: Vec<String>,
     /// The ACL objects that are stated.
     objects: HashSet<(Tenant, Box<str>)>,
-    /// The highest label that the model may read, and the model's name; `None` for one that computes here.
-    cleared: Option<(LabelRank, String)>,
+    /// The highest label that each model of a chain may read, and its name; none for one that computes here.
+    cleared: Vec<(LabelRank, String)>,
 }
 
+/// Which model of a chain reads a text: by its place, from the one that is asked first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reader(pub usize);
+
 impl IndexRules {
-    /// Of `index`, once the ACL objects of a file are stated too, for a model that is cleared for some labels.
+    /// Of `index`, once the ACL objects of a file are stated too, for a model that may be cleared for some labels only.
     ///
     /// # Errors
     /// `Invalid` if it is cleared for a label that the index does not have; `Corrupted`, `Unavailable`.
-    pub fn of(index: &Index, stated: &[AclObject], clearance: Option<&Cleared>) -> Result<Self> {
+    pub fn of(index: &Index, stated: &[AclObject], embedder: Option<&dyn Embedder>) -> Result<Self> {
+        let mut chain: Vec<Cleared> = embedder.and_then(Embedder::cleared).cloned().into_iter().collect();
+        let mut above = embedder.and_then(Embedder::above);
+        while let Some(model) = above {
+            chain.extend(model.cleared().cloned());
+            above = model.above();
+        }
         index.with_plane(|plane| {
             let policy_attributes = plane.policies().map(|policies| policies.attributes.clone()).unwrap_or_default();
             let known = plane.stated_objects().map(|(tenant, name)| (tenant.clone(), name.into()));
             let stated = stated.iter().map(|object| (object.tenant.clone(), object.name.clone()));
             let labels = plane.labels().clone();
             let cleared = |cleared: &Cleared| Ok((labels.rank(cleared.highest_label())?, cleared.name().to_owned()));
-            let cleared = clearance.map(cleared).transpose()?;
+            let cleared = chain.iter().map(cleared).collect::<Result<_>>()?;
             Ok(Self { labels, policy_attributes, objects: known.chain(stated).collect(), cleared })
         })
     }
 
     /// Whether texts leave the process for the model.
     pub fn is_elsewhere(&self) -> bool {
-        self.cleared.is_some()
+        !self.cleared.is_empty()
     }
 
-    /// Whether texts with this label may be sent to the model.
+    /// Which model texts with this label may be sent to: the first that is cleared for it.
     ///
     /// # Errors
     /// A sentence for a person.
-    pub fn check_label(&self, label: LabelRank) -> std::result::Result<(), String> {
-        match &self.cleared {
-            Some((highest, model)) if label > *highest => {
+    pub fn reader(&self, label: LabelRank) -> std::result::Result<Reader, String> {
+        let reader = self.cleared.iter().position(|(highest, _)| label <= *highest);
+        match (reader, self.cleared.iter().max_by_key(|(highest, _)| *highest)) {
+            (Some(reader), _) => Ok(Reader(reader)),
+            (None, None) => Ok(Reader::default()),
+            (None, Some((highest, model))) => {
                 let (label, highest) = (self.labels.name(label), self.labels.name(*highest));
                 Err(format!("its label `{label}` is above `{highest}`, the highest that the model `{model}` may read"))
             }
-            _ => Ok(()),
         }
     }
 
@@ -101,6 +113,8 @@ pub(super) struct Planned {
     /// The id within the index.
     pub id: String,
     pub stated: Stated,
+    /// Which model may read it, and what it was derived from.
+    pub reader: Reader,
 }
 
 /// What was read.
@@ -237,7 +251,8 @@ pub(super) fn make(
                         stated
                     }
                 };
-                let mut planned = Planned { source: s, entry: entry.clone(), tenant, id: document_id, stated };
+                let reader = Reader::default();
+                let mut planned = Planned { source: s, entry: entry.clone(), tenant, id: document_id, stated, reader };
                 for input in planned.derived_from_mut() {
                     *input = id(input);
                 }
@@ -249,7 +264,7 @@ pub(super) fn make(
         plan.keys.push(key);
     }
     plan.order_derived(|tenant, id| owners.contains_key(&(tenant.clone(), id.to_owned())), report);
-    derived::hide_above(&mut plan.documents, rules, report);
+    derived::find_readers(&mut plan.documents, rules, report);
     for document in snapshot.documents() {
         let Some(s) = plan.keys.iter().position(|key| key == document.source) else { continue };
         if scopes[s].as_ref().is_some_and(|scope| !is_within(document.id, scope)) {
@@ -263,7 +278,8 @@ pub(super) fn make(
                 let (tenant, id) = known;
                 let entry =
                     Entry { tenant: tenant.0.clone(), id: id.clone(), place: String::new(), bytes: 0, at: At::Nowhere };
-                plan.documents.push(Planned { source: s, entry, tenant, id, stated: Stated::Hidden });
+                let (stated, reader) = (Stated::Hidden, Reader::default());
+                plan.documents.push(Planned { source: s, entry, tenant, id, stated, reader });
             }
             false => plan.gone.push(known),
         }
@@ -350,7 +366,7 @@ fn digest(entry: &Entry, read: std::result::Result<Outline, Fault>, rules: &Inde
                 let reason = "sections are bytes of a text, and this kind of file has none of its own".to_owned();
                 return Err((Stated::Hidden, reason));
             }
-            if let Err(reason) = rules.check_label(label) {
+            if let Err(reason) = rules.reader(label) {
                 // Its text is not sent, so its content cannot change; who may read the old one still can.
                 let acl = Box::new(outline.acl.unwrap_or_default());
                 return Err((Stated::PermissionOnly { acl, label }, reason));
@@ -381,7 +397,7 @@ mod tests {
             labels: Labels::default(),
             policy_attributes: Vec::new(),
             objects: HashSet::default(),
-            cleared: None,
+            cleared: Vec::new(),
         };
         let entry = Entry { tenant: String::new(), id: "a".into(), place: "a".into(), bytes: 3, at: At::Nowhere };
         let of = |format| SourceDocument {

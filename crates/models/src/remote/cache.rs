@@ -25,6 +25,7 @@ pub struct CachedEmbedder {
     inner: Arc<dyn Embedder>,
     file: Mutex<Connection>,
     stamp: String,
+    above: Option<Arc<CachedEmbedder>>,
 }
 
 /// By what a text is remembered: a digest of the model and of what it reads of the text.
@@ -59,7 +60,8 @@ impl CachedEmbedder {
         let mut stamp = serde_json::to_string(inner.stamp())
             .map_err(|e| Error::new(Kind::Internal, OPERATION, "the model's stamp is no JSON").because(e))?;
         stamp.extend(inner.origin().map(|origin| format!(" at {origin}")));
-        Ok(Self { inner, file: Mutex::new(file), stamp })
+        let above = inner.above().map(|above| Self::open(above, path).map(Arc::new)).transpose()?;
+        Ok(Self { inner, file: Mutex::new(file), stamp, above })
     }
 
     fn file(&self) -> MutexGuard<'_, Connection> {
@@ -218,6 +220,10 @@ impl Embedder for CachedEmbedder {
 
     fn retry_refused(&self) -> Result<usize> {
         self.forget_refused()
+    }
+
+    fn above(&self) -> Option<Arc<dyn Embedder>> {
+        self.above.clone().map(|above| above as _)
     }
 
     fn as_read<'t>(&self, text: &'t str) -> Result<&'t str> {

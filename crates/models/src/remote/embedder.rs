@@ -58,6 +58,7 @@ pub struct RemoteEmbedder {
     tokenizer: Tokenizer,
     /// Whether a text was ever embedded.
     is_sound: Arc<AtomicBool>,
+    above: Option<Arc<RemoteEmbedder>>,
 }
 
 #[derive(Clone)]
@@ -97,7 +98,7 @@ impl RemoteEmbedder {
             return Err(Error::invalid(OPERATION, "the provider takes no texts or gives no numbers"));
         }
         let route = Route { cleared, provider: Arc::new(provider), caller, spoiled: Arc::default() };
-        Ok(Self { routes: Arc::new([route]), tokenizer, is_sound: Arc::default() })
+        Ok(Self { routes: Arc::new([route]), tokenizer, is_sound: Arc::default(), above: None })
     }
 
     /// Asks `other` where the ones before it are unavailable or throttled to the end. It must be the same model: another
@@ -111,18 +112,31 @@ impl RemoteEmbedder {
                 let message = format!("`{}` is cleared for another label", route.cleared.name());
                 return Err(Error::invalid(OPERATION, message));
             }
-            let currency = |route: &Route| route.cleared.price().map(|price| price.currency.clone());
-            if let (Some(theirs), Some(ours)) = (currency(route), currency(&self.routes[0]))
-                && theirs != ours
-            {
-                let message =
-                    format!("`{}` costs {theirs}, and the model it stands in for {ours}", route.cleared.name());
-                return Err(Error::invalid(OPERATION, message));
-            }
-            route.provider.stamp().check(self.stamp())?;
+            self.check_like(route)?;
         }
         let routes = self.routes.iter().chain(other.routes.iter()).cloned().collect();
-        Ok(Self { routes, tokenizer: self.tokenizer, is_sound: self.is_sound })
+        Ok(Self { routes, ..self })
+    }
+
+    /// Leaves texts above its label to `other`, the same model at a place that is cleared for them.
+    ///
+    /// # Errors
+    /// `Invalid` if it is another model.
+    pub fn with_above(self, other: Self) -> Result<Self> {
+        self.check_like(&other.routes[0])?;
+        Ok(Self { above: Some(Arc::new(other)), ..self })
+    }
+
+    /// Whether `route` leads to the same model, in the same currency: vectors and prices stand beside each other.
+    fn check_like(&self, route: &Route) -> Result<()> {
+        let currency = |route: &Route| route.cleared.price().map(|price| price.currency.clone());
+        if let (Some(theirs), Some(ours)) = (currency(route), currency(&self.routes[0]))
+            && theirs != ours
+        {
+            let message = format!("`{}` costs {theirs}, and the model it stands in for {ours}", route.cleared.name());
+            return Err(Error::invalid(OPERATION, message));
+        }
+        route.provider.stamp().check(self.stamp())
     }
 
     /// What was called so far, of each route in order.
@@ -355,6 +369,10 @@ impl Embedder for RemoteEmbedder {
 
     fn cleared(&self) -> Option<&Cleared> {
         Some(&self.routes[0].cleared)
+    }
+
+    fn above(&self) -> Option<Arc<dyn Embedder>> {
+        self.above.clone().map(|above| above as _)
     }
 
     fn as_read<'t>(&self, text: &'t str) -> Result<&'t str> {

@@ -129,10 +129,9 @@ async fn asked(
     let question = Question { model, input, encoding_format: "float", dimensions };
     let mut answer: Answer = http.post("embeddings", &question).await?;
     answer.data.sort_by_key(|vector| vector.index);
-    if answer.data.iter().map(|vector| vector.index).ne(0..input.len()) {
-        return Err(CallError::unavailable("the provider's answer is not usable: not one vector for each text"));
-    }
-    let vectors = answer.data.into_iter().map(|vector| vector.embedding).collect();
+    // Not one vector for each text is none for any: it was charged all the same.
+    let is_whole = answer.data.iter().map(|vector| vector.index).eq(0..input.len());
+    let vectors = answer.data.into_iter().filter(|_| is_whole).map(|vector| vector.embedding).collect();
     Ok(Embedded { vectors, tokens: answer.usage.map(|usage| usage.prompt_tokens), truncated: Vec::new() })
 }
 
