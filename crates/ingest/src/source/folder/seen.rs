@@ -211,6 +211,10 @@ mod tests {
         let (permitted, read) = house.sync(COARSEST_MS + 1);
         assert_eq!(permitted.acl.unwrap().allow, [Principal::group("care")].into());
         assert_eq!((permitted.version, read), (first.version, false));
+        // So is its label.
+        fs::write(&sidecar, SIDECAR.replacen('{', r#"{"label": "restricted", "#, 1)).unwrap();
+        let (labelled, read) = house.sync(COARSEST_MS + 1);
+        assert_eq!((labelled.label.as_deref(), read), (Some("restricted"), false));
         // Metadata is content.
         fs::write(&sidecar, r#"{"metadataAttributes": {"team": "care"}}"#).unwrap();
         assert_ne!(house.sync(COARSEST_MS + 1).0.version, first.version);

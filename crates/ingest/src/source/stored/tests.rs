@@ -6,6 +6,8 @@ use super::*;
 #[derive(Debug)]
 struct Careless {
     lost: usize,
+    /// What the sidecars of `b` say besides.
+    more: &'static str,
 }
 
 impl FileStore for Careless {
@@ -14,7 +16,10 @@ impl FileStore for Careless {
     }
 
     fn list(&self) -> Result<Vec<StoredFile>> {
-        let file = |key: &str| StoredFile { key: key.into(), bytes: 10, tag: Some("1".into()), modified: None };
+        let file = |key: &str| {
+            let tag = if key == "b.md.metadata.json" { self.more } else { "1" };
+            StoredFile { key: key.into(), bytes: 10, tag: Some(tag.into()), modified: None }
+        };
         Ok(["a.md", "a.md.metadata.json", "b.md", "b.md.metadata.json"].map(file).to_vec())
     }
 
@@ -27,7 +32,8 @@ impl FileStore for Careless {
             let reader = &file.key[..1];
             Ok(match file.key.ends_with(".json") {
                 true => format!(
-                    "{{\"metadataAttributes\": {{}}, \"accessControlList\": [{{\"name\": \"{reader}\", \"type\": \"USER\", \"access\": \"ALLOW\"}}]}}"
+                    "{{{}\"metadataAttributes\": {{}}, \"accessControlList\": [{{\"name\": \"{reader}\", \"type\": \"USER\", \"access\": \"ALLOW\"}}]}}",
+                    if reader == "b" { self.more } else { "" },
                 ),
                 false => format!("what {reader} may read"),
             }
@@ -38,7 +44,7 @@ impl FileStore for Careless {
 }
 
 fn outlines(lost: usize) -> Result<Outlines> {
-    let stored = Stored::new(Box::new(Careless { lost }), None, Memory::default());
+    let stored = Stored::new(Box::new(Careless { lost, more: "" }), None, Memory::default());
     let listing = stored.list().unwrap();
     let entries: Vec<&Entry> = listing.entries.iter().collect();
     assert_eq!(entries.len(), 2);
@@ -53,4 +59,23 @@ fn files_that_a_store_mixes_up_or_loses_are_an_error() {
     for lost in [1, 2] {
         assert_eq!(outlines(lost).unwrap_err().kind(), Kind::Unavailable);
     }
+}
+
+#[test]
+fn a_label_is_seen_though_the_file_is_as_it_was() {
+    let run = |more, memory, live: &[Option<Version>]| {
+        let stored = Stored::new(Box::new(Careless { lost: 0, more }), None, memory);
+        let listing = stored.list().unwrap();
+        let entries: Vec<&Entry> = listing.entries.iter().collect();
+        let outlines: Vec<Outline> =
+            stored.outlines(&entries, live).unwrap().into_iter().map(|one| one.unwrap()).collect();
+        (outlines, stored.memory().unwrap().1)
+    };
+    let (first, memory) = run("", Memory::default(), &[None, None]);
+    let live: Vec<Option<Version>> = first.iter().map(|outline| Some(outline.version)).collect();
+    let labels = |outlines: &[Outline]| outlines.iter().map(|outline| outline.label.clone()).collect::<Vec<_>>();
+    assert_eq!(labels(&first), [None, None]);
+    let (second, memory) = run("\"label\": \"restricted\", ", memory, &live);
+    assert_eq!(labels(&second), [None, Some("restricted".to_owned())]);
+    assert_eq!(labels(&run("\"label\": \"restricted\", ", memory, &live).0), labels(&second));
 }
