@@ -5,6 +5,8 @@
 mod audit;
 mod authorizer;
 mod bad_input;
+#[cfg(feature = "aws")]
+mod bucket;
 mod contract;
 mod damage;
 mod eval;
@@ -13,14 +15,23 @@ mod filters;
 mod imports;
 mod kill;
 mod llama;
+#[cfg(feature = "aws")]
+#[path = "../../../aws/tests/it/ministack.rs"]
+mod ministack;
 mod model;
 mod objects;
 #[cfg(feature = "otel")]
 mod otel;
 mod parser;
 mod permissions;
+#[cfg(feature = "aws")]
+#[path = "../../../aws/tests/it/ports.rs"]
+mod ports;
 mod program;
 mod re_embed;
 mod sync;
 mod tokens;
 mod watch;
+#[cfg(feature = "aws")]
+#[path = "../../../aws/tests/it/s3/weed.rs"]
+mod weed;
