@@ -730,6 +730,9 @@ class Index:
     def verify(self) -> Verified:
         """Checks every byte and every rule of the format."""
 
+    def digest(self) -> str:
+        """A digest of everything that can be asked of the index: the same for indexes that say the same."""
+
     def merge(self) -> int:
         """Merges all segments and drops what is dead. Returns the generation now current."""
 

@@ -1,4 +1,4 @@
-//! `index.stats`, `verify`, `merge`, `generations` and `rollback`: the upkeep of an index.
+//! `index.stats`, `verify`, `digest`, `merge`, `generations` and `rollback`: the upkeep of an index.
 
 use pyo3::prelude::*;
 use serde_json::{Value, json};
@@ -19,6 +19,13 @@ impl Index {
     /// Raises `CorruptedError`, naming the first thing that is not as it should be.
     fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python(py, &run(py, || self.engine.verify())?)
+    }
+
+    /// A digest of everything that can be asked of the index: the same for indexes that say the same, however they came to it.
+    ///
+    /// Raises `ConflictError` if permissions change meanwhile.
+    fn digest(&self, py: Python<'_>) -> PyResult<String> {
+        run(py, || self.engine.digest())
     }
 
     /// Merges all segments and drops what is dead. Returns the generation now current.

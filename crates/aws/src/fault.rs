@@ -130,9 +130,13 @@ fn of_service(code: &str, message: &str, status: u16, retry_after: Option<Durati
     match (code, status) {
         ("ModelNotReadyException", _) | (_, 408 | 424) => unavailable(message, retry_after),
         ("ServiceQuotaExceededException" | "SlowDown" | "ThrottlingException" | "RequestLimitExceeded", _)
+        | ("RequestThrottled" | "KmsThrottled" | "OverLimit", _)
         | (_, 429) => CallError::throttled(message, retry_after),
-        ("ExpiredToken" | "ExpiredTokenException" | "InvalidToken" | "RequestExpired", _) | (_, 401 | 403) => {
-            CallError::refused(Kind::Denied, message)
+        ("ExpiredToken" | "ExpiredTokenException" | "InvalidToken" | "RequestExpired", _)
+        | ("InvalidSecurity" | "KmsAccessDenied" | "UnrecognizedClientException", _)
+        | (_, 401 | 403) => CallError::refused(Kind::Denied, message),
+        ("QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue", _) => {
+            CallError::refused(Kind::NotFound, message)
         }
         (_, 412) => CallError::refused(Kind::Conflict, message),
         (_, 404) => CallError::refused(Kind::NotFound, message),
@@ -172,6 +176,11 @@ mod tests {
             ("ServiceUnavailableException", 503, Kind::Unavailable, true),
             ("", 502, Kind::Unavailable, true),
             ("PreconditionFailed", 412, Kind::Conflict, false),
+            ("QueueDoesNotExist", 400, Kind::NotFound, false),
+            ("AWS.SimpleQueueService.NonExistentQueue", 400, Kind::NotFound, false),
+            ("KmsAccessDenied", 400, Kind::Denied, false),
+            ("RequestThrottled", 403, Kind::Throttled, true),
+            ("OverLimit", 403, Kind::Throttled, true),
         ];
         for (code, status, kind, may_retry) in table {
             let failed = of_service(code, "", status, None);

@@ -70,7 +70,7 @@ pub enum Command {
     /// Merge segments and drop what is dead
     Merge(Operate),
     /// Check every byte and every rule of the format
-    Verify(Operate),
+    Verify(Verify),
     /// Show the sizes of an index
     Stats(Operate),
     /// Sum what calls of models cost; look up or change what they may cost
@@ -93,6 +93,16 @@ pub struct Operate {
     /// Folder of the index
     #[arg(long, value_name = "DIR")]
     pub index: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    #[command(flatten)]
+    pub operate: Operate,
+    /// Say a digest too of everything that can be asked of the index (documents, passages, fields, vectors, permissions): the
+    /// same for indexes that say the same, whatever their generations and segments
+    #[arg(long)]
+    pub digest: bool,
 }
 
 #[derive(Debug, Args)]

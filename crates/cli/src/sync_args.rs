@@ -68,9 +68,16 @@ pub struct Sync {
     /// Embed no more after so many minutes
     #[arg(long, value_name = "MINUTES")]
     pub max_minutes: Option<f64>,
-    /// Go on: look again every so many seconds (30 if none are given) and bring the index up to date, until stopped
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "30", conflicts_with = "dry_run")]
-    pub watch: Option<u64>,
+    /// Go on: look again every so many seconds (30 if none are given, a day with --queue) and bring the index up to date,
+    /// until stopped
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, conflicts_with = "dry_run")]
+    pub watch: Option<Option<u64>>,
+    /// With --watch: look in between at the objects of the one S3 source that messages of this SQS queue speak of (from S3,
+    /// SNS or EventBridge), and delete a message once that is in the index. What cannot be read is named and stays, for the
+    /// queue's redrive policy; messages about other places are deleted, so that a queue has one reader. Needs
+    /// sqs:ReceiveMessage and sqs:DeleteMessage
+    #[arg(long, value_name = "https://HOST/ACCOUNT/QUEUE", requires = "watch")]
+    pub queue: Option<String>,
     /// Look only at the objects of the one S3 source that these messages speak of (S3, SNS, SQS or EventBridge; `-` reads
     /// standard input)
     #[arg(long, value_name = "FILE", conflicts_with = "watch")]

@@ -11,6 +11,7 @@ mod access_snapshot;
 mod asker;
 mod blocks;
 mod code;
+mod digest;
 mod filter;
 mod freshness;
 mod graph;

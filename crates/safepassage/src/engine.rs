@@ -380,6 +380,15 @@ impl Engine {
         }
     }
 
+    /// A digest of everything that can be asked of the index, 64 hexadecimal digits: the same for two indexes that say the
+    /// same, however they came to it. For operators; it tells nothing of what is in the index.
+    ///
+    /// # Errors
+    /// `Conflict` if permissions change meanwhile; `Corrupted`, `Unavailable`.
+    pub fn digest(&self) -> Result<String> {
+        self.0.index.digest()
+    }
+
     /// Sizes, for operators.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod catalogue;
 mod chunkers;
 mod company;
 mod derived;
+mod digest;
 mod expiry;
 mod filters;
 mod killed;

@@ -40,6 +40,7 @@ fn after_a_switch_answers_are_those_of_an_index_made_with_the_new_model() {
         fill(&fresh);
         assert_eq!(answers(&engine), answers(&fresh), "{chunker}");
         assert_eq!(content(&engine), content(&fresh), "{chunker}");
+        assert_eq!(engine.digest().unwrap(), fresh.digest().unwrap(), "{chunker}");
         assert_ne!(answers(&engine), before, "{chunker}");
         assert_eq!(new.most_paid(), 1, "{chunker}");
         let generation = engine.generations().unwrap().len() as u64 - 1;
@@ -67,6 +68,7 @@ fn whatever_is_cut_off_ends_as_if_undisturbed_and_nothing_is_paid_twice() {
     change(&undisturbed, &new).unwrap();
     undisturbed.wait_for_merges();
     let (wanted, after, writes) = (content(&undisturbed), answers(&undisturbed), counted.writes());
+    let digest = undisturbed.digest().unwrap();
     assert!(writes > 15, "{writes}");
     let passages = new.passages_paid();
     for at in 0..writes {
@@ -98,6 +100,7 @@ fn whatever_is_cut_off_ends_as_if_undisturbed_and_nothing_is_paid_twice() {
                 engine.switch(&ReEmbedOptions::default(), &Silent).unwrap();
             }
             assert_eq!(content(&engine), wanted, "{place}");
+            assert_eq!(engine.digest().unwrap(), digest, "{place}");
             assert_eq!(answers(&engine), after, "{place}");
             assert_eq!((model.most_paid(), model.passages_paid()), (1, passages), "{place}");
             // What is left of a switch that was cut goes.

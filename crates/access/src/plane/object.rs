@@ -57,6 +57,11 @@ impl AccessPlane {
         self.table.objects.all().iter().filter(move |object| object.tenant == *tenant).map(|o| self.object_access(o))
     }
 
+    /// Every object that was ever named, with its tenant, in the order of their first mention.
+    pub fn all_objects(&self) -> impl Iterator<Item = (&Tenant, ObjectAccess)> {
+        self.table.objects.all().iter().map(|object| (&object.tenant, self.object_access(object)))
+    }
+
     /// The names of an object and of those above it, nearest first; empty if nothing ever named it.
     #[must_use]
     pub fn upwards(&self, tenant: &Tenant, name: &str) -> Vec<&str> {

@@ -1,8 +1,6 @@
 //! A bucket of another account: a role is assumed for it, and again when its session ends.
 
 use std::net::TcpStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use safepassage_aws::s3::S3Stores;
@@ -11,6 +9,7 @@ use safepassage_error::Kind;
 use safepassage_ingest::FileStore;
 use safepassage_models::remote::CallLimits;
 
+use crate::ministack::Ministack;
 use crate::server::{Reply, Request, serve};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/ai";
@@ -97,43 +96,6 @@ fn a_role_that_may_not_be_assumed_gives_nothing_of_the_own_account() {
     let error = files(&sts, &s3).list().unwrap_err();
     assert_eq!(error.kind(), Kind::Denied, "{error}");
     assert!(listed.lock().unwrap().is_empty());
-}
-
-/// STS and S3 of somebody else's making, as a process of its own, on the loopback.
-struct Ministack {
-    address: String,
-    process: Child,
-}
-
-impl Ministack {
-    fn start() -> Self {
-        let named = std::env::var_os("SAFEPASSAGE_MINISTACK").map(PathBuf::from);
-        let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
-        let program = named.unwrap_or_else(|| target.join("ministack/bin/ministack"));
-        assert!(program.exists(), "there is no {}; `.ci/ministack` installs it", program.display());
-        let [port] = crate::ports::free(1)[..] else { unreachable!("one was asked for") };
-        let process = Command::new(program)
-            .env("BIND_HOST", "127.0.0.1")
-            .env("GATEWAY_PORT", port.to_string())
-            .env("IOT_MTLS_ENABLED", "0")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut started = Self { address: format!("127.0.0.1:{port}"), process };
-        while TcpStream::connect(&started.address).is_err() {
-            assert!(started.process.try_wait().unwrap().is_none(), "it did not start");
-            std::thread::yield_now();
-        }
-        started
-    }
-}
-
-impl Drop for Ministack {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
 }
 
 #[test]

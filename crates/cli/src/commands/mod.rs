@@ -12,6 +12,7 @@ mod fields;
 mod import;
 mod operate;
 mod policy;
+mod queue;
 mod re_embed;
 mod sync;
 mod usage;

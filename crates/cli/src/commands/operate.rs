@@ -1,9 +1,10 @@
 //! `safepassage generations`, `rollback`, `merge`, `verify` and `stats`
 
-use safepassage::{Engine, Result};
+use safepassage::{Engine, Result, Verified};
+use serde::Serialize;
 use serde_json::json;
 
-use crate::args::{Operate, Rollback};
+use crate::args::{Operate, Rollback, Verify};
 use crate::output;
 
 pub fn generations(arguments: &Operate, json: bool) -> Result<()> {
@@ -56,15 +57,25 @@ pub fn merge(arguments: &Operate, json: bool) -> Result<()> {
     generation(Engine::open(&arguments.index)?.merge()?, json)
 }
 
-pub fn verify(arguments: &Operate, json: bool) -> Result<()> {
-    let verified = Engine::open(&arguments.index)?.verify()?;
+pub fn verify(arguments: &Verify, json: bool) -> Result<()> {
+    let engine = Engine::open(&arguments.operate.index)?;
+    let verified = engine.verify()?;
+    let digest = arguments.digest.then(|| engine.digest()).transpose()?;
     if json {
-        return output::json(&verified);
+        #[derive(Serialize)]
+        struct Said {
+            #[serde(flatten)]
+            verified: Verified,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            digest: Option<String>,
+        }
+        return output::json(&Said { verified, digest });
     }
     output::line(&format!(
         "whole: {} generations, {} epochs, {} segments, {} documents, {} bytes checked",
         verified.generations, verified.acl_epochs, verified.segments, verified.documents, verified.bytes
-    ))
+    ))?;
+    digest.map_or(Ok(()), |digest| output::line(&format!("digest {digest}")))
 }
 
 pub fn stats(arguments: &Operate, json: bool) -> Result<()> {

@@ -11,7 +11,7 @@ use safepassage::{
 };
 use safepassage_index::storage::MemoryStorage;
 
-use super::{fields, watch};
+use super::{fields, queue, watch};
 use crate::args::Parse;
 use crate::output;
 use crate::progress::Bar;
@@ -47,7 +47,10 @@ pub fn run(arguments: &Sync, json: bool) -> Result<()> {
         report.warnings.extend(undeleted);
         return shown(&report, &watch, json);
     };
-    watch::follow(&engine, arguments, options, seconds, json)
+    match &arguments.queue {
+        Some(queue) => queue::follow(&engine, arguments, options, queue, seconds, json),
+        None => watch::follow(&engine, arguments, options, seconds, json),
+    }
 }
 
 /// This program as one that parses a file.

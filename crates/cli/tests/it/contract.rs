@@ -55,6 +55,9 @@ fn every_command_has_the_keys_of_the_contract() {
     assert_eq!(keys(&scratch.ok(&["merge", "--index", "index"])), ["generation"]);
     let verified = scratch.ok(&["verify", "--index", "index"]);
     assert_eq!(keys(&verified).join(" "), "acl_epochs bytes documents generations segments");
+    let verified = scratch.ok(&["verify", "--digest", "--index", "index"]);
+    assert_eq!(keys(&verified).join(" "), "acl_epochs bytes digest documents generations segments");
+    assert_eq!(verified["digest"].as_str().unwrap().len(), 64);
     let stats = "acl_epoch chunker chunks default_label dim distinct_acls documents generation graphs language \
                  merge_error merging model segments tombstones";
     assert_eq!(keys(&scratch.ok(&["stats", "--index", "index"])).join(" "), stats);

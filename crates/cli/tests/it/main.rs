@@ -7,6 +7,8 @@ mod authorizer;
 mod bad_input;
 #[cfg(feature = "aws")]
 mod batch;
+#[cfg(feature = "aws")]
+mod bucket;
 mod contract;
 mod damage;
 mod eval;
@@ -15,6 +17,9 @@ mod filters;
 mod imports;
 mod kill;
 mod llama;
+#[cfg(feature = "aws")]
+#[path = "../../../aws/tests/it/ministack.rs"]
+mod ministack;
 mod model;
 mod objects;
 #[cfg(feature = "otel")]
@@ -32,3 +37,6 @@ mod server;
 mod sync;
 mod tokens;
 mod watch;
+#[cfg(feature = "aws")]
+#[path = "../../../aws/tests/it/s3/weed.rs"]
+mod weed;

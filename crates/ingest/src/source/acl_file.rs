@@ -17,7 +17,7 @@ use super::lines::{self, each_line, each_line_of};
 use super::object::{object, parse};
 
 /// The file looked for beside a source.
-pub(super) const NAME: &str = "acl.jsonl";
+pub(crate) const NAME: &str = "acl.jsonl";
 
 /// What one place says: who may read may be left to a place further up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

@@ -31,7 +31,7 @@ use safepassage_error::{Error, Kind, Result};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-pub(crate) use acl_file::{AclFile, Resolved};
+pub(crate) use acl_file::{AclFile, NAME as ACL_FILE, Resolved};
 pub use acl_objects::{AclObject, read_acl_objects};
 pub use format::Format;
 pub(crate) use memory::Memory;

@@ -29,7 +29,7 @@ use safepassage_models::{Embedder, ModelStamp};
 
 use crate::chunk::ChunkSettings;
 use crate::parse::ParserProcess;
-use crate::source::{FileStores, InStore, SourceSpec, read_acl_objects};
+use crate::source::{ACL_FILE, FileStores, InStore, SourceSpec, read_acl_objects};
 pub use batch::Batch;
 #[cfg(test)]
 pub(crate) use content::cut;
@@ -70,6 +70,15 @@ pub struct SyncOptions {
     /// those that are there are brought up to date, those that are not are deleted, and all others stay as they are. A
     /// sidecar stands for its document.
     pub only: Option<BTreeSet<String>>,
+}
+
+impl SyncOptions {
+    /// Whether one of the files `changed` says who may read others: then the whole source has to be looked at, and they
+    /// cannot be [`SyncOptions::only`].
+    #[must_use]
+    pub fn speak_of_others(&self, changed: &BTreeSet<String>) -> bool {
+        self.acl.is_none() && changed.contains(ACL_FILE)
+    }
 }
 
 /// Brings `index` up to date with `sources`. What other sources brought stays as it is. Small segments are merged in

@@ -6,11 +6,11 @@ use safepassage_error::Kind;
 use super::proxy::Asked;
 use super::{World, sidecar};
 
-fn document(n: usize) -> (String, String) {
+pub(super) fn document(n: usize) -> (String, String) {
     (format!("d{n}.md"), format!("the text of {n}"))
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let world = World::new();
     let objects = (0..9).flat_map(|n| [document(n), sidecar(&format!("d{n}.md"), "staff")]);
     world.put(objects.collect());
@@ -18,7 +18,7 @@ fn world() -> World {
     world
 }
 
-fn did(world: &World, changed: &[&str]) -> [u64; 4] {
+pub(super) fn did(world: &World, changed: &[&str]) -> [u64; 4] {
     let report = world.sync_only(changed).unwrap();
     assert_eq!(report.skipped, []);
     [report.added, report.changed, report.permission_only, report.deleted]

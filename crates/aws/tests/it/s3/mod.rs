@@ -3,6 +3,7 @@
 mod events;
 mod faults;
 mod proxy;
+mod queue;
 mod rows;
 mod thousands;
 mod weed;
@@ -65,7 +66,7 @@ type Did = (u64, u64, u64, u64, usize, u64);
 
 impl World {
     pub fn new() -> Self {
-        let weed = Weed::start();
+        let weed = Weed::start(false);
         let proxy = Proxy::start(&weed.address);
         let client = weed.bucket("docs");
         let keys = AccessKeys { id: KEY.into(), secret: SECRET.into(), session_token: None };
@@ -141,11 +142,16 @@ impl World {
 
     /// A run that goes well: what it did, with the number of texts that were really embedded.
     fn did(&self) -> Did {
-        let before = self.model.texts.load(Ordering::Relaxed);
+        let before = self.embedded();
         let report = self.sync().unwrap();
-        let embedded = self.model.texts.load(Ordering::Relaxed) - before;
+        let embedded = self.embedded() - before;
         assert_eq!(embedded, report.embedded);
         (report.added, report.changed, report.permission_only, report.deleted, report.skipped.len(), embedded)
+    }
+
+    /// How many texts were embedded so far.
+    fn embedded(&self) -> u64 {
+        self.model.texts.load(Ordering::Relaxed)
     }
 
     /// What a member of `group` may see, ids in order.

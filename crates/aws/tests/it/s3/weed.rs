@@ -21,12 +21,15 @@ pub struct Weed {
 }
 
 impl Weed {
-    /// Starts one and waits until it answers.
-    pub fn start() -> Self {
+    /// Starts one and waits until it answers; with `is_open` also whoever has no keys may do everything.
+    pub fn start(is_open: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let identities = serde_json::json!({"identities": [
-            {"name": "tests", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin", "Read", "Write", "List"]}
-        ]});
+        let all = ["Admin", "Read", "Write", "List"];
+        let mut identities = vec![
+            serde_json::json!({"name": "tests", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": all}),
+        ];
+        identities.extend(is_open.then(|| serde_json::json!({"name": "anonymous", "actions": all})));
+        let identities = serde_json::json!({"identities": identities});
         let config = folder.path().join("s3.json");
         std::fs::write(&config, identities.to_string()).unwrap();
         let ports = crate::ports::free(8);
