@@ -194,7 +194,7 @@ async fn a_thousand_who_wait_at_once_ask_a_failing_provider_hardly_more_often_th
                 let caller = caller.clone();
                 tokio::spawn(async move {
                     let fail = || std::future::ready(Err::<(), _>(CallError::unavailable("down")));
-                    caller.call(Cost::default(), fail).await.unwrap_err()
+                    caller.call_within(120 * SECOND, Cost::default(), fail).await.unwrap_err()
                 })
             })
             .collect();
