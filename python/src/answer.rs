@@ -1,6 +1,6 @@
 //! `Answer` and `AnswerStream`: what a model answered, and as it is written.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use pyo3::exceptions::{PyStopAsyncIteration, PyStopIteration};
 use pyo3::prelude::*;
@@ -222,7 +222,12 @@ impl AnswerStream {
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.cancel.get().end(py)?;
         run(py, || {
-            drop(self.stream().take());
+            // Whoever has it waits for a piece, and gets that it was cancelled: perhaps only when this thread is free again.
+            match self.stream.try_lock() {
+                Ok(mut stream) => drop(stream.take()),
+                Err(TryLockError::Poisoned(stream)) => drop(stream.into_inner().take()),
+                Err(TryLockError::WouldBlock) => {}
+            }
             Ok(())
         })
     }

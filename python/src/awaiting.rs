@@ -51,7 +51,7 @@ pub fn awaited<'py>(given: Bound<'py, PyAny>, on_loop: &OnLoop) -> PyResult<Boun
 }
 
 /// The pieces of what `callable` gives for a prompt.
-pub fn pieces(py: Python<'_>, arguments: impl pyo3::call::PyCallArgs<'_>) -> PyResult<Py<PyAny>> {
+pub fn pieces<'py>(py: Python<'py>, arguments: impl pyo3::call::PyCallArgs<'py>) -> PyResult<Py<PyAny>> {
     helper(py, "Pieces")?.call1(arguments).map(Bound::unbind)
 }
 

@@ -5,6 +5,8 @@
 mod audit;
 mod authorizer;
 mod bad_input;
+#[cfg(feature = "aws")]
+mod bedrock;
 mod contract;
 mod damage;
 mod eval;

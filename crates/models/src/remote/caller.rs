@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -227,7 +227,11 @@ impl Caller {
             let longest = waits.next().unwrap_or(limits.longest_wait);
             let wait = failed.retry_after.unwrap_or_default().max(longest.mul_f64(fastrand::f64()));
             let left = deadline.saturating_duration_since(Instant::now());
-            if !failed.may_retry || attempts >= limits.max_attempts || wait >= left || (waiting && !self.0.earned.take()) {
+            if !failed.may_retry
+                || attempts >= limits.max_attempts
+                || wait >= left
+                || (waiting && !self.0.earned.take())
+            {
                 return Err(failed.error.with("attempts", attempts));
             }
             sleep(wait).await;

@@ -1,7 +1,7 @@
 //! Here is a prompt that may be sent: is there a budget for it, and what did it cost?
 
-use safepassage_error::{Kind, Result};
 use safepassage_error::system::Stopwatch;
+use safepassage_error::{Kind, Result};
 use safepassage_models::{Cleared, Generator, Price, Request, Usage};
 use safepassage_usage::{Amount, Call, Reservation};
 

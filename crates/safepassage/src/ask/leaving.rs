@@ -65,7 +65,8 @@ impl LastLook {
         if stays || self.seen.asked.load(Ordering::SeqCst) {
             return Ok(sent);
         }
-        let message = format!("`{name}` does not ask whether what it is given may be sent: its answer is not given out");
+        let message =
+            format!("`{name}` does not ask whether what it is given may be sent: its answer is not given out");
         Err(Error::new(Kind::Internal, "ask", message))
     }
 

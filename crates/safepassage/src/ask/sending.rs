@@ -10,7 +10,6 @@ use safepassage_models::{
 };
 use safepassage_prompt::{Fitted, Passage, Redactor, Room, Template, check_question, redacted};
 
-use super::{AboveLabel, Ask};
 use super::account::Account;
 use super::answer::Answer;
 use super::asked::Asked;
@@ -18,6 +17,7 @@ use super::leaving::LastLook;
 use super::passages::{Gathered, gather};
 use super::stream::AnswerStream;
 use super::suspects::{MARK, Suspect};
+use super::{AboveLabel, Ask};
 use crate::hits::{Hit, VectorHits};
 use crate::payer::Payer;
 use crate::spans;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::catalogue::{Catalogue, Cleared};
-use crate::generator::{Cancel, Generator, Permit, Pieces};
+use crate::generator::{Cancel, Generator, Lost, Permit, Pieces};
 use crate::remote::{BreakerLimits, CallLimits, Caller, RemoteGenerator};
 
 /// What the server does for one request.
@@ -200,6 +200,52 @@ fn what_was_counted_before_an_answer_breaks_off_is_told() {
     let given = all(vec![Deed::Events(vec![broken]), Deed::Events(vec![counted]), Deed::Events(whole())]);
     let twice = Usage { tokens_in: 40, tokens_out: 4, tokens_cached: 0 };
     assert_eq!((given.len(), &given[0]), (4, &Ok(Piece::Counted(twice))));
+}
+
+#[test]
+fn what_attempts_cost_is_told_though_none_of_them_answers() {
+    let counted = json!({"choices": [], "usage": {"prompt_tokens": 20, "completion_tokens": 2}});
+    let broken = event(&json!({"error": {"message": "no"}}));
+    let server = serve(vec![Deed::Events(vec![event(&counted), broken])]);
+    let lost = Lost::default();
+    let request = Request { lost: Some(lost.clone()), ..request() };
+    let model = generator(&server.url, CallLimits { max_attempts: 3, ..limits() });
+    assert_eq!(model.generate(&request, &permit()).unwrap_err().kind(), Kind::Unavailable);
+    assert_eq!(lost.take(), Usage { tokens_in: 60, tokens_out: 6, tokens_cached: 0 });
+    assert_eq!(lost.take(), Usage::default(), "it is told once");
+}
+
+#[test]
+fn an_answer_is_over_with_its_reason_though_the_stream_does_not_say_so() {
+    let all = whole();
+    for kept in [4, 5] {
+        let (said, finished) = said(begin(&serve(vec![Deed::Events(all[..kept].to_vec())])).unwrap());
+        let finished = finished.unwrap();
+        assert_eq!((said.as_str(), finished.reason), ("Salaries rise. é", StopReason::Length));
+        assert_eq!(finished.usage.is_some(), kept == 5);
+    }
+    // Comments keep a connection open and say nothing.
+    let mut commented = all;
+    (0..6).for_each(|at| commented.insert(at * 2, b": wait\r\n\r\n".to_vec()));
+    assert_eq!(said(begin(&serve(vec![Deed::Events(commented)])).unwrap()).0, "Salaries rise. é");
+    let endless = [b"data: ".to_vec(), vec![b'x'; 2 << 20]].concat();
+    let (all, finished) = said(begin(&serve(vec![Deed::Events(vec![text("Salaries"), endless])])).unwrap());
+    assert_eq!((all.as_str(), finished.unwrap_err().kind()), ("Salaries", Kind::Unavailable));
+}
+
+#[test]
+fn a_key_of_a_cache_goes_only_to_servers_that_take_one() {
+    for cache_key in [true, false] {
+        let server = serve(vec![Deed::Events(whole())]);
+        let settings =
+            OpenAiSettings { url: server.url.clone(), model: "m".into(), cache_key, ..OpenAiSettings::default() };
+        let caller = Caller::new(limits()).unwrap();
+        let model = RemoteGenerator::new(cleared(), ChatServer::new(settings).unwrap(), caller, 4096, None).unwrap();
+        let request = Request { cache_key: Some("k".into()), ..request() };
+        model.generate(&request, &permit()).unwrap().for_each(drop);
+        let want = if cache_key { json!("k") } else { Value::Null };
+        assert_eq!(server.asked.lock().unwrap()[0]["prompt_cache_key"], want);
+    }
 }
 
 #[test]
