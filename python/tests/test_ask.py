@@ -188,7 +188,7 @@ def test_who_closes_from_another_thread_ends_the_wait_for_the_next_piece(ann: Se
     reading.start()
     stream.close()
     reading.join(60)
-    assert server.gone.wait(60)
+    assert server.gone.wait(20)
     # It waited for the next piece, or came after all was over.
     assert isinstance(said[0], (UnavailableError, StopIteration)), said
 
@@ -418,7 +418,7 @@ def test_calls_are_counted_within_budgets_and_rated(pay: Index, ann: Session) ->
 
 
 class Server(ThreadingHTTPServer):
-    """Speaks `/v1/chat/completions`; `more` is held back until it is set."""
+    """Speaks `/v1/chat/completions`; `more` is held back until it is set. Left alone, calls end after 30 s without more."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Asked)
@@ -475,7 +475,7 @@ def test_a_server_streams_and_is_told_when_nobody_listens(ann: Session, server: 
     stream = ann.ask_stream(QUESTION, model, **MODE)
     assert next(stream) == "Once "
     stream.close()
-    assert server.gone.wait(60)
+    assert server.gone.wait(20)
     server.more.set()
     answer = ann.ask(QUESTION, model, **MODE)
     assert (answer.text, answer.stop) == ("Once a year [1].", "end")
@@ -500,7 +500,7 @@ def test_who_cancels_what_is_awaited_ends_the_call(ann: Session, server: Server)
             await task
 
     asyncio.run(main())
-    assert server.gone.wait(60)
+    assert server.gone.wait(20)
 
 
 def test_a_catalogue_says_what_a_model_is_sent(tmp_path: Path, pay: Index, server: Server) -> None:

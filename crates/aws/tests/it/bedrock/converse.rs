@@ -202,7 +202,8 @@ fn who_drops_the_pieces_ends_the_call() {
     let Reply::Answer { headers, body, .. } = streamed(&[start(), text("Pay ")]) else { unreachable!() };
     let url =
         server::serve(move |_| Reply::Waits { headers: headers.clone(), body: body.clone(), gone: sender.clone() });
-    let generator = generator(&url, "", limits());
+    // Nothing else ends it while it is waited for here.
+    let generator = generator(&url, "", CallLimits { idle: Duration::from_secs(3600), ..limits() });
     let mut pieces = generator.generate(&request(), &(Arc::new(|| Ok(())) as Permit)).unwrap();
     assert_eq!(pieces.next().unwrap().unwrap(), Piece::Text("Pay ".into()));
     drop(pieces);

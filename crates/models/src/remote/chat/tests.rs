@@ -264,7 +264,9 @@ fn a_refusal_says_its_status_and_type_and_no_word_of_the_prompt() {
 #[test]
 fn who_drops_the_pieces_ends_the_call_and_frees_its_place() {
     let server = serve(vec![Deed::Hang(vec![text("Salaries")]), Deed::Hang(vec![text("rise")])]);
-    let model = generator(&server.url, CallLimits { max_concurrent: 1, ..limits() });
+    // Nothing else ends it while it is waited for here.
+    let idle = Duration::from_secs(3600);
+    let model = generator(&server.url, CallLimits { max_concurrent: 1, idle, ..limits() });
     for word in ["Salaries", "rise"] {
         let mut pieces = model.generate(&request(), &permit()).unwrap();
         assert_eq!(pieces.next().unwrap().unwrap(), Piece::Text(word.into()));
@@ -277,7 +279,9 @@ fn who_drops_the_pieces_ends_the_call_and_frees_its_place() {
 fn a_call_that_is_cancelled_ends_before_and_within_its_answer() {
     for (deed, begun) in [(Deed::Hang(vec![]), false), (Deed::Hang(vec![text("Salaries")]), true)] {
         let server = serve(vec![deed]);
-        let (model, cancel) = (generator(&server.url, limits()), Cancel::default());
+        let hour = Duration::from_secs(3600);
+        let limits = CallLimits { attempt: hour, deadline: hour, idle: hour, ..limits() };
+        let (model, cancel) = (generator(&server.url, limits), Cancel::default());
         let request = Request { cancel: Some(cancel.clone()), ..request() };
         if begun {
             let mut pieces = model.generate(&request, &permit()).unwrap();
