@@ -5,7 +5,83 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any
+
+
+class OnLoop:
+    """Awaits on the caller's event loop, from other threads."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: set[Future[Any]] = set()
+        self._cancelled = False
+
+    def wait(self, awaitable: Any, last: bool = False) -> Any:
+        """What ``awaitable`` gives; with ``last`` also when nobody wants anything any more."""
+        work = _awaited(awaitable)
+        if _running() is self._loop:
+            # The loop cannot wait for itself; what ends something ends it by itself.
+            if last:
+                self._ending = self._loop.create_task(work)
+                return None
+            work.close()
+            raise RuntimeError("what is awaited here must be asked for by `await`")
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        self._waiting.add(future)
+        if self._cancelled and not last:
+            future.cancel()
+        try:
+            return future.result()
+        finally:
+            self._waiting.discard(future)
+
+    def cancel(self) -> None:
+        """Ends what is being awaited, and what would be."""
+        self._cancelled = True
+        for future in list(self._waiting):
+            future.cancel()
+
+    def close(self) -> None:
+        """The loop is the caller's: it stays."""
+
+
+class OwnLoop:
+    """Awaits on an event loop of its own, for callers that have none."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+
+    def wait(self, awaitable: Any, last: bool = False) -> Any:
+        """What ``awaitable`` gives."""
+        return self._loop.run_until_complete(_awaited(awaitable))
+
+    def close(self) -> None:
+        """Nothing is awaited any more."""
+        if not self._loop.is_closed():
+            self._loop.close()
+
+
+async def _awaited(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def _running() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def awaited(awaitable: Any, loop: OnLoop | None) -> Any:
+    """What ``awaitable`` gives, on ``loop``, the caller's, where there is one; else on one of its own."""
+    if loop is not None:
+        return loop.wait(awaitable)
+    own = OwnLoop()
+    try:
+        return own.wait(awaitable)
+    finally:
+        own.close()
 
 
 class Pieces:
@@ -14,26 +90,19 @@ class Pieces:
 
     What is awaited runs on ``loop``, the caller's, where there is one; else on one of its own."""
 
-    def __init__(self, callable: Callable[..., Any], messages: list[dict[str, str]], tokens: int, loop: Any) -> None:
-        self._own = None if loop is not None else asyncio.new_event_loop()
-        self._loop = loop
+    def __init__(
+        self, callable: Callable[..., Any], messages: list[dict[str, str]], tokens: int, loop: OnLoop | None
+    ) -> None:
+        self._loop = loop or OwnLoop()
         try:
             given = callable(messages, tokens)
             if inspect.isawaitable(given):
-                given = self._wait(given)
+                given = self._loop.wait(given)
             self._single = isinstance(given, (str, dict))
             self._given: Any = given if self._single else given.__aiter__() if hasattr(given, "__aiter__") else iter(given)
         except BaseException:
             self.close()
             raise
-
-    def _wait(self, awaitable: Any) -> Any:
-        async def awaited() -> Any:
-            return await awaitable
-
-        if self._own is not None:
-            return self._own.run_until_complete(awaited())
-        return asyncio.run_coroutine_threadsafe(awaited(), self._loop).result()
 
     def next(self) -> Any:
         """The next piece, or None if there is none."""
@@ -43,7 +112,7 @@ class Pieces:
             return given
         if hasattr(given, "__anext__"):
             try:
-                return self._wait(given.__anext__())
+                return self._loop.wait(given.__anext__())
             except StopAsyncIteration:
                 return None
         return next(given, None)
@@ -54,12 +123,11 @@ class Pieces:
         self._single, self._given = False, iter(())
         try:
             if hasattr(given, "aclose"):
-                self._wait(given.aclose())
+                self._loop.wait(given.aclose(), last=True)
             elif hasattr(given, "close"):
                 given.close()
         finally:
-            if self._own is not None and not self._own.is_closed():
-                self._own.close()
+            self._loop.close()
 
 
 async def ended_with(call: Coroutine[Any, Any, Any], cancel: Callable[[], None]) -> Any:

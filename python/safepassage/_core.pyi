@@ -204,7 +204,7 @@ class Generator:
     def name(self) -> str:
         """What it is called in the audit log."""
 
-_GuardrailLike: TypeAlias = Guardrail | Callable[[str, str], str | None]
+_GuardrailLike: TypeAlias = Guardrail | Callable[[str, str], str | None | Awaitable[str | None]]
 
 @final
 class Guardrail:
@@ -290,6 +290,9 @@ class Answer:
     def acl_epoch(self) -> int:
         """Of the permissions right before the prompt left: for operators."""
 
+    def feedback(self, verdict: int, note: str | None = None) -> None:
+        """Writes into the audit log what the asker thinks of it: 1 if it was good, -1 if not."""
+
     def to_dict(self) -> dict[str, Any]:
         """All of it."""
 
@@ -309,10 +312,10 @@ class AnswerStream:
         """Waits for the rest, and gives all of it. Raises what the answer breaks off with."""
 
     async def finish_async(self) -> Answer:
-        """As `finish`, awaited."""
+        """As `finish`, awaited; to cancel it ends the call."""
 
     def close(self) -> None:
-        """Ends the call."""
+        """Ends the call, also while another thread waits for the next piece."""
 
 @final
 class Reranker:
@@ -926,9 +929,9 @@ class Session:
         nothing is sent, unless `without_passages`. `redact` names where identifiers are taken out. `feature` is what it is
         for, in the ledger and for budgets. `hooks` are objects with any of `before_request(messages)`, `on_piece(text)` and
         `after_response(text)`; what these give replaces what they were given. `guardrails` look at question and
-        passages (`"in"`) and at the answer (`"out"`); what one gives is said instead. `suspected` says what is done with
-        passages that look like instructions to the model. All of it is decided again by the newest permissions right
-        before the prompt leaves.
+        passages (`"in"`) and at the answer (`"out"`); what one gives is said instead. All of these may be `async def`.
+        `suspected` says what is done with passages that look like instructions to the model. All of it is decided again
+        by the newest permissions right before the prompt leaves.
         """
 
     def ask_stream(

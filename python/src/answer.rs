@@ -1,6 +1,6 @@
 //! `Answer` and `AnswerStream`: what a model answered, and as it is written.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use pyo3::exceptions::{PyStopAsyncIteration, PyStopIteration};
 use pyo3::prelude::*;
@@ -8,6 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 use safepassage::Error;
 
+use crate::awaiting::{Cancel, ended_with};
 use crate::errors::run;
 use crate::hit::Hit;
 use crate::json::to_python;
@@ -17,12 +18,13 @@ use crate::twin::of_thread;
 #[pyclass(frozen, module = "safepassage")]
 pub struct Answer {
     answer: safepassage::Answer,
+    session: safepassage::Session,
     passages: PyOnceLock<Py<PyList>>,
 }
 
 impl Answer {
-    pub fn new(answer: safepassage::Answer) -> Self {
-        Self { answer, passages: PyOnceLock::new() }
+    pub fn new(answer: safepassage::Answer, session: safepassage::Session) -> Self {
+        Self { answer, session, passages: PyOnceLock::new() }
     }
 }
 
@@ -138,6 +140,13 @@ impl Answer {
         self.answer.acl_epoch
     }
 
+    /// Writes into the audit log what the asker thinks of it: 1 if it was good, -1 if not, with a note. Raises `InvalidError`
+    /// if the audit log is not switched on.
+    #[pyo3(signature = (verdict, note = None))]
+    fn feedback(&self, py: Python<'_>, verdict: i8, note: Option<&str>) -> PyResult<()> {
+        run(py, || self.answer.feedback(&self.session, verdict, note))
+    }
+
     /// All of it as a dict.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python(py, &self.answer)
@@ -152,15 +161,20 @@ impl Answer {
 /// An answer as it is written: iterate over its pieces, with `for` or `async for`; `finish()` gives all of it. To close it,
 /// or to let go of it, ends the call.
 #[pyclass(frozen, module = "safepassage")]
-pub struct AnswerStream(Mutex<Option<safepassage::AnswerStream>>);
+pub struct AnswerStream {
+    stream: Mutex<Option<safepassage::AnswerStream>>,
+    /// Ends it also while somebody waits for the next piece.
+    cancel: Py<Cancel>,
+    session: safepassage::Session,
+}
 
 impl AnswerStream {
-    pub fn new(stream: safepassage::AnswerStream) -> Self {
-        Self(Mutex::new(Some(stream)))
+    pub fn new(stream: safepassage::AnswerStream, cancel: Py<Cancel>, session: safepassage::Session) -> Self {
+        Self { stream: Mutex::new(Some(stream)), cancel, session }
     }
 
     fn stream(&self) -> MutexGuard<'_, Option<safepassage::AnswerStream>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn advance(&self, py: Python<'_>) -> PyResult<Option<String>> {
@@ -182,8 +196,9 @@ impl AnswerStream {
         slf
     }
 
+    /// To cancel what it gives ends the call.
     fn __anext__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        of_thread(slf, "_next")
+        ended_with(of_thread(slf, "_next")?, &slf.get().cancel)
     }
 
     /// As `__next__`, for a thread whose exceptions are passed on to what awaits.
@@ -195,18 +210,24 @@ impl AnswerStream {
     fn finish(&self, py: Python<'_>) -> PyResult<Answer> {
         let closed = || Error::invalid("ask", "the answer was closed, or is finished");
         let stream = run(py, || self.stream().take().ok_or_else(closed))?;
-        run(py, || stream.finish()).map(Answer::new)
+        run(py, || stream.finish()).map(|answer| Answer::new(answer, self.session.clone()))
     }
 
-    /// As `finish`, awaited.
+    /// As `finish`, awaited; to cancel it ends the call.
     fn finish_async<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        of_thread(slf, "finish")
+        ended_with(of_thread(slf, "finish")?, &slf.get().cancel)
     }
 
-    /// Ends the call.
+    /// Ends the call, also while another thread waits for the next piece.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.cancel.get().end(py)?;
         run(py, || {
-            drop(self.stream().take());
+            // Whoever has it waits for a piece, and gets that it was cancelled: perhaps only when this thread is free again.
+            match self.stream.try_lock() {
+                Ok(mut stream) => drop(stream.take()),
+                Err(TryLockError::Poisoned(stream)) => drop(stream.into_inner().take()),
+                Err(TryLockError::WouldBlock) => {}
+            }
             Ok(())
         })
     }
@@ -231,7 +252,7 @@ impl AnswerStream {
 impl Drop for AnswerStream {
     fn drop(&mut self) {
         // What a call still under way does when it ends needs no interpreter.
-        let stream = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let stream = self.stream.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         Python::attach(|py| py.detach(|| drop(stream)));
     }
 }

@@ -11,43 +11,13 @@ use pyo3::types::{PyDict, PyTuple};
 use safepassage::{AboveLabel, Filter, Hook, Redact, Suspected, Template};
 
 use crate::answer::{Answer, AnswerStream};
+use crate::awaiting::{self, CANCEL, Cancel};
 use crate::errors::{invalid, run};
 use crate::filter;
-use crate::generator::{Generator, generator};
+use crate::generator::generator;
 use crate::guardrail::guardrail;
 use crate::hook::hook;
 use crate::session::Session;
-use crate::twin::in_thread;
-
-/// The keyword of the twins that are awaited, for themselves.
-const CANCEL: &str = "_cancel";
-
-/// Ends a question whose twin is not awaited any more.
-#[pyclass(frozen, name = "_Cancel", module = "safepassage")]
-pub struct Cancel(safepassage::Cancel);
-
-#[pymethods]
-impl Cancel {
-    fn cancel(&self) {
-        self.0.cancel();
-    }
-}
-
-/// The method `name` in a thread, ended when whoever awaits it is cancelled.
-fn awaited<'py>(
-    slf: &Bound<'py, Session>,
-    name: &str,
-    args: &Bound<'py, PyTuple>,
-    kwargs: Option<&Bound<'py, PyDict>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = slf.py();
-    let (args, kwargs) = on_this_loop(args, kwargs)?;
-    let kwargs = kwargs.unwrap_or_else(|| PyDict::new(py));
-    let cancel = Bound::new(py, Cancel(safepassage::Cancel::default()))?;
-    kwargs.set_item(CANCEL, &cancel)?;
-    let call = in_thread(slf, name, &args, Some(&kwargs))?;
-    py.import("safepassage._awaiting")?.call_method1("ended_with", (call, cancel.getattr("cancel")?))
-}
 
 /// What is said of a question besides itself.
 struct Asked {
@@ -69,7 +39,7 @@ struct Asked {
     guardrails: Vec<Arc<dyn safepassage::Guardrail>>,
     suspected: Option<Suspected>,
     suspected_from: Option<f32>,
-    cancel: Option<safepassage::Cancel>,
+    cancel: Py<Cancel>,
 }
 
 /// Keywords, each taken once; what is left over is none.
@@ -122,8 +92,14 @@ impl Asked {
         let mode = keywords.take::<String>("mode")?;
         let suspected = keywords.take::<String>("suspected")?;
         let guardrails: Vec<Bound<'_, PyAny>> = keywords.take("guardrails")?.unwrap_or_default();
+        let hooks: Vec<Py<PyAny>> = keywords.take("hooks")?.unwrap_or_default();
+        let cancel = match keywords.get(CANCEL)? {
+            Some(given) => given.cast::<Cancel>()?.clone().unbind(),
+            None => Py::new(py, Cancel { cancel: safepassage::Cancel::default(), on_loop: None })?,
+        };
+        let on_loop = || cancel.get().on_loop.as_ref().map(|on_loop| on_loop.clone_ref(py));
         let asked = Self {
-            generator: generator(given, None)?,
+            generator: generator(given, on_loop())?,
             k: keywords.take("k")?.unwrap_or(6),
             filter: filter::read(keywords.get("filter")?.as_ref())?,
             mode: mode.map(|mode| run(py, || mode.parse())).transpose()?.unwrap_or_default(),
@@ -137,24 +113,21 @@ impl Asked {
             without_passages: keywords.take("without_passages")?.unwrap_or_default(),
             redact,
             feature: keywords.take("feature")?,
-            hooks: keywords.take::<Vec<Py<PyAny>>>("hooks")?.unwrap_or_default().into_iter().map(hook).collect(),
-            guardrails: guardrails.iter().map(guardrail).collect::<PyResult<_>>()?,
+            hooks: hooks.into_iter().map(|given| hook(given, on_loop())).collect(),
+            guardrails: guardrails.iter().map(|given| guardrail(given, on_loop())).collect::<PyResult<_>>()?,
             suspected: suspected.map(|what| run(py, || what.parse())).transpose()?,
             suspected_from: keywords.take("suspected_from")?,
-            cancel: keywords
-                .get(CANCEL)?
-                .map(|given| Ok::<_, PyErr>(given.cast::<Cancel>()?.get().0.clone()))
-                .transpose()?,
+            cancel,
         };
         keywords.finish()?;
         Ok(asked)
     }
 
-    fn stream(self, session: &safepassage::Session, question: &str) -> safepassage::Result<safepassage::AnswerStream> {
+    fn stream(&self, session: &safepassage::Session, question: &str) -> safepassage::Result<safepassage::AnswerStream> {
         let template = self.template.as_deref().map(Template::read).transpose()?;
         let mut ask = session.ask(question).generator(&*self.generator).most_tokens(self.tokens).search(|search| {
             let search = search.k(self.k).mode(self.mode).recall(self.recall);
-            self.filter.into_iter().fold(search, safepassage::Search::filter)
+            self.filter.clone().into_iter().fold(search, safepassage::Search::filter)
         });
         if let Some(template) = &template {
             ask = ask.template(template);
@@ -167,9 +140,6 @@ impl Asked {
         }
         if let Some(feature) = &self.feature {
             ask = ask.feature(feature);
-        }
-        if let Some(cancel) = &self.cancel {
-            ask = ask.cancel(cancel);
         }
         for guardrail in &self.guardrails {
             ask = ask.guardrail(Arc::clone(guardrail));
@@ -186,6 +156,7 @@ impl Asked {
         for word in &self.stop {
             ask = ask.stop(word);
         }
+        let ask = ask.cancel(&self.cancel.get().cancel);
         let ask = if self.without_passages { ask.without_passages() } else { ask };
         ask.above_label(self.above).redact(self.redact).stream()
     }
@@ -204,7 +175,7 @@ impl Session {
     /// ledger and for budgets. `hooks` are objects with any of `before_request(messages)`, `on_piece(text)` and
     /// `after_response(text)`; what these give replaces what they were given, and what they raise ends the call. `guardrails`
     /// are `Guardrail`s, or callables `(text, direction) -> str | None` with `"in"` or `"out"`: what one gives is said
-    /// instead. `suspected` says what is done with passages that look like instructions to the model: `"mark"`, `"drop"`,
+    /// instead. All of these may be `async def`. `suspected` says what is done with passages that look like instructions to the model: `"mark"`, `"drop"`,
     /// `"refuse"`; from the score `suspected_from` on (0.5). All of it is decided again by the newest permissions right
     /// before the prompt leaves. Raises `DeniedError` where something may not be sent, and what
     /// the model fails with.
@@ -217,7 +188,7 @@ impl Session {
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Answer> {
         let asked = Asked::read(generator, options)?;
-        run(py, || asked.stream(&self.0, &text)?.finish()).map(Answer::new)
+        run(py, || asked.stream(&self.0, &text)?.finish()).map(|answer| Answer::new(answer, self.0.clone()))
     }
 
     /// As `ask`, as soon as the model has begun to answer: an `AnswerStream` to iterate over.
@@ -230,7 +201,8 @@ impl Session {
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<AnswerStream> {
         let asked = Asked::read(generator, options)?;
-        run(py, || asked.stream(&self.0, &text)).map(AnswerStream::new)
+        let stream = run(py, || asked.stream(&self.0, &text))?;
+        Ok(AnswerStream::new(stream, asked.cancel, self.0.clone()))
     }
 
     /// Writes into the audit log what the asker thinks of the answer `id`: 1 if it was good, -1 if not, with a note. Raises
@@ -247,7 +219,7 @@ impl Session {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        awaited(slf, "ask", args, kwargs)
+        awaiting::method(slf, "ask", args, kwargs)
     }
 
     /// As `ask_stream`, awaited; to cancel it ends the call.
@@ -257,33 +229,6 @@ impl Session {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        awaited(slf, "ask_stream", args, kwargs)
+        awaiting::method(slf, "ask_stream", args, kwargs)
     }
-}
-
-/// The same arguments, with a callable bound to the event loop that runs now, if one does: the call will be made in a thread.
-fn on_this_loop<'py>(
-    args: &Bound<'py, PyTuple>,
-    kwargs: Option<&Bound<'py, PyDict>>,
-) -> PyResult<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
-    let py = args.py();
-    let bound = |given: &Bound<'py, PyAny>| -> PyResult<Bound<'py, PyAny>> {
-        if given.is_instance_of::<Generator>() || !given.is_callable() {
-            return Ok(given.clone());
-        }
-        // Without one it is not awaited yet: the thread will have a loop of its own.
-        let Ok(running) = py.import("asyncio")?.call_method0("get_running_loop") else { return Ok(given.clone()) };
-        Ok(Py::new(py, Generator(generator(given, Some(&running))?))?.into_bound(py).into_any())
-    };
-    let mut all: Vec<Bound<'py, PyAny>> = args.iter().collect();
-    if let Some(given) = all.get_mut(1) {
-        *given = bound(given)?;
-    }
-    let kwargs = kwargs.map(|kwargs| kwargs.copy()).transpose()?;
-    if let Some(kwargs) = &kwargs
-        && let Some(given) = kwargs.get_item("generator")?
-    {
-        kwargs.set_item("generator", bound(&given)?)?;
-    }
-    Ok((PyTuple::new(py, all)?, kwargs))
 }

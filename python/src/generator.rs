@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList};
 use safepassage::{Error, Finished, GenerateWith, Kind, Piece, Request, Result, Role, StopReason, Usage};
 
+use crate::awaiting::{OnLoop, pieces};
 use crate::errors::{invalid, run};
 
 /// Tokens that a callable takes, prompt and answer together, unless it is said.
@@ -54,14 +54,11 @@ impl Generator {
     }
 }
 
-/// A [`Generator`], or a callable; what that gives to be awaited runs on `event_loop`, if there is one.
-pub fn generator(
-    given: &Bound<'_, PyAny>,
-    event_loop: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Arc<dyn safepassage::Generator>> {
+/// A [`Generator`], or a callable; what that gives to be awaited runs on `on_loop`, if there is one.
+pub fn generator(given: &Bound<'_, PyAny>, on_loop: OnLoop) -> PyResult<Arc<dyn safepassage::Generator>> {
     match given.cast::<Generator>() {
         Ok(opened) => Ok(Arc::clone(&opened.get().0)),
-        Err(_) => of_callable(given, None, WINDOW, event_loop),
+        Err(_) => of_callable(given, None, WINDOW, on_loop),
     }
 }
 
@@ -69,7 +66,7 @@ fn of_callable(
     given: &Bound<'_, PyAny>,
     name: Option<String>,
     window: usize,
-    event_loop: Option<&Bound<'_, PyAny>>,
+    on_loop: OnLoop,
 ) -> PyResult<Arc<dyn safepassage::Generator>> {
     if !given.is_callable() {
         return Err(invalid(
@@ -79,8 +76,8 @@ fn of_callable(
     }
     let own = || given.getattr("__name__").and_then(|name| name.extract()).unwrap_or_else(|_| "callable".to_owned());
     let name = name.unwrap_or_else(own);
-    let (callable, event_loop) = (given.clone().unbind(), event_loop.map(|own| own.clone().unbind()));
-    let answer = move |request: &Request| Pulled::new(&callable, event_loop.as_ref(), request);
+    let callable = given.clone().unbind();
+    let answer = move |request: &Request| Pulled::new(&callable, &on_loop, request);
     run(given.py(), || Ok(Arc::new(GenerateWith::new(&name, window, answer)?) as Arc<dyn safepassage::Generator>))
 }
 
@@ -109,14 +106,8 @@ struct Pulled {
 }
 
 impl Pulled {
-    fn new(callable: &Py<PyAny>, event_loop: Option<&Py<PyAny>>, request: &Request) -> Result<Self> {
-        static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let pieces = called(|py| {
-            let class = CLASS.get_or_try_init(py, || {
-                Ok::<_, PyErr>(py.import("safepassage._awaiting")?.getattr("Pieces")?.unbind())
-            })?;
-            class.call1(py, (callable, messages(py, request)?, request.most_tokens, event_loop))
-        })?;
+    fn new(callable: &Py<PyAny>, on_loop: &OnLoop, request: &Request) -> Result<Self> {
+        let pieces = called(|py| pieces(py, (callable, messages(py, request)?, request.most_tokens, on_loop)))?;
         Ok(Self { pieces, usage: None, over: false })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use safepassage::{Direction, Permit, Result, Verdict};
 
+use crate::awaiting::{OnLoop, awaited};
 use crate::errors::{invalid, run};
 use crate::generator::raised;
 
@@ -37,6 +38,7 @@ impl Guardrail {
 struct Callable {
     name: String,
     callable: Py<PyAny>,
+    on_loop: OnLoop,
 }
 
 impl safepassage::Guardrail for Callable {
@@ -48,15 +50,15 @@ impl safepassage::Guardrail for Callable {
         permit()?;
         let way = if direction == Direction::In { "in" } else { "out" };
         let said: Option<String> = Python::attach(|py| {
-            let said = self.callable.bind(py).call1((text, way)).and_then(|said| said.extract());
-            said.map_err(|error| raised(py, &error, "look at text", "the guardrail"))
+            let said = self.callable.bind(py).call1((text, way)).and_then(|said| awaited(said, &self.on_loop));
+            said.and_then(|said| said.extract()).map_err(|error| raised(py, &error, "look at text", "the guardrail"))
         })?;
         Ok(said.map_or(Verdict::Pass, Verdict::Intervened))
     }
 }
 
-/// A [`Guardrail`], or a callable.
-pub fn guardrail(given: &Bound<'_, PyAny>) -> PyResult<Arc<dyn safepassage::Guardrail>> {
+/// A [`Guardrail`], or a callable; what that gives to be awaited runs on `on_loop`, if there is one.
+pub fn guardrail(given: &Bound<'_, PyAny>, on_loop: OnLoop) -> PyResult<Arc<dyn safepassage::Guardrail>> {
     if let Ok(opened) = given.cast::<Guardrail>() {
         return Ok(Arc::clone(&opened.get().0));
     }
@@ -65,5 +67,5 @@ pub fn guardrail(given: &Bound<'_, PyAny>) -> PyResult<Arc<dyn safepassage::Guar
         return Err(invalid("ask", message));
     }
     let name = given.getattr("__name__").and_then(|name| name.extract()).unwrap_or_else(|_| "callable".to_owned());
-    Ok(Arc::new(Callable { name, callable: given.clone().unbind() }))
+    Ok(Arc::new(Callable { name, callable: given.clone().unbind(), on_loop }))
 }

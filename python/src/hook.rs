@@ -5,14 +5,19 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use safepassage::{Answer, Error, Hook, Kind, Request, Result};
 
+use crate::awaiting::{OnLoop, awaited};
 use crate::generator::{messages, raised};
 
-/// A Python object as a [`Hook`]. What a method gives replaces what it was given; None leaves it.
-struct Called(Py<PyAny>);
+/// A Python object as a [`Hook`]. What a method gives, or what that gives to be awaited, replaces what it was given; None
+/// leaves it.
+struct Called {
+    hook: Py<PyAny>,
+    on_loop: OnLoop,
+}
 
-/// `given` as a hook.
-pub fn hook(given: Py<PyAny>) -> Arc<dyn Hook> {
-    Arc::new(Called(given))
+/// `given` as a hook; what it gives to be awaited runs on `on_loop`, if there is one.
+pub fn hook(given: Py<PyAny>, on_loop: OnLoop) -> Arc<dyn Hook> {
+    Arc::new(Called { hook: given, on_loop })
 }
 
 impl Called {
@@ -24,11 +29,11 @@ impl Called {
         read: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>,
     ) -> Result<Option<T>> {
         let called = Python::attach(|py| {
-            let hook = self.0.bind(py);
+            let hook = self.hook.bind(py);
             if !hook.hasattr(name)? {
                 return Ok(None);
             }
-            let given = hook.call_method1(name, (argument(py)?,))?;
+            let given = awaited(hook.call_method1(name, (argument(py)?,))?, &self.on_loop)?;
             if given.is_none() { Ok(None) } else { read(&given).map(Some) }
         });
         called.map_err(|error: PyErr| {

@@ -14,6 +14,7 @@ mod answer;
 mod arrays;
 mod ask;
 mod audit;
+mod awaiting;
 mod break_glass;
 mod commit;
 mod counts;

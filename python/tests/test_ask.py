@@ -131,6 +131,68 @@ def test_who_stops_listening_ends_the_call(pay: Index, ann: Session) -> None:
     assert ended.wait(60)
 
 
+def test_who_cancels_ends_what_is_awaited_for_it(ann: Session) -> None:
+    async def main() -> None:
+        begun, ended = asyncio.Event(), asyncio.Event()
+
+        async def endless(messages: list[dict[str, str]], tokens: int) -> str:
+            begun.set()
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                ended.set()
+            return "never"
+
+        async def pieces(messages: list[dict[str, str]], tokens: int) -> AsyncIterator[str]:
+            try:
+                yield "Once "
+                await asyncio.sleep(3600)
+            finally:
+                ended.set()
+
+        task = asyncio.create_task(ann.ask_async(QUESTION, endless, **MODE))
+        await begun.wait()
+        task.cancel()
+        await asyncio.wait_for(ended.wait(), 60)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        ended.clear()
+        stream = await ann.ask_stream_async(QUESTION, pieces, **MODE)
+        assert await stream.__anext__() == "Once "
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(stream.__anext__(), 0.05)
+        await asyncio.wait_for(ended.wait(), 60)
+        ended.clear()
+        # On the very loop that what it closes is awaited on.
+        stream = await ann.ask_stream_async(QUESTION, pieces, **MODE)
+        assert await stream.__anext__() == "Once "
+        stream.close()
+        await asyncio.wait_for(ended.wait(), 60)
+
+    asyncio.run(main())
+
+
+def test_who_closes_from_another_thread_ends_the_wait_for_the_next_piece(ann: Session, server: Server) -> None:
+    model = Generator.local(server.url, "m", highest_label="restricted")
+    stream = ann.ask_stream(QUESTION, model, **MODE)
+    assert next(stream) == "Once "
+    said: list[BaseException | str] = []
+
+    def reads() -> None:
+        try:
+            said.append(next(stream))
+        except BaseException as error:
+            said.append(error)
+
+    reading = Thread(target=reads)
+    reading.start()
+    stream.close()
+    reading.join(60)
+    assert server.gone.wait(20)
+    # It waited for the next piece, or came after all was over.
+    assert isinstance(said[0], (UnavailableError, StopIteration)), said
+
+
 def test_what_is_no_question_and_what_fails(ann: Session) -> None:
     def raises(messages: list[dict[str, str]], tokens: int) -> str:
         raise RuntimeError(messages[1]["content"])
@@ -209,6 +271,54 @@ def test_hooks_see_change_and_refuse(ann: Session) -> None:
     with pytest.raises(DeniedError) as raised:
         ann.ask(QUESTION, model, hooks=[Louder(), Strict()], **MODE)
     assert "ValueError" in str(raised.value) and "FORBIDDEN" not in str(raised.value)
+
+
+def test_hooks_and_guardrails_may_be_awaited(ann: Session) -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    class Louder:
+        async def before_request(self, messages: list[dict[str, str]]) -> list[dict[str, str]]:
+            await asyncio.sleep(0)
+            loops.append(asyncio.get_running_loop())
+            return [{**message, "content": message["content"] + " In French."} for message in messages]
+
+        async def on_piece(self, text: str) -> str:
+            await asyncio.sleep(0)
+            return text.upper()
+
+        async def after_response(self, text: str) -> str:
+            return text + "!"
+
+    class Strict:
+        async def on_piece(self, text: str) -> None:
+            raise ValueError(text)
+
+    async def look(text: str, direction: str) -> str | None:
+        await asyncio.sleep(0)
+        loops.append(asyncio.get_running_loop())
+        return "not that" if "forbidden" in text else None
+
+    heard: list[str] = []
+
+    def model(messages: list[dict[str, str]], tokens: int) -> str:
+        heard.append(prompt(messages))
+        return "once a year"
+
+    async def main() -> None:
+        answer = await ann.ask_async(QUESTION, model, hooks=[Louder()], guardrails=[look], **MODE)
+        assert answer.text == "ONCE A YEAR!" and "In French." in heard[-1]
+        assert loops == [asyncio.get_running_loop()] * 3
+        stream = await ann.ask_stream_async(QUESTION, model, hooks=[Louder()], **MODE)
+        assert [piece async for piece in stream] == ["ONCE A YEAR"]
+        answer = await ann.ask_async("may pay be forbidden?", model, guardrails=[look], **MODE)
+        assert (answer.text, answer.sent) == ("not that", False)
+        with pytest.raises(DeniedError) as raised:
+            await ann.ask_async(QUESTION, model, hooks=[Strict()], **MODE)
+        assert "ValueError" in str(raised.value) and "once" not in str(raised.value)
+
+    asyncio.run(main())
+    answer = ann.ask(QUESTION, model, hooks=[Louder()], guardrails=[look], **MODE)
+    assert answer.text == "ONCE A YEAR!" and "In French." in heard[-1]
 
 
 def test_guardrails_see_both_ways_and_say_something_else(tmp_path: Path, ann: Session) -> None:
@@ -300,10 +410,15 @@ def test_calls_are_counted_within_budgets_and_rated(pay: Index, ann: Session) ->
     ann.feedback(answer.id, -1, "not what I asked")
     [line] = [line for line in pay.audit_show() if line["action"] == "feedback"]
     assert (line["answer"], line["verdict"], line["reason"]) == (answer.id, "bad", "not what I asked")
+    answer.feedback(1, "yet true")
+    line = [line for line in pay.audit_show() if line["action"] == "feedback"][-1]
+    assert (line["answer"], line["verdict"], line["reason"]) == (answer.id, "good", "yet true")
+    with pytest.raises(InvalidError):
+        answer.feedback(2)
 
 
 class Server(ThreadingHTTPServer):
-    """Speaks `/v1/chat/completions`; `more` is held back until it is set."""
+    """Speaks `/v1/chat/completions`; `more` is held back until it is set. Left alone, calls end after 30 s without more."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Asked)
@@ -360,7 +475,7 @@ def test_a_server_streams_and_is_told_when_nobody_listens(ann: Session, server: 
     stream = ann.ask_stream(QUESTION, model, **MODE)
     assert next(stream) == "Once "
     stream.close()
-    assert server.gone.wait(60)
+    assert server.gone.wait(20)
     server.more.set()
     answer = ann.ask(QUESTION, model, **MODE)
     assert (answer.text, answer.stop) == ("Once a year [1].", "end")
@@ -385,7 +500,7 @@ def test_who_cancels_what_is_awaited_ends_the_call(ann: Session, server: Server)
             await task
 
     asyncio.run(main())
-    assert server.gone.wait(60)
+    assert server.gone.wait(20)
 
 
 def test_a_catalogue_says_what_a_model_is_sent(tmp_path: Path, pay: Index, server: Server) -> None:

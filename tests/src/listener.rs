@@ -1,10 +1,12 @@
 //! Stands where a model would, and keeps what it is sent; and reads that by itself, without the library.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use safepassage::models::Catalogue;
 use safepassage::system::Clock;
-use safepassage::{Cleared, Finished, Generator, Identity, Permit, Piece, Pieces, Request, Result, StopReason};
+use safepassage::{
+    Cleared, Error, Finished, Generator, Identity, Kind, Permit, Piece, Pieces, Request, Result, StopReason,
+};
 
 use crate::World;
 
@@ -12,6 +14,8 @@ use crate::World;
 pub struct Listener {
     cleared: Option<Cleared>,
     heard: Mutex<Vec<String>>,
+    /// Those to turn to; where there are any, it fails after it has listened.
+    others: Vec<Arc<dyn Generator>>,
 }
 
 impl Listener {
@@ -23,7 +27,14 @@ impl Listener {
             let catalogue = Catalogue::parse(&entry).expect("a catalogue");
             catalogue.model("m").and_then(safepassage::models::CataloguedModel::cleared).expect("cleared")
         });
-        Self { cleared, heard: Mutex::default() }
+        Self { cleared, heard: Mutex::default(), others: Vec::new() }
+    }
+
+    /// The same, which is unavailable: `others` are asked instead.
+    #[must_use]
+    pub fn failing(self, others: &[Arc<Self>]) -> Self {
+        let others = others.iter().map(|other| Arc::clone(other) as Arc<dyn Generator>).collect();
+        Self { others, ..self }
     }
 
     /// Everything it was sent.
@@ -45,10 +56,17 @@ impl Generator for Listener {
         self.cleared.as_ref()
     }
 
+    fn fallbacks(&self) -> &[Arc<dyn Generator>] {
+        &self.others
+    }
+
     fn generate(&self, request: &Request, permit: &Permit) -> Result<Pieces> {
         permit()?;
         let prompt: Vec<&str> = request.messages.iter().map(|message| message.text.as_str()).collect();
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).push(prompt.join("\n"));
+        if !self.others.is_empty() {
+            return Err(Error::new(Kind::Unavailable, "generate", "it only listens"));
+        }
         let end = Piece::Finished(Finished { reason: StopReason::End, usage: None });
         Ok(Pieces::pulled(request, [Ok(Piece::Text("[1]".to_owned())), Ok(end)].into_iter()))
     }

@@ -5,6 +5,7 @@
 
 mod cancel;
 mod closure;
+mod lost;
 mod pieces;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::cancel::Cancel;
 pub use self::closure::GenerateWith;
+pub use self::lost::Lost;
 pub use self::pieces::Pieces;
 use crate::catalogue::Cleared;
 
@@ -59,6 +61,8 @@ pub struct Request {
     pub cache_key: Option<String>,
     /// Ends the call, also before it has begun to answer.
     pub cancel: Option<Cancel>,
+    /// Where a call that fails before it has begun to answer says what it has cost.
+    pub lost: Option<Lost>,
 }
 
 impl Request {

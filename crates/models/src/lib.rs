@@ -37,7 +37,7 @@ pub use catalogue::{At, Catalogue, CataloguedModel, Cleared, Limits, Price, Task
 pub use closure::EmbedWith;
 pub use embedder::{Embedder, Embeddings, Kept, Purpose, Refused};
 pub use generator::{
-    Cancel, Finished, GenerateWith, Generator, Message, Permit, Piece, Pieces, Request, Role, StopReason, Usage,
+    Cancel, Finished, GenerateWith, Generator, Lost, Message, Permit, Piece, Pieces, Request, Role, StopReason, Usage,
 };
 pub use guardrail::{Direction, Guardrail, Verdict};
 pub use reranker::{RerankWith, Reranker};

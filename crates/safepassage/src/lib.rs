@@ -106,7 +106,7 @@ pub use safepassage_ingest::{
 };
 pub use safepassage_models::{
     Cancel, Cleared, CrossEncoder, Direction, EmbedWith, Embedder, Embeddings, Finished, GenerateWith, Generator,
-    Guardrail, Kept, Message, ModelStamp, Permit, Piece, Pieces, Price, Purpose, Refused, Request, RerankWith,
+    Guardrail, Kept, Lost, Message, ModelStamp, Permit, Piece, Pieces, Price, Purpose, Refused, Request, RerankWith,
     Reranker, Role, StaticTokens, StopReason, Tokenizer, Transformer, Usage, Verdict, open_folder,
 };
 pub use safepassage_prompt::{

@@ -16,7 +16,7 @@ use safepassage_models::{
 const OPERATION: &str = "open model";
 /// How many tokens a model reads if its entry does not say.
 const MAX_TOKENS: usize = 512;
-/// Further attempts that each call to a generator earns: so that, of many who wait at once, few ask twice.
+/// Further attempts that each call of somebody who waits earns: so that, of many who wait at once, few ask twice.
 const RETRIES_PER_CALL: f64 = 0.09;
 
 /// The model `name` of the catalogue in the file `catalogue`, with a cache of what it embedded in the file `cache`, or in the
@@ -132,11 +132,12 @@ fn generating(model: &CataloguedModel) -> Result<RemoteGenerator> {
             format!("`{}`: its entry has no `texts.window`, how many tokens it takes", model.name),
         )
     })?;
-    let limits = limits(model)?;
-    let caller = Caller::new(CallLimits { retries_per_call: Some(RETRIES_PER_CALL), ..limits })?;
+    let caller = Caller::new(limits(model)?)?;
     let tokenizer = model.texts.tokenizer.as_ref().map(|_| tokenizer(&model.texts)).transpose()?;
     match model.provider.as_str() {
         "openai" => RemoteGenerator::new(model.cleared()?, ChatServer::new(openai(model)?)?, caller, window, tokenizer),
+        #[cfg(feature = "aws")]
+        "bedrock" => safepassage_aws::bedrock::BedrockGenerator::open(model, None, caller, tokenizer),
         _ => Err(built_without(model)),
     }
 }
@@ -178,6 +179,7 @@ fn limits(model: &CataloguedModel) -> Result<CallLimits> {
         requests_per_minute: given.requests_per_minute,
         tokens_per_minute: given.tokens_per_minute,
         max_concurrent: given.max_concurrent.unwrap_or(usual.max_concurrent),
+        retries_per_call: Some(RETRIES_PER_CALL),
         ..usual
     })
 }

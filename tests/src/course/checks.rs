@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use safepassage::{Engine, Hook, Kind, Mode, Request, Result};
+use safepassage::{Engine, Hook, Identity, Kind, Mode, Request, Result};
 
 use super::changes::Step;
 use super::{ASKERS, Course};
 use crate::listener::{Listener, is_word, judged_as, passages};
-use crate::{Key, Words, World, cosine};
+use crate::{Key, Numbers, Words, World, cosine};
 
 const SEARCHES: usize = 3;
 /// Scores are f32, and rows may lie in other orders.
@@ -96,8 +96,12 @@ impl Course {
         let (change, key) = if quiet { Default::default() } else { self.drawn() };
         let n = self.numbers.below(self.askers.len());
         let (session, judged) = self.askers[n].clone();
-        let label = self.numbers.below(5);
-        let model = Listener::new((label < 4).then(|| World::label(label)));
+        let label = |numbers: &mut Numbers| Some(numbers.below(5)).filter(|label| *label < 4).map(World::label);
+        let first = label(&mut self.numbers);
+        // Half of the models are unavailable, and turn to others of a catalogue of their own.
+        let others: Vec<_> = (0..self.numbers.below(4).saturating_sub(1)).map(|_| label(&mut self.numbers)).collect();
+        let fallbacks: Vec<_> = others.iter().map(|label| Arc::new(Listener::new(*label))).collect();
+        let model = Listener::new(first).failing(&fallbacks);
         let question = format!("w{} w{}", self.numbers.below(9), self.numbers.draw() % 100_000);
         let (k, mode) = (1 + self.numbers.below(8), self.numbers.pick(&[Mode::Lexical, Mode::Vector, Mode::Hybrid]));
         let meanwhile = Arc::new(Meanwhile(Mutex::new(Some((self.engine.clone(), change.clone(), key.clone())))));
@@ -111,20 +115,26 @@ impl Course {
         }
         let (seed, now) = (self.seed, self.clock.now());
         let place = format!("seed {seed} asker {n}: {judged:?}");
-        let prompts = model.heard();
-        self.compared.prompts += prompts.len() as u64;
+        let mut heard = vec![(first, model.heard())];
+        heard.extend(others.iter().zip(&fallbacks).map(|(label, other)| (*label, other.heard())));
+        self.compared.prompts += heard.iter().map(|(_, prompts)| prompts.len() as u64).sum::<u64>();
         if judged.check_expiry(now).is_err() {
-            assert!(prompts.is_empty() && answer.is_err(), "{place}");
+            assert!(heard.iter().all(|(_, prompts)| prompts.is_empty()) && answer.is_err(), "{place}");
             return;
         }
-        let model_sees = judged_as(&judged, (label < 4).then(|| World::label(label)), &self.clock);
-        let seen_by = |who| -> BTreeSet<(&Key, &str)> {
+        let seen_by = |who: &Identity| -> BTreeSet<(Key, String)> {
             let judged = self.ledger.judged(who, now);
-            judged.flat_map(|(key, _, passages)| passages.into_iter().map(move |text| (key, text))).collect()
+            judged
+                .flat_map(|(key, _, texts)| texts.into_iter().map(move |text| (key.clone(), text.to_owned())))
+                .collect()
         };
-        let (open, cleared) = (seen_by(&judged), seen_by(&model_sees));
-        let says = |of: &BTreeSet<(&Key, &str)>, passage: &str| of.iter().any(|(_, text)| *text == passage);
-        for prompt in &prompts {
+        let open = seen_by(&judged);
+        let cleared_for = |label| seen_by(&judged_as(&judged, label, &self.clock));
+        let says = |of: &BTreeSet<(Key, String)>, passage: &str| of.iter().any(|(_, text)| text == passage);
+        for (label, prompt) in
+            heard.iter().flat_map(|(label, prompts)| prompts.iter().map(move |prompt| (*label, prompt)))
+        {
+            let cleared = cleared_for(label);
             for passage in passages(prompt) {
                 assert!(says(&open, passage), "{place}: `{passage}` may not be read");
                 assert!(says(&cleared, passage), "{place}: the model may not have `{passage}`");
@@ -137,9 +147,10 @@ impl Course {
         }
         if let Ok(answer) = answer {
             let sent: Vec<&str> = answer.passages.iter().map(|hit| hit.text.as_str()).collect();
-            let heard = prompts.last().map(|prompt| passages(prompt).collect::<Vec<_>>()).unwrap_or_default();
-            assert_eq!(sent, heard, "{place}");
-            let both = open.intersection(&cleared).count();
+            // The last that were asked: they have answered.
+            let last = heard.iter().rev().find_map(|(_, prompts)| prompts.last());
+            assert_eq!(sent, last.map(|prompt| passages(prompt).collect::<Vec<_>>()).unwrap_or_default(), "{place}");
+            let both = open.intersection(&cleared_for(first)).count();
             // Words alone need not be in every passage; and what was opened meanwhile need not be found.
             let all = mode != Mode::Lexical && quiet;
             assert!(!all || sent.len() == k.min(both), "{place}: {} of {k}, and {both} there are", sent.len());

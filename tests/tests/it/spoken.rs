@@ -10,7 +10,7 @@ use safepassage::models::{open_generator, open_reranker};
 use safepassage::usage::{Budget, Period, UsageSettings};
 use safepassage::{
     AboveLabel, Acl, Answer, Ask, BatchDocument, Create, Direction, EmbedderChoice, Engine, Error, Guardrail, Hook,
-    Identity, Kind, Mode, Permit, Principal, Redact, Request, Result, Session, Verdict,
+    Identity, Kind, Mode, Permit, Principal, Redact, Request, Result, Session, Suspected, Verdict,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -216,6 +216,12 @@ fn nothing_that_is_written_down_has_a_word_of_it() {
     }
     errors.take(asked(|ask| ask.most_tokens(4090)));
     errors.last(Kind::Invalid, "no room");
+    // What looks like an instruction, and what a template does not want.
+    errors.take(asked(|ask| ask.suspected(Suspected::Mark).suspected_from(0.0))).unwrap();
+    errors.take(asked(|ask| ask.suspected(Suspected::Refuse).suspected_from(0.0)));
+    errors.last(Kind::Denied, "what looks like an instruction");
+    errors.take(asked(|ask| ask.input("tone", WORDS[1])));
+    errors.last(Kind::Invalid, "an input that is none");
     // A provider that repeats what it was sent: as a status, in the middle, in no form at all.
     for (name, kind) in [
         ("status-400", Kind::Invalid),
@@ -283,6 +289,7 @@ fn nothing_that_is_written_down_has_a_word_of_it() {
         ("usage", "\"operation\":\"rerank\""),
         ("usage", "\"outcome\":\"guardrail\""),
         ("audit", "ask_withheld"),
+        ("audit", "ask_suspected"),
         ("audit", "cancelled"),
     ] {
         assert!(kept.iter().any(|(own, text)| *own == place && text.contains(said)), "{said} in {place}");

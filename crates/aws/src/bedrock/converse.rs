@@ -22,7 +22,7 @@ use safepassage_models::{
 };
 
 use super::client::Model;
-use crate::account::{AccessKeys, Account};
+use crate::account::{AccessKeys, Account, Timeouts};
 use crate::fault::{quiet_error, streamed_error};
 
 /// A model of Bedrock that answers prompts.
@@ -57,7 +57,9 @@ impl BedrockGenerator {
             _ => Err(Error::invalid("open model", format!("the guardrail `{named}` is not ID:VERSION"))),
         });
         let guardrail = guardrail.transpose()?;
-        let account = Account { keys, ..Account::from(&entry.at) };
+        // An answer that comes only as a whole takes as long as the entry gives it.
+        let timeouts = Timeouts { attempt: caller.limits().attempt, ..Timeouts::default() };
+        let account = Account { keys, timeouts, ..Account::from(&entry.at) };
         let model = Model::open(&account, entry.at.profile.as_deref().unwrap_or(&id))?;
         let window = entry.texts.window.unwrap_or(0);
         let provider = Self(Arc::new(Inner { model, id, guardrail, whole: entry.texts.whole }));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -34,6 +35,12 @@ pub enum Reply {
     Closed,
     /// Nothing, until the other side gives up.
     Silence,
+    /// This, of more that is announced, and then nothing until the other side goes away, which is told.
+    Waits {
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+        gone: Sender<()>,
+    },
 }
 
 impl Reply {
@@ -80,6 +87,13 @@ fn converse(stream: TcpStream, answer: &dyn Fn(Request) -> Reply) -> std::io::Re
                 return to.write_all(&body[..sent]);
             }
             Reply::Closed => return Ok(()),
+            Reply::Waits { headers, body, gone } => {
+                write_head(&mut to, 200, &headers, usize::MAX >> 1)?;
+                to.write_all(&body)?;
+                from.read_to_end(&mut Vec::new())?;
+                gone.send(()).unwrap();
+                return Ok(());
+            }
             Reply::Silence => {
                 // Comes back when the other side closes.
                 from.read_to_end(&mut Vec::new())?;

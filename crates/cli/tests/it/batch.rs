@@ -5,8 +5,6 @@
 mod fake;
 #[path = "../../../aws/tests/it/bedrock/jobs.rs"]
 mod jobs;
-#[path = "../../../aws/tests/it/s3/weed.rs"]
-mod weed;
 
 use std::sync::{Arc, Mutex};
 
@@ -15,8 +13,8 @@ use serde_json::{Value, json};
 
 use self::fake::Fake;
 use self::jobs::{ROLE, Service};
-use self::weed::{KEY, SECRET, Weed};
 use crate::program::{Said, Scratch};
+use crate::weed::{self, KEY, SECRET, Weed};
 
 /// An account of Amazon: models that are called, jobs, a bucket.
 struct Account {
@@ -30,7 +28,7 @@ struct Account {
 impl Account {
     /// With 150 letters to embed; a job costs half of what calls cost.
     fn new() -> Self {
-        let (scratch, weed, models) = (Scratch::new(), Weed::start(), Fake::sound());
+        let (scratch, weed, models) = (Scratch::new(), Weed::start(false), Fake::sound());
         let client = weed.bucket("docs");
         let jobs = Service::start(&client);
         scratch.write(

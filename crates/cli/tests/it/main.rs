@@ -8,6 +8,8 @@ mod bad_input;
 #[cfg(feature = "aws")]
 mod batch;
 #[cfg(feature = "aws")]
+mod bedrock;
+#[cfg(feature = "aws")]
 mod bucket;
 mod contract;
 mod damage;

@@ -94,8 +94,9 @@ pub struct CallLimits {
     pub max_concurrent: usize,
     /// When a provider that does not answer is left alone.
     pub breaker: BreakerLimits,
-    /// Attempts after the first that each call earns for all calls together, ten at most kept for later: where many wait at
-    /// once, a provider in trouble is not asked several times by each. No such limit unless set.
+    /// Attempts after the first that each call of somebody who waits earns for all such calls together, ten at most kept for
+    /// later: where many wait at once, a provider in trouble is not asked several times by each. No such limit unless set,
+    /// nor for jobs.
     pub retries_per_call: Option<f64>,
 }
 

@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -14,11 +14,10 @@ use tokio::time::{Instant, sleep, timeout};
 use super::breaker::{Breaker, Outcome};
 use super::call::{CallError, CallLimits, Cost};
 use super::concurrency::Concurrency;
+use super::earned::Earned;
 use super::rate::Rate;
 
 const OPERATION: &str = "call model";
-/// So many further attempts are kept for when they are needed.
-const MOST_EARNED: f64 = 10.0;
 
 /// Calls a provider. Clones share all limits and counts.
 #[derive(Debug, Clone)]
@@ -35,8 +34,18 @@ struct Inner {
     calls: AtomicU64,
     attempts: AtomicU64,
     throttled: AtomicU64,
-    /// Attempts after the first that calls have earned.
-    earned: Mutex<f64>,
+    earned: Earned,
+}
+
+/// Who wants a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    /// A job, which has time.
+    Job,
+    /// A job that has another provider to turn to.
+    Turning,
+    /// Somebody who waits.
+    Waiting,
 }
 
 /// A place among the calls under way, kept while an answer comes in pieces; free when dropped.
@@ -86,7 +95,7 @@ impl Caller {
             calls: AtomicU64::new(0),
             attempts: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
-            earned: Mutex::new(MOST_EARNED),
+            earned: Earned::new(limits.retries_per_call),
             limits,
         })))
     }
@@ -124,11 +133,22 @@ impl Caller {
     where
         F: Future<Output = std::result::Result<T, CallError>>,
     {
-        Ok(self.begin(self.0.limits.deadline, cost, true, operation).await?.0)
+        Ok(self.begin(self.0.limits.deadline, cost, Who::Job, operation).await?.0)
     }
 
-    /// As [`Caller::call`], within a time of its own, for somebody who waits or has another provider to turn to: while the
-    /// provider is left alone it fails at once.
+    /// As [`Caller::call`], for a job that has another provider to turn to: while this one is left alone it fails at once.
+    ///
+    /// # Errors
+    /// As [`Caller::call`].
+    pub async fn call_or_turn<T, F>(&self, cost: Cost, operation: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = std::result::Result<T, CallError>>,
+    {
+        Ok(self.begin(self.0.limits.deadline, cost, Who::Turning, operation).await?.0)
+    }
+
+    /// As [`Caller::call`], within a time of its own, for somebody who waits: while the provider is left alone it fails at
+    /// once, and attempts after the first are limited for all who wait together.
     ///
     /// # Errors
     /// As [`Caller::call`].
@@ -152,14 +172,14 @@ impl Caller {
     where
         F: Future<Output = std::result::Result<T, CallError>>,
     {
-        self.begin(within, cost, false, operation).await
+        self.begin(within, cost, Who::Waiting, operation).await
     }
 
     async fn begin<T, F>(
         &self,
         within: Duration,
         cost: Cost,
-        patient: bool,
+        who: Who,
         operation: impl FnMut() -> F,
     ) -> Result<(T, Held)>
     where
@@ -170,7 +190,7 @@ impl Caller {
         tokio::select! {
             biased;
             _ = cancelled.wait_for(|cancelled| *cancelled) => Err(unavailable("the job was cancelled")),
-            outcome = self.tried(within, cost, patient, operation) => outcome,
+            outcome = self.tried(within, cost, who, operation) => outcome,
         }
     }
 
@@ -178,7 +198,7 @@ impl Caller {
         &self,
         within: Duration,
         cost: Cost,
-        patient: bool,
+        who: Who,
         mut operation: impl FnMut() -> F,
     ) -> Result<(T, Held)>
     where
@@ -186,9 +206,9 @@ impl Caller {
     {
         let limits = &self.0.limits;
         let deadline = Instant::now() + within;
-        if let Some(share) = limits.retries_per_call {
-            let mut earned = self.0.earned.lock().unwrap_or_else(PoisonError::into_inner);
-            *earned = (*earned + share).min(MOST_EARNED);
+        let waiting = who == Who::Waiting;
+        if waiting {
+            self.0.earned.begun();
         }
         let mut waits = ExponentialBuilder::new()
             .with_min_delay(limits.first_wait)
@@ -201,28 +221,21 @@ impl Caller {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
-            if failed.withheld && !patient {
+            if failed.withheld && who != Who::Job {
                 return Err(failed.error.with("attempts", attempts));
             }
             let longest = waits.next().unwrap_or(limits.longest_wait);
             let wait = failed.retry_after.unwrap_or_default().max(longest.mul_f64(fastrand::f64()));
             let left = deadline.saturating_duration_since(Instant::now());
-            if !failed.may_retry || attempts >= limits.max_attempts || wait >= left || !self.may_try_again() {
+            if !failed.may_retry
+                || attempts >= limits.max_attempts
+                || wait >= left
+                || (waiting && !self.0.earned.take())
+            {
                 return Err(failed.error.with("attempts", attempts));
             }
             sleep(wait).await;
         }
-    }
-
-    /// Takes an attempt of those that calls have earned, if there is such a limit.
-    fn may_try_again(&self) -> bool {
-        if self.0.limits.retries_per_call.is_none() {
-            return true;
-        }
-        let mut earned = self.0.earned.lock().unwrap_or_else(PoisonError::into_inner);
-        let enough = *earned >= 1.0;
-        *earned -= if enough { 1.0 } else { 0.0 };
-        enough
     }
 
     /// One attempt, if the provider is not left alone and there is room within all limits before the deadline.

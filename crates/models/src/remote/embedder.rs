@@ -288,7 +288,7 @@ async fn ask(routes: &[Route], texts: &[String], cost: Cost, purpose: Purpose) -
         };
         let outcome = match purpose {
             Purpose::Document if n + 1 == routes.len() => caller.call(cost, operation).await,
-            Purpose::Document => caller.call_within(caller.limits().deadline, cost, operation).await,
+            Purpose::Document => caller.call_or_turn(cost, operation).await,
             Purpose::Query => caller.call_within(caller.limits().question_deadline, cost, operation).await,
         };
         match outcome {

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::{Stream, StreamExt};
@@ -18,7 +18,7 @@ use super::call::{CallError, CallLimits, Cost};
 use super::caller::{Caller, Calls, Held};
 use super::runtime::{start, wait_for};
 use crate::catalogue::Cleared;
-use crate::generator::{Cancel, Generator, Permit, Piece, Pieces, Request, Usage, check};
+use crate::generator::{Cancel, Generator, Lost, Permit, Piece, Pieces, Request, Usage, check};
 use crate::tokenizer::Tokenizer;
 
 const OPERATION: &str = "generate";
@@ -126,18 +126,15 @@ impl Generator for RemoteGenerator {
         let cancel = request.cancel.clone().unwrap_or_default();
         wait_for(async move {
             // What failed attempts have cost, as far as the provider says.
-            let lost = Mutex::new(Usage::default());
+            let lost = Lost::default();
             let attempt = || {
-                let (permit, cleared, provider, request) = (&permit, &cleared, &provider, &request);
-                let lost = &lost;
+                let (permit, cleared, provider, request, lost) = (&permit, &cleared, &provider, &request, &lost);
                 async move {
                     permitted(permit, cleared).await?;
                     let mut pieces = provider.begin(request).await?;
                     loop {
                         match pieces.next().await {
-                            Some(Ok(Piece::Counted(usage))) => {
-                                *lost.lock().unwrap_or_else(PoisonError::into_inner) += usage;
-                            }
+                            Some(Ok(Piece::Counted(usage))) => lost.add(usage),
                             Some(first) => return Ok((first?, pieces)),
                             None => return Err(CallError::unavailable("the answer was cut off")),
                         }
@@ -150,9 +147,12 @@ impl Generator for RemoteGenerator {
                 () = cancel.cancelled() => Err(cancelled(&cancel)),
                 begun = caller.begin_within(limits.deadline, Cost { tokens }, attempt) => begun,
             };
-            let ((first, pieces), held) = begun?;
+            let lost = lost.take();
+            let ((first, pieces), held) = begun.inspect_err(|_| {
+                // Nobody gets pieces that would say so.
+                request.lost.iter().for_each(|told| told.add(lost));
+            })?;
             let (sender, receiver) = mpsc::channel(WAITING);
-            let lost = lost.into_inner().unwrap_or_else(PoisonError::into_inner);
             if lost != Usage::default() {
                 // It is the first of many that there is room for.
                 sender.try_send(Ok(Piece::Counted(lost))).unwrap_or_default();

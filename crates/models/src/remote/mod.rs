@@ -12,6 +12,7 @@ mod call;
 mod caller;
 mod chat;
 mod concurrency;
+mod earned;
 mod embedder;
 mod generator;
 mod guardrail;

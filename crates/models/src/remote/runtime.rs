@@ -1,6 +1,8 @@
 //! The library's calls return when they are done: who waits for the network meanwhile?
 //!
 //! One small runtime of our own. The calling thread waits on a channel, so that it may itself belong to another runtime.
+//! Whoever watches the program hears nothing of what runs on it: libraries that talk to providers tell requests and answers
+//! word for word at their finest level. What may be said of calls, the spans of whoever makes them say.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -8,6 +10,8 @@ use std::sync::mpsc;
 
 use safepassage_error::{Error, Kind, Result};
 use tokio::runtime::{Builder, Runtime};
+use tracing::instrument::WithSubscriber;
+use tracing::subscriber::NoSubscriber;
 
 const OPERATION: &str = "call model";
 
@@ -18,10 +22,11 @@ const OPERATION: &str = "call model";
 /// What `work` fails with; `Internal` if it panics, `Unavailable` if the system gives no threads.
 pub fn wait_for<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
     let (sender, receiver) = mpsc::sync_channel(1);
-    runtime()?.spawn(async move {
+    let told = async move {
         // Nobody listens any more if the calling thread was unwound.
         sender.send(work.await).unwrap_or_default();
-    });
+    };
+    start(told)?;
     receiver.recv().unwrap_or_else(|_| Err(Error::new(Kind::Internal, OPERATION, "the call ended without an outcome")))
 }
 
@@ -38,7 +43,7 @@ pub fn wait(time: std::time::Duration) -> Result<()> {
 
 /// Lets `work` run by itself.
 pub(super) fn start(work: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-    runtime()?.spawn(work);
+    runtime()?.spawn(work.with_subscriber(NoSubscriber::default()));
     Ok(())
 }
 

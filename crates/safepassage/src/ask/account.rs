@@ -1,7 +1,7 @@
 //! Here is a prompt that may be sent: is there a budget for it, and what did it cost?
 
-use safepassage_error::Result;
 use safepassage_error::system::Stopwatch;
+use safepassage_error::{Kind, Result};
 use safepassage_models::{Cleared, Generator, Price, Request, Usage};
 use safepassage_usage::{Amount, Call, Reservation};
 
@@ -73,9 +73,9 @@ impl Account {
         self.span.begun(self.call.first_ms / 1000.0);
     }
 
-    /// Nothing was answered.
-    pub fn failed(mut self, outcome: &str) -> Result<()> {
-        self.settle(outcome, Some(Usage::default()), None)
+    /// Nothing was answered; attempts may have cost what is `lost`.
+    pub fn failed(mut self, outcome: &str, lost: Usage) -> Result<()> {
+        self.settle(outcome, Some(lost), None)
     }
 
     /// It is over. Where the provider does not count, tokens are estimated, and in `answer` nothing is said of them. Whether
@@ -99,5 +99,14 @@ impl Account {
             answer.cost = cost.filter(|_| usage.is_some());
         }
         Ok(())
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        if self.reservation.is_some() {
+            // Whatever was called did not come back: nobody is there to be told that the ledger takes no line.
+            drop(self.settle(Kind::Internal.name(), Some(Usage::default()), None));
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use safepassage_error::{Error, Result};
 
+use super::answer::Answer;
 use crate::decision::entry_of;
 use crate::session::Session;
 
@@ -35,5 +36,15 @@ impl Session {
         entry.verdict = Some(if verdict > 0 { "good" } else { "bad" }.to_owned());
         entry.reason = note.map(str::to_owned);
         log.append(vec![entry]).map(drop)
+    }
+}
+
+impl Answer {
+    /// Writes into the audit log what the asker of `session` thinks of it: [`Session::feedback`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn feedback(&self, session: &Session, verdict: i8, note: Option<&str>) -> Result<()> {
+        session.feedback(&self.id, verdict, note)
     }
 }

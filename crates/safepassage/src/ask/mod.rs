@@ -2,14 +2,16 @@
 //!
 //! In this order: the question is checked (`prompt`), passages are found as the asker (`passages.rs`), those that the model
 //! is not cleared for are taken out, a prompt is made of what fits, hooks see it, what it can cost is reserved
-//! (`account.rs`), it is written down that it will be sent, and right before each time that it leaves all of it is decided
-//! again by the newest permissions (`sending.rs`). What has become forbidden by then makes another prompt. The answer comes in pieces (`stream.rs`), with its citations at the end.
+//! (`account.rs`), it is written down that it will be sent (`sending.rs`), and right before each time that it leaves all of it
+//! is decided again by the newest permissions (`leaving.rs`). What has become forbidden by then makes another prompt. The
+//! answer comes in pieces (`stream.rs`), with its citations at the end.
 
 mod account;
 mod answer;
 mod asked;
 mod feedback;
 mod hook;
+mod leaving;
 mod passages;
 mod sending;
 mod span;
@@ -49,7 +51,7 @@ pub enum AboveLabel {
 /// Where identifiers are taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Redact {
-    /// Of the question, before it is in the prompt.
+    /// Of the question and of what the template wants besides, before they are in the prompt.
     pub question: bool,
     /// Of passages, before they are in the prompt; the asker still gets them as they are.
     pub passages: bool,

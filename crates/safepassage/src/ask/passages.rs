@@ -1,6 +1,6 @@
 //! Here is a question: which passages may go to this model with it?
 
-use safepassage_error::{Error, Kind, Result};
+use safepassage_error::Result;
 
 use super::AboveLabel;
 use super::suspects::{Suspect, Suspected, Wary};
@@ -24,7 +24,8 @@ pub(super) struct Gathered {
     pub complete: bool,
 }
 
-/// The best passages of `search` that `session` may have, and everything too that is cleared for one of `highest`.
+/// The best passages of `search` that `session` may have, and everything too that is cleared for one of `highest`. Where
+/// one above that is to be refused, not more are looked for than until there is one.
 pub(super) fn gather(
     (session, payer): (&Session, &Payer),
     search: &Search<'_>,
@@ -54,17 +55,13 @@ pub(super) fn gather(
         let may: Vec<bool> = within.collect();
         let above_label = found.ids().zip(&cleared).take(may.len()).filter(|(_, cleared)| !**cleared);
         let withheld: Vec<String> = above_label.map(|(id, _)| id.to_owned()).collect();
-        if above == AboveLabel::Refuse && !withheld.is_empty() {
-            let message = "a passage that answers the question has a label that the model is not cleared for";
-            return Err(Error::new(Kind::Denied, "ask", message));
-        }
+        let refused = above == AboveLabel::Refuse && !withheld.is_empty();
         let good = may.iter().filter(|may| **may).count();
         let all = found.ids().len() < fetch;
-        if good >= k || all || fetch >= MOST {
+        if good >= k || all || refused || fetch >= MOST {
             let results = read.map_or_else(|| found.results(), Ok)?;
             let complete = good == k || (all && results.complete);
             let suspects: Vec<Suspect> = suspects.into_iter().take(may.len()).flatten().collect();
-            wary.map_or(Ok(()), |wary| wary.check_passages(&suspects))?;
             let passages = results.hits.into_iter().enumerate().zip(may).filter(|(_, may)| *may);
             let passages = passages.map(|(passage, _)| passage).collect();
             return Ok(Gathered { found, passages, withheld, suspects, complete });

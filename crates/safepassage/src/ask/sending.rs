@@ -1,27 +1,23 @@
-//! Here is a question with everything that it is asked by: make the prompt, decide once more, send it.
-//!
-//! INVARIANT: every passage in a prompt was visible to the asker, and its label one that the model is cleared for, by the
-//! newest permissions at a time after which nothing but the sending itself happens. The decision is a [`Permit`], which
-//! whatever sends asks before each attempt.
+//! Here is a question with everything that it is asked by: make the prompt, and send it to the first model that answers.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use safepassage_audit::Digest;
 use safepassage_error::{Error, Kind, Result};
 use safepassage_models::{
-    Cancel, Cleared, Direction, Generator, Guardrail, Message, Permit, Pieces, Request, Role, StopReason, Verdict,
+    Cancel, Cleared, Direction, Generator, Guardrail, Lost, Message, Permit, Pieces, Request, Role, StopReason, Usage,
+    Verdict,
 };
 use safepassage_prompt::{Fitted, Passage, Redactor, Room, Template, check_question, redacted};
 
-use super::Ask;
 use super::account::Account;
 use super::answer::Answer;
 use super::asked::Asked;
+use super::leaving::LastLook;
 use super::passages::{Gathered, gather};
 use super::stream::AnswerStream;
 use super::suspects::{MARK, Suspect};
+use super::{AboveLabel, Ask};
 use crate::hits::{Hit, VectorHits};
 use crate::payer::Payer;
 use crate::spans;
@@ -47,8 +43,6 @@ fn rounds(ask: &Ask<'_>, generator: &dyn Generator, template: &Template, asked: 
     for _ in 0..ROUNDS {
         ask.cancel.as_ref().map_or(Ok(()), Cancel::check)?;
         let prompt = Prompt::new(ask, generator, template, asked)?;
-        asked.withheld(&prompt.withheld)?;
-        asked.suspected(&prompt.suspects)?;
         if prompt.passages.is_empty() && !ask.without_passages {
             let answer = prompt.answer(generator, template, asked);
             return AnswerStream::unsent(asked.clone(), answer);
@@ -84,13 +78,22 @@ impl Prompt {
         cleared.iter().try_for_each(|cleared| ask.session.engine.check_question(cleared))?;
         let highest: Vec<&str> = cleared.iter().map(Cleared::highest_label).collect();
         let payer = Payer::of_answer(&ask.session.engine, ask.who(), asked.id());
-        let question = ask.wary.map_or(Ok(None), |wary| wary.question(ask.question))?;
+        let question = ask.wary.and_then(|wary| wary.question(ask.question));
+        refused(ask, asked, question.as_slice())?;
         let Gathered { found, passages, withheld, suspects, complete } =
             gather((ask.session, &payer), &ask.search, &highest, ask.above, ask.wary)?;
+        asked.withheld(&withheld)?;
+        if ask.above == AboveLabel::Refuse && !withheld.is_empty() {
+            let message = "a passage that answers the question has a label that the model is not cleared for";
+            return Err(Error::new(Kind::Denied, "ask", message));
+        }
+        refused(ask, asked, &suspects)?;
         let suspects: Vec<Suspect> = question.into_iter().chain(suspects).collect();
+        asked.suspected(&suspects)?;
         let mut counts = BTreeMap::new();
         let mut clean = |text: &str, wanted: bool| clean(&*ask.redactor, text, wanted, &mut counts);
         let question = clean(ask.question, ask.redact.question);
+        let inputs = ask.inputs.iter().map(|(name, text)| (name.clone(), clean(text, ask.redact.question))).collect();
         let texts: Vec<(String, String)> = passages
             .iter()
             .map(|(_, hit)| {
@@ -106,7 +109,7 @@ impl Prompt {
         let all: Vec<Passage<'_>> = texts.iter().map(|(title, text)| Passage { title, text }).collect();
         let tokens = |text: &str| generator.tokens(text);
         let room = Room { window: generator.window(), answer: ask.most_tokens as usize, tokens: &tokens };
-        let fitted: Fitted = template.fit(&question, &all, &ask.inputs, &room, &[])?;
+        let fitted: Fitted = template.fit(&question, &all, &inputs, &room, &[])?;
         let passages = passages.into_iter().enumerate().filter(|(n, _)| fitted.passages.contains(n));
         let passages = passages.map(|(_, passage)| passage).collect();
         let message = |role, text| Message { role, text };
@@ -119,6 +122,7 @@ impl Prompt {
             stop: ask.stop.clone(),
             temperature: ask.temperature,
             cancel: ask.cancel.clone(),
+            lost: Some(Lost::default()),
             cache_key: Some(Digest::of(&[b"cache", tenant, template.id().as_bytes()]).to_string()),
         };
         ask.hooks.iter().try_for_each(|hook| hook.before_request(&mut request))?;
@@ -167,10 +171,14 @@ impl Prompt {
             }
             let mut account = Account::open(ask, asked, route, &self.request, &template.id(), self.passages.len())?;
             let documents = self.passages.iter().map(|(_, hit)| hit.document.as_str());
-            asked.begun(&self.found, documents, &format!("to `{}` by `{}`", route.name(), template.id()))?;
+            let begun = asked.begun(&self.found, documents, &format!("to `{}` by `{}`", route.name(), template.id()));
+            if let Err(error) = begun {
+                account.failed(error.kind().name(), Usage::default())?;
+                return Err(error);
+            }
             match account.span().within(|| self.sent(ask, route)) {
                 Ok(Some((Sent::Intervened(said), acl_epoch))) => {
-                    account.failed("guardrail")?;
+                    account.failed("guardrail", Usage::default())?;
                     let answer = self.answer(route, template, asked);
                     let answer = Answer { text: said, stop: Some(StopReason::Guardrail), acl_epoch, ..answer };
                     return AnswerStream::unsent(asked.clone(), answer).map(Some);
@@ -182,11 +190,11 @@ impl Prompt {
                     return Ok(Some(AnswerStream::new(ask, asked.clone(), answer, pieces, account)));
                 }
                 Ok(None) => {
-                    account.failed(Kind::Conflict.name())?;
+                    account.failed(Kind::Conflict.name(), self.lost())?;
                     return Ok(None);
                 }
                 Err(error) => {
-                    account.failed(outcome(ask, &error))?;
+                    account.failed(outcome(ask, &error), self.lost())?;
                     if ask.is_cancelled() || !matches!(error.kind(), Kind::Unavailable | Kind::Throttled) {
                         return Err(error);
                     }
@@ -212,49 +220,38 @@ impl Prompt {
     }
 
     /// Sends it, if no guardrail intervenes.
-    fn guarded(&self, ask: &Ask<'_>, route: &dyn Generator, permit: &Permit) -> Result<Sent> {
+    fn guarded(&self, ask: &Ask<'_>, route: &dyn Generator, last: &LastLook) -> Result<Sent> {
         let asked = self.request.messages.iter().filter(|message| message.role != Role::System);
         let text = asked.map(|message| message.text.as_str()).collect::<Vec<_>>().join("\n");
         for guardrail in &ask.guardrails {
-            if let Verdict::Intervened(said) = looked_at(&**guardrail, &text, Direction::In, permit)? {
+            let look = |permit: &Permit| looked_at(&**guardrail, &text, Direction::In, permit);
+            if let Verdict::Intervened(said) = last.before(guardrail.name(), guardrail.cleared().is_none(), look)? {
                 return Ok(Sent::Intervened(said));
             }
         }
-        route.generate(&self.request, permit).map(Sent::Pieces)
+        last.before(route.name(), false, |permit| route.generate(&self.request, permit)).map(Sent::Pieces)
     }
 
     /// One route: the pieces and the epoch of the last decision, or `None` if something may not be sent any more.
     fn sent(&self, ask: &Ask<'_>, route: &dyn Generator) -> Result<Option<(Sent, u64)>> {
-        let stale = Arc::new(AtomicBool::new(false));
-        let epoch = Arc::new(AtomicU64::new(0));
-        let permit: Permit = {
-            let (session, found) = (ask.session.clone(), self.found.clone());
-            let places: Vec<usize> = self.passages.iter().map(|(at, _)| *at).collect();
-            let cleared = clearances(ask, route);
-            let (stale, epoch) = (Arc::clone(&stale), Arc::clone(&epoch));
-            Arc::new(move || {
-                let now = session.engine.clock().now();
-                session.identity().check_expiry(now)?;
-                for cleared in &cleared {
-                    cleared.check(now)?;
-                    session.engine.check_question(cleared)?;
-                }
-                let highest: Vec<&str> = cleared.iter().map(Cleared::highest_label).collect();
-                let (still, at_epoch) = found.still(&session, &highest)?;
-                if places.iter().any(|at| still.get(*at) != Some(&true)) {
-                    stale.store(true, Ordering::SeqCst);
-                    return Err(Error::new(Kind::Conflict, "ask", "a passage may not be sent any more"));
-                }
-                epoch.store(at_epoch, Ordering::SeqCst);
-                Ok(())
-            })
-        };
-        match self.guarded(ask, route, &permit) {
-            Ok(sent) => Ok(Some((sent, epoch.load(Ordering::SeqCst)))),
-            Err(_) if stale.load(Ordering::SeqCst) => Ok(None),
+        let places = self.passages.iter().map(|(at, _)| *at).collect();
+        let last = LastLook::new(ask.session, &self.found, places, clearances(ask, route));
+        match self.guarded(ask, route, &last) {
+            Ok(sent) => Ok(Some((sent, last.epoch()))),
+            Err(_) if last.is_stale() => Ok(None),
             Err(error) => Err(error),
         }
     }
+
+    /// What failed attempts have cost since the last time.
+    fn lost(&self) -> Usage {
+        self.request.lost.as_ref().map(Lost::take).unwrap_or_default()
+    }
+}
+
+/// Refuses the question, and writes down why, where one of `suspects` is not to be asked.
+fn refused(ask: &Ask<'_>, asked: &Asked, suspects: &[Suspect]) -> Result<()> {
+    ask.wary.map_or(Ok(()), |wary| wary.refuses(suspects)).or_else(|error| asked.suspected(suspects).and(Err(error)))
 }
 
 /// What `guardrail` says of `text`.

@@ -69,18 +69,14 @@ impl Wary {
     }
 
     /// The question, if it is suspected.
-    ///
-    /// # Errors
-    /// `Denied` where that is refused.
-    pub fn question(&self, text: &str) -> Result<Option<Suspect>> {
+    pub fn question(&self, text: &str) -> Option<Suspect> {
         let found = suspicion(text);
-        if found.score < self.from {
-            return Ok(None);
-        }
-        if self.does == Suspected::Refuse {
-            return Err(refused("the question", &found.signs));
-        }
-        Ok(Some(Suspect { document: None, chunk: None, score: found.score, signs: found.signs }))
+        (found.score >= self.from).then(|| Suspect {
+            document: None,
+            chunk: None,
+            score: found.score,
+            signs: found.signs,
+        })
     }
 
     /// The passage, if it is suspected.
@@ -92,19 +88,16 @@ impl Wary {
         (worst.score >= self.from).then_some(Suspect { document, chunk, score: worst.score, signs: worst.signs })
     }
 
-    /// Whether a question may be asked whose passages include `suspects`.
+    /// Whether the question may be asked of which `suspects` are a part.
     ///
     /// # Errors
     /// `Denied` where that is refused.
-    pub fn check_passages(&self, suspects: &[Suspect]) -> Result<()> {
-        match suspects.first() {
-            Some(first) if self.does == Suspected::Refuse => Err(refused("a passage", &first.signs)),
-            _ => Ok(()),
-        }
+    pub fn refuses(&self, suspects: &[Suspect]) -> Result<()> {
+        let Some(Suspect { document, signs, .. }) = suspects.first().filter(|_| self.does == Suspected::Refuse) else {
+            return Ok(());
+        };
+        let what = if document.is_some() { "a passage" } else { "the question" };
+        let message = format!("{what} looks like an instruction to the model ({})", signs.join(", "));
+        Err(Error::new(Kind::Denied, "ask", message))
     }
-}
-
-fn refused(what: &str, signs: &[&str]) -> Error {
-    let message = format!("{what} looks like an instruction to the model ({})", signs.join(", "));
-    Error::new(Kind::Denied, "ask", message)
 }

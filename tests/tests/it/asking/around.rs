@@ -34,6 +34,13 @@ fn identifiers_are_taken_out_where_that_is_wanted() {
     assert_eq!(answer.text, "Write to [email] or [card] [1].");
     assert_eq!((answer.redacted["email"], answer.redacted["card"]), (3, 1));
     assert!(answer.passages.iter().any(|hit| hit.text == text), "the asker may read it");
+    // What the template wants besides is the asker's too.
+    let text = "name = 'own'\nversion = '3'\nsystem = 's'\nuser = '{{ passages }} {{ for }} {{ question }}'\n[inputs]\nfor = 'whom'";
+    let template = Template::parse(text).unwrap();
+    let asked = |redact| ask(&ann, &model).template(&template).input("for", "bob@example.com").redact(redact).run();
+    assert!(asked(Redact::default()).unwrap().sent && model.heard()[2].contains("bob@"));
+    let answer = asked(Redact { question: true, ..Redact::default() }).unwrap();
+    assert!(model.heard()[3].contains(" [email] ") && answer.redacted["email"] == 1);
 }
 
 #[test]
@@ -178,7 +185,7 @@ fn what_looks_like_an_instruction_is_marked_dropped_or_refused() {
 }
 
 /// An index in a folder of a model that counts ten tokens a text, at a clock that stands still in January 1970.
-fn counting(folder: &Path) -> Engine {
+pub(super) fn counting(folder: &Path) -> Engine {
     let embed = |texts: &[&str], _| Ok(vec![vec![1.0, 0.0]; texts.len()]);
     let embedder = EmbedWith::new("ten", 2, builtin_tokenizer(64).unwrap(), embed).unwrap();
     let create = Create { embedder: EmbedderChoice::Given(Arc::new(embedder)), ..Create::default() };
@@ -187,7 +194,7 @@ fn counting(folder: &Path) -> Engine {
     engine
 }
 
-fn calls(engine: &Engine) -> Vec<Call> {
+pub(super) fn calls(engine: &Engine) -> Vec<Call> {
     let lines = engine.usage_lines(Timestamp(0), Timestamp(u64::MAX / 2)).unwrap().into_iter();
     let call = |line: UsageLine| match line.entry {
         UsageEntry::Settled(call) => Some(call),
@@ -229,7 +236,8 @@ fn what_was_counted_before_an_answer_broke_off_is_paid() {
         fn window(&self) -> usize {
             4096
         }
-        fn generate(&self, request: &Request, _: &Permit) -> Result<Pieces> {
+        fn generate(&self, request: &Request, permit: &Permit) -> Result<Pieces> {
+            permit()?;
             let usage = Usage { tokens_in: 300, tokens_out: 4, tokens_cached: 0 };
             let down = Err(Error::new(Kind::Unavailable, "generate", "it is not well"));
             let pieces = [Ok(Piece::Text("Pay".into())), Ok(Piece::Counted(usage)), Ok(Piece::Counted(usage)), down];

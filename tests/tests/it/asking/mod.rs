@@ -3,6 +3,7 @@
 mod around;
 mod clearance;
 mod leaving;
+mod paid;
 
 use std::sync::{Arc, Mutex};
 
@@ -20,6 +21,8 @@ struct Fake {
     cleared: Option<Cleared>,
     says: Vec<&'static str>,
     fails: Option<Kind>,
+    /// Tokens in, and tokens out.
+    counts: u64,
     fallbacks: Vec<Arc<dyn Generator>>,
     heard: Arc<Mutex<Vec<String>>>,
 }
@@ -27,7 +30,15 @@ struct Fake {
 impl Default for Fake {
     fn default() -> Self {
         let heard = Arc::default();
-        Self { name: "fake", cleared: None, says: vec!["Pay rises [1]", "."], fails: None, fallbacks: vec![], heard }
+        Self {
+            name: "fake",
+            cleared: None,
+            says: vec!["Pay rises [1]", "."],
+            fails: None,
+            counts: 0,
+            fallbacks: vec![],
+            heard,
+        }
     }
 }
 
@@ -55,7 +66,8 @@ impl Generator for Fake {
         if let Some(kind) = self.fails {
             return Err(Error::new(kind, "generate", "it is not well"));
         }
-        let usage = Some(Usage { tokens_in: 1_000, tokens_out: 100, tokens_cached: 0 });
+        let (tokens_in, tokens_out) = if self.counts > 0 { (self.counts, self.counts) } else { (1_000, 100) };
+        let usage = Some(Usage { tokens_in, tokens_out, tokens_cached: 0 });
         let end = Piece::Finished(Finished { reason: StopReason::End, usage });
         let text = self.says.clone().into_iter().map(|text| Ok(Piece::Text(text.to_owned())));
         Ok(Pieces::pulled(request, text.chain([Ok(end)])))

@@ -1,6 +1,9 @@
 //! Answers in pieces, in the framing that is documented, through the real SDK: what does whoever asks see?
 
+use std::fmt::{Debug, Write};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message as Frame};
@@ -12,6 +15,9 @@ use safepassage_models::{
     StopReason, Usage, Verdict,
 };
 use serde_json::{Value, json};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 use super::{account, limits};
 use crate::server::{self, Reply};
@@ -132,6 +138,8 @@ fn every_way_in_which_an_answer_ends_has_its_reason() {
         ("guardrail_intervened", StopReason::Guardrail),
         ("content_filtered", StopReason::Filtered),
         ("tool_use", StopReason::Tool),
+        ("malformed_tool_use", StopReason::Tool),
+        ("malformed_model_output", StopReason::Other),
         ("something_new", StopReason::Other),
     ];
     let usage = Some(Usage { tokens_in: 24, tokens_out: 6, tokens_cached: 4 });
@@ -185,6 +193,71 @@ fn every_fault_is_a_kind_is_tried_again_only_before_the_first_text_and_says_no_w
         let error = end.unwrap_err();
         assert_eq!((all.as_str(), error.kind(), asked), (given, kind, times), "{what}: {error:?}");
         assert!(!format!("{error:?}").contains(SECRET), "{what}: {error:?}");
+    }
+}
+
+#[test]
+fn who_drops_the_pieces_ends_the_call() {
+    let (sender, gone) = channel();
+    let Reply::Answer { headers, body, .. } = streamed(&[start(), text("Pay ")]) else { unreachable!() };
+    let url =
+        server::serve(move |_| Reply::Waits { headers: headers.clone(), body: body.clone(), gone: sender.clone() });
+    // Nothing else ends it while it is waited for here.
+    let generator = generator(&url, "", CallLimits { idle: Duration::from_secs(3600), ..limits() });
+    let mut pieces = generator.generate(&request(), &(Arc::new(|| Ok(())) as Permit)).unwrap();
+    assert_eq!(pieces.next().unwrap().unwrap(), Piece::Text("Pay ".into()));
+    drop(pieces);
+    gone.recv_timeout(Duration::from_secs(60)).unwrap();
+}
+
+/// Keeps everything that spans and events of anybody say.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<String>>);
+
+struct Fields<'a>(&'a mut String);
+
+impl Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, "{}={value:?} ", field.name()).unwrap();
+    }
+}
+
+impl Subscriber for Told {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        span.record(&mut Fields(&mut self.0.lock().unwrap()));
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, values: &Record<'_>) {
+        values.record(&mut Fields(&mut self.0.lock().unwrap()));
+    }
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut Fields(&mut self.0.lock().unwrap()));
+    }
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn whoever_listens_to_everything_that_is_told_hears_no_word_of_prompts_and_answers() {
+    let told = Told::default();
+    tracing::subscriber::set_global_default(told.clone()).unwrap();
+    tracing::info!("listening");
+    let whole = json!({"output": {"message": {"role": "assistant", "content": [{"text": "Pay rises."}]}},
+        "stopReason": "end_turn", "usage": {"inputTokens": 20, "outputTokens": 6, "totalTokens": 26},
+        "metrics": {"latencyMs": 7}});
+    asked(vec![streamed(&[start(), text("Pay rises."), stop("end_turn")])], "").1.unwrap();
+    asked(vec![Reply::json(200, &whole)], "whole = true").1.unwrap();
+    asked(vec![refused(400, "ValidationException")], "").1.unwrap_err();
+    let told = told.0.lock().unwrap().clone();
+    assert!(told.contains("listening"));
+    // In bytes too, as bodies are shown.
+    for word in [SECRET, "Pay rises", "secret"] {
+        let at = told.find(word).map(|at| &told[told.floor_char_boundary(at.saturating_sub(300))..at]);
+        assert!(at.is_none(), "`{word}`, after {at:?}");
     }
 }
 

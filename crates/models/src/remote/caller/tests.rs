@@ -194,7 +194,7 @@ async fn a_thousand_who_wait_at_once_ask_a_failing_provider_hardly_more_often_th
                 let caller = caller.clone();
                 tokio::spawn(async move {
                     let fail = || std::future::ready(Err::<(), _>(CallError::unavailable("down")));
-                    caller.call(Cost::default(), fail).await.unwrap_err()
+                    caller.call_within(120 * SECOND, Cost::default(), fail).await.unwrap_err()
                 })
             })
             .collect();
@@ -206,6 +206,24 @@ async fn a_thousand_who_wait_at_once_ask_a_failing_provider_hardly_more_often_th
     let Calls { calls, attempts, .. } = often(Some(0.09)).await;
     assert!(calls == 1000 && attempts > 1000 && attempts <= 1100, "{attempts} attempts of {calls} calls");
     assert!(often(None).await.attempts > 4000, "without the limit each asks again and again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_ask_again_however_many_wait() {
+    let breaker = BreakerLimits { failures: u32::MAX, ..BreakerLimits::default() };
+    let limits = CallLimits { retries_per_call: Some(0.0), breaker, deadline: 600 * SECOND, ..CallLimits::default() };
+    let fail = || std::future::ready(Err::<(), _>(CallError::throttled("slow down", None)));
+    let caller = caller(limits);
+    for n in 1..=10 {
+        caller.call(Cost::default(), fail).await.unwrap_err();
+        caller.call_or_turn(Cost::default(), fail).await.unwrap_err();
+        assert_eq!(caller.calls().attempts, n * 12);
+    }
+    // Ten were kept for those who wait.
+    for _ in 0..10 {
+        caller.call_within(600 * SECOND, Cost::default(), fail).await.unwrap_err();
+    }
+    assert_eq!(caller.calls().attempts, 120 + 20);
 }
 
 #[tokio::test(start_paused = true)]

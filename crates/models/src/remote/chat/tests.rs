@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::catalogue::{Catalogue, Cleared};
-use crate::generator::{Cancel, Generator, Permit, Pieces};
+use crate::generator::{Cancel, Generator, Lost, Permit, Pieces};
 use crate::remote::{BreakerLimits, CallLimits, Caller, RemoteGenerator};
 
 /// What the server does for one request.
@@ -203,6 +203,52 @@ fn what_was_counted_before_an_answer_breaks_off_is_told() {
 }
 
 #[test]
+fn what_attempts_cost_is_told_though_none_of_them_answers() {
+    let counted = json!({"choices": [], "usage": {"prompt_tokens": 20, "completion_tokens": 2}});
+    let broken = event(&json!({"error": {"message": "no"}}));
+    let server = serve(vec![Deed::Events(vec![event(&counted), broken])]);
+    let lost = Lost::default();
+    let request = Request { lost: Some(lost.clone()), ..request() };
+    let model = generator(&server.url, CallLimits { max_attempts: 3, ..limits() });
+    assert_eq!(model.generate(&request, &permit()).unwrap_err().kind(), Kind::Unavailable);
+    assert_eq!(lost.take(), Usage { tokens_in: 60, tokens_out: 6, tokens_cached: 0 });
+    assert_eq!(lost.take(), Usage::default(), "it is told once");
+}
+
+#[test]
+fn an_answer_is_over_with_its_reason_though_the_stream_does_not_say_so() {
+    let all = whole();
+    for kept in [4, 5] {
+        let (said, finished) = said(begin(&serve(vec![Deed::Events(all[..kept].to_vec())])).unwrap());
+        let finished = finished.unwrap();
+        assert_eq!((said.as_str(), finished.reason), ("Salaries rise. é", StopReason::Length));
+        assert_eq!(finished.usage.is_some(), kept == 5);
+    }
+    // Comments keep a connection open and say nothing.
+    let mut commented = all;
+    (0..6).for_each(|at| commented.insert(at * 2, b": wait\r\n\r\n".to_vec()));
+    assert_eq!(said(begin(&serve(vec![Deed::Events(commented)])).unwrap()).0, "Salaries rise. é");
+    let endless = [b"data: ".to_vec(), vec![b'x'; 2 << 20]].concat();
+    let (all, finished) = said(begin(&serve(vec![Deed::Events(vec![text("Salaries"), endless])])).unwrap());
+    assert_eq!((all.as_str(), finished.unwrap_err().kind()), ("Salaries", Kind::Unavailable));
+}
+
+#[test]
+fn a_key_of_a_cache_goes_only_to_servers_that_take_one() {
+    for cache_key in [true, false] {
+        let server = serve(vec![Deed::Events(whole())]);
+        let settings =
+            OpenAiSettings { url: server.url.clone(), model: "m".into(), cache_key, ..OpenAiSettings::default() };
+        let caller = Caller::new(limits()).unwrap();
+        let model = RemoteGenerator::new(cleared(), ChatServer::new(settings).unwrap(), caller, 4096, None).unwrap();
+        let request = Request { cache_key: Some("k".into()), ..request() };
+        model.generate(&request, &permit()).unwrap().for_each(drop);
+        let want = if cache_key { json!("k") } else { Value::Null };
+        assert_eq!(server.asked.lock().unwrap()[0]["prompt_cache_key"], want);
+    }
+}
+
+#[test]
 fn a_refusal_says_its_status_and_type_and_no_word_of_the_prompt() {
     let body = r#"{"error": {"message": "no: the secret prompt", "type": "context_length_exceeded"}}"#;
     for (status, kind) in [(400, Kind::Invalid), (401, Kind::Denied), (404, Kind::NotFound), (429, Kind::Throttled)] {
@@ -218,7 +264,9 @@ fn a_refusal_says_its_status_and_type_and_no_word_of_the_prompt() {
 #[test]
 fn who_drops_the_pieces_ends_the_call_and_frees_its_place() {
     let server = serve(vec![Deed::Hang(vec![text("Salaries")]), Deed::Hang(vec![text("rise")])]);
-    let model = generator(&server.url, CallLimits { max_concurrent: 1, ..limits() });
+    // Nothing else ends it while it is waited for here.
+    let idle = Duration::from_secs(3600);
+    let model = generator(&server.url, CallLimits { max_concurrent: 1, idle, ..limits() });
     for word in ["Salaries", "rise"] {
         let mut pieces = model.generate(&request(), &permit()).unwrap();
         assert_eq!(pieces.next().unwrap().unwrap(), Piece::Text(word.into()));
@@ -231,7 +279,9 @@ fn who_drops_the_pieces_ends_the_call_and_frees_its_place() {
 fn a_call_that_is_cancelled_ends_before_and_within_its_answer() {
     for (deed, begun) in [(Deed::Hang(vec![]), false), (Deed::Hang(vec![text("Salaries")]), true)] {
         let server = serve(vec![deed]);
-        let (model, cancel) = (generator(&server.url, limits()), Cancel::default());
+        let hour = Duration::from_secs(3600);
+        let limits = CallLimits { attempt: hour, deadline: hour, idle: hour, ..limits() };
+        let (model, cancel) = (generator(&server.url, limits), Cancel::default());
         let request = Request { cancel: Some(cancel.clone()), ..request() };
         if begun {
             let mut pieces = model.generate(&request, &permit()).unwrap();
