@@ -35,6 +35,7 @@ mod program;
 mod re_embed;
 #[cfg(feature = "aws")]
 #[path = "../../../aws/tests/it/server.rs"]
+#[expect(dead_code, reason = "other tests let it wait")]
 mod server;
 mod sync;
 mod tokens;
