@@ -6,6 +6,7 @@ mod embed;
 mod fake;
 mod faults;
 mod rerank;
+mod told;
 
 use std::time::Duration;
 
