@@ -71,12 +71,8 @@ impl Wary {
     /// The question, if it is suspected.
     pub fn question(&self, text: &str) -> Option<Suspect> {
         let found = suspicion(text);
-        (found.score >= self.from).then(|| Suspect {
-            document: None,
-            chunk: None,
-            score: found.score,
-            signs: found.signs,
-        })
+        let suspect = Suspect { document: None, chunk: None, score: found.score, signs: found.signs };
+        (suspect.score >= self.from).then_some(suspect)
     }
 
     /// The passage, if it is suspected.

@@ -1,6 +1,5 @@
 //! Answers in pieces, in the framing that is documented, through the real SDK: what does whoever asks see?
 
-use std::fmt::{Debug, Write};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,14 +14,11 @@ use safepassage_models::{
     StopReason, Usage, Verdict,
 };
 use serde_json::{Value, json};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 
 use super::{account, limits};
 use crate::server::{self, Reply};
 
-const SECRET: &str = "the secret prompt";
+pub const SECRET: &str = "the secret prompt";
 
 fn entry(url: &str, more: &str) -> CataloguedModel {
     let text = format!(
@@ -64,15 +60,15 @@ fn event(name: &str, payload: Value) -> Vec<u8> {
     frame("event", name, &payload)
 }
 
-fn text(text: &str) -> Vec<u8> {
+pub fn text(text: &str) -> Vec<u8> {
     event("contentBlockDelta", json!({"contentBlockIndex": 0, "delta": {"text": text}}))
 }
 
-fn start() -> Vec<u8> {
+pub fn start() -> Vec<u8> {
     event("messageStart", json!({"role": "assistant"}))
 }
 
-fn stop(reason: &str) -> Vec<u8> {
+pub fn stop(reason: &str) -> Vec<u8> {
     let usage = json!({"inputTokens": 20, "outputTokens": 6, "totalTokens": 26, "cacheReadInputTokens": 4});
     [
         event("contentBlockStop", json!({"contentBlockIndex": 0})),
@@ -82,18 +78,18 @@ fn stop(reason: &str) -> Vec<u8> {
     .concat()
 }
 
-fn streamed(parts: &[Vec<u8>]) -> Reply {
+pub fn streamed(parts: &[Vec<u8>]) -> Reply {
     let headers = vec![("content-type".to_owned(), "application/vnd.amazon.eventstream".to_owned())];
     Reply::Answer { status: 200, headers, body: parts.concat() }
 }
 
-fn refused(status: u16, code: &str) -> Reply {
+pub fn refused(status: u16, code: &str) -> Reply {
     let body = json!({"message": format!("Malformed: {SECRET}"), "__type": code});
     Reply::json(status, &body).with("x-amzn-errortype", code)
 }
 
 /// What was given out, how it ended, and how often the service was asked.
-fn asked(replies: Vec<Reply>, more: &str) -> (String, Result<Finished>, usize) {
+pub fn asked(replies: Vec<Reply>, more: &str) -> (String, Result<Finished>, usize) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&heard);
     let url = server::serve(move |request| {
@@ -208,57 +204,6 @@ fn who_drops_the_pieces_ends_the_call() {
     assert_eq!(pieces.next().unwrap().unwrap(), Piece::Text("Pay ".into()));
     drop(pieces);
     gone.recv_timeout(Duration::from_secs(60)).unwrap();
-}
-
-/// Keeps everything that spans and events of anybody say.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<String>>);
-
-struct Fields<'a>(&'a mut String);
-
-impl Visit for Fields<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        write!(self.0, "{}={value:?} ", field.name()).unwrap();
-    }
-}
-
-impl Subscriber for Told {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        span.record(&mut Fields(&mut self.0.lock().unwrap()));
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        values.record(&mut Fields(&mut self.0.lock().unwrap()));
-    }
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut Fields(&mut self.0.lock().unwrap()));
-    }
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
-#[test]
-fn whoever_listens_to_everything_that_is_told_hears_no_word_of_prompts_and_answers() {
-    let told = Told::default();
-    tracing::subscriber::set_global_default(told.clone()).unwrap();
-    tracing::info!("listening");
-    let whole = json!({"output": {"message": {"role": "assistant", "content": [{"text": "Pay rises."}]}},
-        "stopReason": "end_turn", "usage": {"inputTokens": 20, "outputTokens": 6, "totalTokens": 26},
-        "metrics": {"latencyMs": 7}});
-    asked(vec![streamed(&[start(), text("Pay rises."), stop("end_turn")])], "").1.unwrap();
-    asked(vec![Reply::json(200, &whole)], "whole = true").1.unwrap();
-    asked(vec![refused(400, "ValidationException")], "").1.unwrap_err();
-    let told = told.0.lock().unwrap().clone();
-    assert!(told.contains("listening"));
-    // In bytes too, as bodies are shown.
-    for word in [SECRET, "Pay rises", "secret"] {
-        let at = told.find(word).map(|at| &told[told.floor_char_boundary(at.saturating_sub(300))..at]);
-        assert!(at.is_none(), "`{word}`, after {at:?}");
-    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod fake;
 mod faults;
 mod jobs;
 mod rerank;
+mod told;
 
 use std::time::Duration;
 
