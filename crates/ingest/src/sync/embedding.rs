@@ -34,7 +34,8 @@ pub(crate) struct Embedding<'a> {
 
 /// What became of a chunk.
 pub(crate) enum Embedded {
-    Vector(Vec<f32>),
+    /// And whether it is of the beginning of the chunk alone.
+    Vector(Vec<f32>, bool),
     /// The model would not read it.
     Refused(String),
     /// Money or time was up before.
@@ -76,13 +77,18 @@ impl<'a> Embedding<'a> {
             outcomes.extend(part.iter().map(|_| Embedded::Not));
             let unpaid = self.embedder.unpaid(part)?.len() as u64;
             let kept = self.embedder.embed_each(part, Purpose::Document, &mut |at, row| {
-                outcomes[start + at] = Embedded::Vector(row.to_vec());
+                outcomes[start + at] = Embedded::Vector(row.to_vec(), false);
                 self.progress.embedded(1);
                 done(1);
                 Ok(())
             })?;
             report.embedded += unpaid - (kept.refused.len() as u64).min(unpaid);
             report.truncated += kept.truncated.len() as u64;
+            for at in kept.truncated {
+                if let Embedded::Vector(_, truncated) = &mut outcomes[start + at] {
+                    *truncated = true;
+                }
+            }
             self.spent(kept.tokens, report);
             for refused in kept.refused {
                 outcomes[start + refused.text] = Embedded::Refused(refused.reason);

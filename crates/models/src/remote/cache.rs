@@ -1,8 +1,9 @@
 //! This text was embedded before, by anybody here: what was its vector?
 //!
 //! A `SQLite` file that indexes and processes share. Each vector is in it before anybody counts on it, so that a process that
-//! is killed pays for nothing twice; so is each text that the model refused, with the reason. What the file says is
-//! derived from texts: keep it where the index is kept. It may be deleted at any time.
+//! is killed pays for nothing twice; so is each text that the model refused, with the reason, and which vectors are of the
+//! beginning of a text alone. What the file says is derived from texts: keep it where the index is kept. It may be
+//! deleted at any time.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -31,7 +32,8 @@ type Key = [u8; 32];
 
 /// What is known of a text.
 enum Known {
-    Vector(Vec<f32>),
+    /// And whether it is of the beginning of the text alone.
+    Vector(Vec<f32>, bool),
     Refused(String),
     Nothing,
 }
@@ -50,7 +52,8 @@ impl CachedEmbedder {
             file.pragma_update(None, "synchronous", "normal")?;
             file.execute_batch(
                 "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
-                 CREATE TABLE IF NOT EXISTS refused (key BLOB PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;",
+                 CREATE TABLE IF NOT EXISTS refused (key BLOB PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
+                 CREATE TABLE IF NOT EXISTS truncated (key BLOB PRIMARY KEY) WITHOUT ROWID;",
             )?;
             Ok(file)
         };
@@ -82,7 +85,8 @@ impl CachedEmbedder {
         if let Some(rusqlite::types::Value::Blob(bytes)) = vector
             && let Some(vector) = self.vector(&bytes)
         {
-            return Ok(Known::Vector(vector));
+            let cut = find("SELECT 1 FROM truncated WHERE key = ?1").map_err(failed)?;
+            return Ok(Known::Vector(vector, cut.is_some()));
         }
         match find("SELECT reason FROM refused WHERE key = ?1").map_err(failed)? {
             Some(rusqlite::types::Value::Text(reason)) => Ok(Known::Refused(reason)),
@@ -98,6 +102,10 @@ impl CachedEmbedder {
     }
 
     fn keep(&self, text: &str, row: &[f32]) -> Result<()> {
+        // Before the vector, or it would be known without, should this end in between.
+        if self.is_cut(text)? {
+            self.keep_truncated(text)?;
+        }
         let mut bytes: Vec<u8> = row.iter().flat_map(|number| number.to_le_bytes()).collect();
         bytes.extend_from_slice(&Sha256::digest(&bytes)[..8]);
         self.write("INSERT OR REPLACE INTO vectors VALUES (?1, ?2)", text, bytes)
@@ -117,6 +125,20 @@ impl CachedEmbedder {
         let by = if stamp.normalised { length } else { 1.0 };
         let row: Vec<f32> = row.iter().map(|x| (f64::from(*x) / by) as f32).collect();
         self.keep(text, &row).map(|()| true)
+    }
+
+    /// Whether the model reads no more than the beginning of `text`, as far as can be told here.
+    fn is_cut(&self, text: &str) -> Result<bool> {
+        let tokenizer = self.inner.tokenizer();
+        let most = tokenizer.max_tokens();
+        // No token has less than a byte.
+        Ok(text.len() > most && tokenizer.offsets(text)?.len() > most)
+    }
+
+    fn keep_truncated(&self, text: &str) -> Result<()> {
+        let (file, key) = (self.file(), self.key(text));
+        let mut statement = file.prepare_cached("INSERT OR IGNORE INTO truncated VALUES (?1)").map_err(failed)?;
+        statement.execute([key.as_slice()]).map(drop).map_err(failed)
     }
 
     fn write(&self, statement: &str, text: &str, value: impl rusqlite::ToSql) -> Result<()> {
@@ -167,7 +189,7 @@ impl Embedder for CachedEmbedder {
         if purpose == Purpose::Query {
             return self.inner.embed_each(texts, purpose, keep);
         }
-        let mut refused = Vec::new();
+        let (mut refused, mut truncated) = (Vec::new(), Vec::new());
         // Each unknown text once, with its places.
         let (mut asked, mut places) = (Vec::new(), Vec::<Vec<usize>>::new());
         let mut numbers = HashMap::<&str, usize>::new();
@@ -177,7 +199,10 @@ impl Embedder for CachedEmbedder {
                 continue;
             }
             match self.known(text)? {
-                Known::Vector(row) => keep(at, &row)?,
+                Known::Vector(row, cut) => {
+                    truncated.extend(cut.then_some(at));
+                    keep(at, &row)?;
+                }
                 Known::Refused(reason) => refused.push(Refused { text: at, reason }),
                 Known::Nothing => {
                     numbers.insert(text, asked.len());
@@ -190,8 +215,12 @@ impl Embedder for CachedEmbedder {
             self.keep(asked[n], row)?;
             places[n].iter().try_for_each(|&at| keep(at, row))
         })?;
-        kept.truncated = kept.truncated.iter().flat_map(|&n| places[n].iter().copied()).collect();
-        kept.truncated.sort_unstable();
+        for n in std::mem::take(&mut kept.truncated) {
+            self.keep_truncated(asked[n])?;
+            truncated.extend(&places[n]);
+        }
+        truncated.sort_unstable();
+        kept.truncated = truncated;
         for Refused { text, reason } in std::mem::take(&mut kept.refused) {
             self.write("INSERT OR REPLACE INTO refused VALUES (?1, ?2)", asked[text], &reason)?;
             refused.extend(places[text].iter().map(|&at| Refused { text: at, reason: reason.clone() }));
@@ -255,6 +284,9 @@ mod tests {
         ) -> Result<Kept> {
             let mut kept = Kept::default();
             for (at, text) in texts.iter().enumerate() {
+                if text.starts_with("cut ") {
+                    kept.truncated.push(at);
+                }
                 match *text {
                     "fail" if *self.fails.lock().unwrap() => {
                         return Err(Error::new(Kind::Unavailable, "embed", "down"));
@@ -288,6 +320,28 @@ mod tests {
         let mut paid: Vec<_> = counting.paid.lock().unwrap().clone().into_iter().collect();
         paid.sort_unstable();
         paid
+    }
+
+    #[test]
+    fn a_text_that_was_cut_is_told_of_every_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, inner) = (folder.path().join("cache.sqlite"), counting("a"));
+        let long = "long ".repeat(inner.tokenizer.max_tokens() + 1);
+        let long = long.as_str();
+        let texts = ["one", "cut by the model", long, "fail", "cut by the model"];
+        let truncated = |texts: &[&str]| {
+            let cached = CachedEmbedder::open(Arc::clone(&inner) as Arc<dyn Embedder>, &path).unwrap();
+            Ok::<_, Error>(cached.embed_each(texts, Purpose::Document, &mut |_, _| Ok(()))?.truncated)
+        };
+        // What the model would have told is lost with the call; what can be told here is not.
+        assert_eq!(truncated(&texts).unwrap_err().kind(), Kind::Unavailable);
+        assert!(truncated(&texts[..1]).unwrap().is_empty());
+        assert_eq!(truncated(&[long]).unwrap(), [0]);
+        let texts = ["two", "cut once", long, "cut once"];
+        for _ in 0..2 {
+            assert_eq!(truncated(&texts).unwrap(), [1, 2, 3]);
+        }
+        assert!(paid(&inner).iter().all(|(_, times)| *times == 1));
     }
 
     #[test]

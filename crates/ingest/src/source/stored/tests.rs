@@ -14,7 +14,9 @@ impl FileStore for Careless {
     }
 
     fn list(&self) -> Result<Vec<StoredFile>> {
-        let file = |key: &str| StoredFile { key: key.into(), bytes: 10, tag: Some("1".into()), modified: None };
+        let tag = Some("1".to_owned());
+        let file =
+            |key: &str| StoredFile { key: key.into(), bytes: 10, tag: tag.clone(), modified: None, version: None };
         Ok(["a.md", "a.md.metadata.json", "b.md", "b.md.metadata.json"].map(file).to_vec())
     }
 
@@ -22,7 +24,7 @@ impl FileStore for Careless {
         Ok(self.list()?.into_iter().find(|file| file.key == key))
     }
 
-    fn get(&self, files: &[&StoredFile]) -> Result<Vec<Result<Vec<u8>>>> {
+    fn get(&self, files: &[&StoredFile]) -> Result<Vec<Result<StoredContent>>> {
         let content = |file: &&StoredFile| {
             let reader = &file.key[..1];
             Ok(match file.key.ends_with(".json") {
@@ -31,7 +33,8 @@ impl FileStore for Careless {
                 ),
                 false => format!("what {reader} may read"),
             }
-            .into_bytes())
+            .into_bytes()
+            .into())
         };
         Ok(files.iter().map(content).skip(self.lost).collect())
     }
