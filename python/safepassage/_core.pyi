@@ -483,7 +483,10 @@ class Index:
         """Stages deletions for the next `commit`. Returns how many of the ids are live or staged now."""
 
     def commit(self) -> int:
-        """Makes a generation of everything staged and returns its number."""
+        """Makes a generation of everything staged and returns its number.
+
+        Warns (`UserWarning`) of documents of which the model knows the beginning of a passage only.
+        """
 
     async def commit_async(self) -> int:
         """As `commit`, awaited."""

@@ -206,6 +206,7 @@ class Report(TypedDict):
     chunks: int
     embedded: int
     truncated: int
+    truncated_documents: list[str]
     tokens: int
     cost: float | None
     currency: str | None
@@ -242,6 +243,7 @@ class ReEmbedReport(TypedDict):
     chunks: int
     embedded: int
     truncated: int
+    truncated_documents: list[str]
     deleted: int
     tokens: int
     cost: float | None

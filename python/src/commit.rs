@@ -1,7 +1,11 @@
 //! `index.commit`: make a generation of everything staged.
 
+use std::ffi::CString;
+
+use pyo3::exceptions::PyUserWarning;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use safepassage::Committed;
 
 use crate::errors::run;
 use crate::index::Index;
@@ -9,11 +13,19 @@ use crate::twin::in_thread;
 
 #[pymethods]
 impl Index {
-    /// Makes a generation of everything staged and returns its number.
+    /// Makes a generation of everything staged and returns its number; warns (`UserWarning`) of documents of which the model
+    /// knows the beginning of a passage only.
     ///
     /// Raises `ConflictError` while another writer is at work. After an error everything stays staged.
     fn commit(&self, py: Python<'_>) -> PyResult<u64> {
-        run(py, || self.engine.commit())
+        let Committed { generation, truncated, truncated_documents } = run(py, || self.engine.commit())?;
+        if truncated > 0 {
+            let documents = truncated_documents.join(", ");
+            let text = format!("{truncated} passages are longer than the model reads, of the documents {documents}");
+            let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
+            PyErr::warn(py, &py.get_type::<PyUserWarning>(), &text, 1)?;
+        }
+        Ok(generation)
     }
 
     /// As `commit`, awaited.

@@ -71,6 +71,8 @@ pub enum Command {
     Merge(Operate),
     /// Check every byte and every rule of the format
     Verify(Verify),
+    /// Show where a document comes from: its source, and the file and version of it that were read
+    Inspect(Document),
     /// Show the sizes of an index
     Stats(Operate),
     /// Sum what calls of models cost; look up or change what they may cost

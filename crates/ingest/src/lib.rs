@@ -18,10 +18,12 @@ mod sync;
 pub use chunk::{ChunkSettings, ChunkWay, Chunker};
 pub use import::{ImportFormat, ImportOptions, Imported, import};
 pub use re_embed::{ReEmbedOptions, ReEmbedReport, re_embed, switch};
-pub use source::{AclObject, FileStore, FileStores, Format, Section, SourceSpec, StoredFile, read_acl_objects};
+pub use source::{
+    AclObject, FileStore, FileStores, Format, Section, SourceSpec, StoredContent, StoredFile, read_acl_objects, read_at,
+};
 pub use sync::{
-    Batch, BatchDocument, Progress, Report, Silent, Skipped, SyncOptions, check_model, documents_of_rows, sync,
-    sync_rows,
+    Batch, BatchDocument, Committed, Progress, Report, Silent, Skipped, SyncOptions, check_model, documents_of_rows,
+    sync, sync_rows,
 };
 
 pub use parse::{Block, Parsed, ParserProcess, parse};

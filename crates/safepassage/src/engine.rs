@@ -10,7 +10,9 @@ use safepassage_error::system::Clock;
 use safepassage_error::{Error, Kind, Result};
 use safepassage_index::storage::{LocalStorage, Storage};
 use safepassage_index::{Fields, Index, Language, Manifest, MergeState, Metric, Precision, Settings, Stats, Verified};
-use safepassage_ingest::{Batch, BatchDocument, ChunkSettings, ChunkWay, Progress, Report, SourceSpec, SyncOptions};
+use safepassage_ingest::{
+    Batch, BatchDocument, ChunkSettings, ChunkWay, Committed, Progress, Report, SourceSpec, SyncOptions,
+};
 use safepassage_models::Embedder;
 use safepassage_usage::Ledger;
 
@@ -283,19 +285,19 @@ impl Engine {
         self.batch().delete(&self.0.index, tenant, id)
     }
 
-    /// Makes a generation of everything staged and returns its number. Small segments are then merged in the background;
+    /// Makes a generation of everything staged; says which, and what of it the model could not read whole. Small segments are then merged in the background;
     /// that changes no content and makes generations of its own.
     ///
     /// # Errors
     /// `Invalid` if texts must be embedded and there is no model; `Conflict` while another writer is at work;
     /// `Unavailable`. After an error everything stays staged.
-    pub fn commit(&self) -> Result<u64> {
-        let generation =
+    pub fn commit(&self) -> Result<Committed> {
+        let committed =
             self.model_for_batch().and_then(|embedder| self.batch().commit(&self.0.index, embedder.as_deref()));
-        if generation.is_ok() {
+        if committed.is_ok() {
             self.0.index.merge_in_background();
         }
-        self.noted_content("commit", generation, |entry, generation| entry.generation = Some(*generation))
+        self.noted_content("commit", committed, |entry, committed| entry.generation = Some(committed.generation))
     }
 
     /// The model for texts that are staged. One that cannot be opened is missed by nobody who brings vectors.

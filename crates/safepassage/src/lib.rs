@@ -43,6 +43,7 @@ mod break_glass;
 mod counts;
 mod decision;
 mod diff;
+mod document;
 mod engine;
 mod expand;
 mod fields;
@@ -74,6 +75,7 @@ pub use authorized::AuthorizerLimits;
 pub use break_glass::BreakGlass;
 pub use counts::{Count, CountValues};
 pub use diff::{AclDiff, Change};
+pub use document::DocumentSource;
 pub use engine::{Create, Engine};
 pub use expand::GAP;
 pub use hits::{Hit, Results, VectorHits};
@@ -100,9 +102,9 @@ pub use safepassage_index::{
     Bucket, Counted, FacetValue, FacetValues, Facets, FieldStats, FieldType, Fields, Filter, Suggestion,
 };
 pub use safepassage_ingest::{
-    AclObject, BatchDocument, ChunkSettings, ChunkWay, FileStore, FileStores, ImportFormat, ImportOptions, Imported,
-    ParserProcess, Progress, ReEmbedOptions, ReEmbedReport, Report, Section, Silent, Skipped, SourceSpec, StoredFile,
-    SyncOptions, import as import_acls, read_acl_objects,
+    AclObject, BatchDocument, ChunkSettings, ChunkWay, Committed, FileStore, FileStores, ImportFormat, ImportOptions,
+    Imported, ParserProcess, Progress, ReEmbedOptions, ReEmbedReport, Report, Section, Silent, Skipped, SourceSpec,
+    StoredContent, StoredFile, SyncOptions, import as import_acls, read_acl_objects,
 };
 pub use safepassage_models::{
     Cancel, Cleared, CrossEncoder, Direction, EmbedWith, Embedder, Embeddings, Finished, GenerateWith, Generator,

@@ -25,5 +25,6 @@ mod re_embed;
 mod refine;
 mod spoken;
 mod staged;
+mod truncated;
 mod twins;
 mod worlds;

@@ -228,7 +228,7 @@ fn a_candidate_is_searched_under_the_permissions_of_now_and_written_by_nobody() 
     assert_eq!(sees(&candidate), sees(&engine));
     assert!(!sees(&candidate).contains(&"d0".to_owned()));
     candidate.add(vec![document("x", "x", Principal::Everyone)]).unwrap();
-    for refused in [candidate.commit(), candidate.rollback(1), candidate.merge()] {
+    for refused in [candidate.commit().map(drop), candidate.rollback(1).map(drop), candidate.merge().map(drop)] {
         assert_eq!(refused.unwrap_err().kind(), Kind::Conflict);
     }
     engine.drop_candidate().unwrap();

@@ -6,7 +6,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{ChecksumMode, EncodingType};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use safepassage_error::{Error, Kind, Result};
-use safepassage_ingest::StoredFile;
+use safepassage_ingest::{StoredContent, StoredFile};
 use safepassage_models::remote::{CallError, wait_for};
 
 use super::keys::decoded;
@@ -28,7 +28,7 @@ pub(super) struct Page {
 }
 
 /// The content, or why this object alone has none for us.
-pub(super) type Content = std::result::Result<Vec<u8>, Error>;
+pub(super) type Content = std::result::Result<StoredContent, Error>;
 
 impl Bucket {
     pub fn open(account: &Account, name: &str) -> Result<Self> {
@@ -63,6 +63,7 @@ impl Bucket {
                 bytes: object.size().and_then(|size| u64::try_from(size).ok()).ok_or_else(unreadable)?,
                 tag: object.e_tag().map(str::to_owned),
                 modified: object.last_modified().map(|time| time.as_secs_f64().to_string()),
+                version: None,
             });
         }
         let next = page.next_continuation_token().map(str::to_owned);
@@ -72,6 +73,24 @@ impl Bucket {
             (true, next) => Ok(Page { files, next }),
             (false, _) => Ok(Page { files, next: None }),
         }
+    }
+
+    /// The object `key`, without a name, if there is one.
+    pub async fn head(&self, key: &str) -> Result<Option<StoredFile>, CallError> {
+        let found = match self.client.head_object().bucket(&self.name).key(key).send().await {
+            Err(error) if error.raw_response().is_some_and(|response| response.status().as_u16() == 404) => {
+                return Ok(None);
+            }
+            outcome => outcome.map_err(call_error)?,
+        };
+        let bytes = found.content_length().and_then(|length| u64::try_from(length).ok());
+        Ok(Some(StoredFile {
+            key: String::new(),
+            bytes: bytes.ok_or_else(|| CallError::unavailable("an object has no length"))?,
+            tag: found.e_tag().map(str::to_owned),
+            modified: found.last_modified().map(|time| time.as_secs_f64().to_string()),
+            version: found.version_id.filter(|version| is_version(version)),
+        }))
     }
 
     /// The whole object `key`, if it is still the one that was listed as `file`.
@@ -103,8 +122,9 @@ impl Bucket {
             error: Error::corrupted("read object", "it does not arrive whole"),
             ..CallError::unavailable("")
         };
+        let version = answer.version_id.filter(|version| is_version(version));
         let bytes = answer.body.collect().await.map_err(|e| broken().because(e))?.to_vec();
-        if bytes.len() as u64 == length { Ok(Ok(bytes)) } else { Err(broken()) }
+        if bytes.len() as u64 == length { Ok(Ok(StoredContent { bytes, version })) } else { Err(broken()) }
     }
 
     /// Writes the object `key`.
@@ -117,4 +137,10 @@ impl Bucket {
     pub async fn delete(&self, key: &str) -> Result<(), CallError> {
         self.client.delete_object().bucket(&self.name).key(key).send().await.map(drop).map_err(call_error)
     }
+}
+
+/// Whether `version` names what never changes: objects of a bucket that keeps no versions, or does not any more, are all
+/// called `null`.
+pub(super) fn is_version(version: &str) -> bool {
+    !matches!(version, "" | "null")
 }

@@ -4,13 +4,14 @@
 //! come more than once and in any order, so they say where to look and nothing of what is there: who sees what is read
 //! from the bucket.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use safepassage_error::{Error, Result};
 
+use super::client::is_version;
 use super::keys::decoded;
 use crate::options;
 
@@ -25,6 +26,8 @@ pub struct ObjectChange {
     pub removed: bool,
     /// Orders messages about the same object, where it is given.
     pub sequencer: Option<String>,
+    /// The version that it is about, where the bucket keeps versions.
+    pub version: Option<String>,
 }
 
 /// What a message says.
@@ -56,6 +59,8 @@ struct Bucket {
 struct Object {
     key: String,
     sequencer: Option<String>,
+    #[serde(rename = "versionId", alias = "version-id")]
+    version: Option<String>,
 }
 
 impl ObjectEvents {
@@ -100,10 +105,10 @@ impl ObjectEvents {
             let records: Vec<Record> =
                 Deserialize::deserialize(records).map_err(|e: serde_json::Error| unknown().because(e))?;
             let changes = records.into_iter().map(|record| {
-                let Named { bucket, object } = record.s3;
-                let key = decoded(&object.key).ok_or_else(unknown)?;
+                let Named { bucket, mut object } = record.s3;
+                object.key = decoded(&object.key).ok_or_else(unknown)?;
                 let removed = removed(&record.event_name).ok_or_else(unknown)?;
-                Ok(ObjectChange { bucket: bucket.name, key, removed, sequencer: object.sequencer })
+                Ok(change(bucket, object, removed))
             });
             return Ok(Self { changes: changes.collect::<Result<_>>()? });
         }
@@ -113,17 +118,20 @@ impl ObjectEvents {
         let Named { bucket, object } =
             Deserialize::deserialize(detail).map_err(|e: serde_json::Error| unknown().because(e))?;
         let removed = kind == "Object Deleted";
-        let change = ObjectChange { bucket: bucket.name, key: object.key, removed, sequencer: object.sequencer };
-        Ok(Self { changes: vec![change] })
+        Ok(Self { changes: vec![change(bucket, object, removed)] })
     }
 }
 
 /// The names below `url` of the objects there that these messages speak of. What they say of them does not matter, nor
-/// their order or that some come twice: what counts is what is there.
+/// their order or that some come twice: what counts is what is there. With the version, where all messages about an object
+/// are about this one.
 ///
 /// # Errors
 /// `Invalid` if `url` is no URL of a bucket.
-pub fn changed_below<'a>(url: &str, events: impl IntoIterator<Item = &'a ObjectEvents>) -> Result<BTreeSet<String>> {
+pub fn changed_below<'a>(
+    url: &str,
+    events: impl IntoIterator<Item = &'a ObjectEvents>,
+) -> Result<BTreeMap<String, Option<String>>> {
     let (url, _) = options::read(url)?;
     let refused = || Error::invalid("read S3 message", format!("`{url}` is not s3://BUCKET/FOLDER"));
     let place = url.strip_prefix("s3://").ok_or_else(refused)?;
@@ -131,7 +139,25 @@ pub fn changed_below<'a>(url: &str, events: impl IntoIterator<Item = &'a ObjectE
     let folder = folder.trim_end_matches('/');
     let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
     let changes = events.into_iter().flat_map(|events| &events.changes).filter(|change| change.bucket == bucket);
-    Ok(changes.filter_map(|change| change.key.strip_prefix(&prefix)).map(str::to_owned).collect())
+    let mut below = BTreeMap::new();
+    for change in changes {
+        let Some(key) = change.key.strip_prefix(&prefix) else { continue };
+        let version = change.version.clone().filter(|_| !change.removed);
+        let known = below.entry(key.to_owned()).or_insert_with(|| version.clone());
+        *known = known.take().filter(|known| version.as_ref() == Some(known));
+    }
+    Ok(below)
+}
+
+fn change(bucket: Bucket, object: Object, removed: bool) -> ObjectChange {
+    let Object { key, sequencer, version } = object;
+    ObjectChange {
+        bucket: bucket.name,
+        key,
+        removed,
+        sequencer,
+        version: version.filter(|version| is_version(version)),
+    }
 }
 
 fn unknown() -> Error {
@@ -155,7 +181,8 @@ mod tests {
     use super::*;
 
     fn change(key: &str, removed: bool) -> ObjectChange {
-        ObjectChange { bucket: "docs".into(), key: key.into(), removed, sequencer: Some("0055AED6DCD90281E5".into()) }
+        let (sequencer, version) = (Some("0055AED6DCD90281E5".into()), None);
+        ObjectChange { bucket: "docs".into(), key: key.into(), removed, sequencer, version }
     }
 
     fn notification(name: &str, key: &str) -> String {
@@ -193,12 +220,36 @@ mod tests {
     fn only_what_lies_below_the_url_is_looked_at() {
         let events = |key: &str| ObjectEvents::read(&notification("ObjectCreated:Put", key)).unwrap();
         let events = ["all/a.md", "all/b/c.md", "all/a.md", "other/a.md", "allies.md"].map(events);
-        let below = |url: &str| changed_below(url, &events).unwrap().into_iter().collect::<Vec<_>>();
+        let below = |url: &str| changed_below(url, &events).unwrap().into_keys().collect::<Vec<_>>();
         assert_eq!(below("s3://docs/all?region=eu-west-1"), ["a.md", "b/c.md"]);
         assert_eq!(below("s3://docs/all/"), ["a.md", "b/c.md"]);
         assert_eq!(below("s3://docs").len(), 4);
         assert!(below("s3://elsewhere/all").is_empty());
         assert!(changed_below("/all", &events).is_err());
+    }
+
+    #[test]
+    fn a_version_is_named_where_all_messages_are_about_it() {
+        let of = |name: &str, key: &str, version: &str| {
+            let object = serde_json::json!({"key": key, "versionId": version});
+            let record = serde_json::json!({"eventName": name, "s3": {"bucket": {"name": "docs"}, "object": object}});
+            ObjectEvents::read(&serde_json::json!({"Records": [record]}).to_string()).unwrap()
+        };
+        let bridge = serde_json::json!({"source": "aws.s3", "detail-type": "Object Created", "detail": {
+            "bucket": {"name": "docs"}, "object": {"key": "a", "version-id": "1"}}});
+        let (made, gone) = ("ObjectCreated:Put", "ObjectRemoved:DeleteMarkerCreated");
+        let events = [
+            of(made, "a", "1"),
+            ObjectEvents::read(&bridge.to_string()).unwrap(),
+            of(made, "b", "1"),
+            of(made, "b", "2"),
+            of(made, "b", "1"),
+            of(gone, "c", "1"),
+            of(made, "d", "null"),
+        ];
+        let below = changed_below("s3://docs", &events).unwrap();
+        let below: Vec<_> = below.iter().map(|(key, version)| (key.as_str(), version.as_deref())).collect();
+        assert_eq!(below, [("a", Some("1")), ("b", None), ("c", None), ("d", None)]);
     }
 
     #[test]

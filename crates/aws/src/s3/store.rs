@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use safepassage_error::{Error, Kind, Result};
-use safepassage_ingest::{FileStore, FileStores, StoredFile};
+use safepassage_ingest::{FileStore, FileStores, StoredContent, StoredFile};
 use safepassage_models::remote::{CallLimits, Caller, Cost, wait_for};
 
 use super::client::{Bucket, Content};
@@ -117,7 +117,7 @@ impl S3Files {
                 wait_for(
                     async move { caller.call(Cost::default(), || bucket.part(&key, &file, Some(of.clone()))).await },
                 );
-            held.extend(part.map_err(|e| self.named(e))??);
+            held.extend(part.map_err(|e| self.named(e))??.bytes);
             let whole = held.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             held[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).try_for_each(&mut *each)?;
             held.drain(..whole);
@@ -165,16 +165,21 @@ impl FileStore for S3Files {
         let (bucket, caller, key) = (self.bucket.clone(), self.caller.clone(), format!("{}{key}", self.prefix));
         let prefix = self.prefix.clone();
         let wanted = key.strip_prefix(&prefix).unwrap_or(&key).to_owned();
-        // A listing says the same of an object as the listing before did; of all that begin so, its own key is the first.
+        // A listing says the same of an object as the listing before did; of all that begin so, its own key is the first. Not
+        // every store that speaks S3 keeps to that order, and what is not found is taken for gone.
         let found = wait_for(async move {
             let page = caller.call(Cost::default(), || bucket.page(&key, None, Some(1))).await?;
-            Ok(page.files.into_iter().find(|file| file.key.is_empty()))
+            match page.files.first() {
+                None if page.next.is_none() => Ok(None),
+                Some(file) if file.key.is_empty() => Ok(page.files.into_iter().next()),
+                _ => caller.call(Cost::default(), || bucket.head(&key)).await,
+            }
         });
         let found = found.map_err(|e| self.named(e))?;
         Ok(found.map(|file| StoredFile { key: wanted, ..file }))
     }
 
-    fn get(&self, files: &[&StoredFile]) -> Result<Vec<Result<Vec<u8>>>> {
+    fn get(&self, files: &[&StoredFile]) -> Result<Vec<Result<StoredContent>>> {
         let (bucket, caller, prefix) = (self.bucket.clone(), self.caller.clone(), self.prefix.clone());
         let files: Vec<StoredFile> = files.iter().map(|file| (*file).clone()).collect();
         let contents = wait_for(async move {

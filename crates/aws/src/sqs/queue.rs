@@ -1,6 +1,6 @@
 //! A queue that S3 (or EventBridge, or SNS) writes to, as whoever keeps an index up to date reads it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use safepassage_error::system::Stopwatch;
@@ -146,7 +146,7 @@ impl Taken {
     ///
     /// # Errors
     /// `Invalid` if `url` is no URL of a bucket.
-    pub fn changed_below(&self, url: &str) -> Result<BTreeSet<String>> {
+    pub fn changed_below(&self, url: &str) -> Result<BTreeMap<String, Option<String>>> {
         changed_below(url, self.0.values().map(|(events, _)| events))
     }
 }

@@ -125,5 +125,5 @@ fn a_bucket_is_read_with_a_session_of_another_service() {
     let files = files(&url, &url);
     let listed = files.list().unwrap();
     assert_eq!(listed.iter().map(|file| file.key.as_str()).collect::<Vec<_>>(), ["a.md"]);
-    assert_eq!(files.get(&[&listed[0]]).unwrap().remove(0).unwrap(), b"a text");
+    assert_eq!(files.get(&[&listed[0]]).unwrap().remove(0).unwrap().bytes, b"a text");
 }

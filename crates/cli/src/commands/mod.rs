@@ -48,6 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         Command::Rollback(rollback) => operate::rollback(rollback, json),
         Command::Merge(index) => operate::merge(index, json),
         Command::Verify(index) => operate::verify(index, json),
+        Command::Inspect(document) => operate::inspect(document, json),
         Command::Stats(index) => operate::stats(index, json),
         Command::Parse(arguments) => sync::parse(arguments),
         Command::Usage(usage) => usage::run(usage, json),

@@ -1,10 +1,10 @@
-//! `safepassage generations`, `rollback`, `merge`, `verify` and `stats`
+//! `safepassage generations`, `rollback`, `merge`, `verify`, `inspect` and `stats`
 
-use safepassage::{Engine, Result, Verified};
+use safepassage::{DocumentSource, Engine, Result, StoredFile, Tenant, Verified};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::args::{Operate, Rollback, Verify};
+use crate::args::{Document, Operate, Rollback, Verify};
 use crate::output;
 
 pub fn generations(arguments: &Operate, json: bool) -> Result<()> {
@@ -76,6 +76,23 @@ pub fn verify(arguments: &Verify, json: bool) -> Result<()> {
         verified.generations, verified.acl_epochs, verified.segments, verified.documents, verified.bytes
     ))?;
     digest.map_or(Ok(()), |digest| output::line(&format!("digest {digest}")))
+}
+
+pub fn inspect(arguments: &Document, json: bool) -> Result<()> {
+    let Document { operate, document, tenant } = arguments;
+    let found = Engine::open(&operate.index)?.source_of(&Tenant(tenant.clone()), document)?;
+    if json {
+        return output::json(&found);
+    }
+    let DocumentSource { source, uri, content, passages, file, .. } = found;
+    let passages = passages.to_string();
+    let mut lines =
+        vec![("source", Some(source)), ("uri", uri), ("content", Some(content)), ("passages", Some(passages))];
+    if let Some(StoredFile { bytes, tag, modified, version, .. }) = file {
+        lines.extend([("bytes", Some(bytes.to_string())), ("tag", tag), ("modified", modified), ("version", version)]);
+    }
+    let mut lines = lines.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    lines.try_for_each(|(name, value)| output::line(&output::printable(&format!("{name:<9} {value}"))))
 }
 
 pub fn stats(arguments: &Operate, json: bool) -> Result<()> {

@@ -3,7 +3,7 @@
 use safepassage::{Engine, ReEmbedOptions, ReEmbedReport, Result};
 use serde_json::json;
 
-use super::sync::{choice, minutes};
+use super::sync::{choice, minutes, truncated};
 use crate::output;
 use crate::progress::Bar;
 use crate::re_embed_args::{Limits, ReEmbed, Switch};
@@ -57,6 +57,9 @@ fn show(report: &ReEmbedReport) -> Result<()> {
     let ReEmbedReport { from_model, to_model, documents, chunks, embedded, left, tokens, .. } = report;
     output::line(&output::printable(&format!("from {from_model} to {to_model}: {documents} documents, {left} left")))?;
     output::line(&format!("{chunks} chunks, {embedded} {would}embedded"))?;
+    if report.truncated > 0 {
+        output::line(&output::printable(&truncated(report.truncated, &report.truncated_documents)))?;
+    }
     if let (Some(cost), Some(currency)) = (report.cost, &report.currency) {
         let day = report.priced.as_ref().map_or_else(String::new, |day| format!(", at the price of {day}"));
         output::line(&format!("{tokens} tokens, {cost:.4} {currency}{day}"))?;

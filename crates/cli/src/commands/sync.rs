@@ -227,7 +227,7 @@ mod batch {
 /// What S3 says that changed.
 #[cfg(feature = "aws")]
 mod events {
-    use std::collections::BTreeSet;
+    use std::collections::BTreeMap;
     use std::io::Read;
 
     use safepassage::SourceSpec;
@@ -235,7 +235,7 @@ mod events {
 
     use super::{Error, Kind, Path, Result};
 
-    pub fn changed(file: &Path, sources: &[SourceSpec]) -> Result<BTreeSet<String>> {
+    pub fn changed(file: &Path, sources: &[SourceSpec]) -> Result<BTreeMap<String, Option<String>>> {
         let unread = |e: std::io::Error| {
             let kind = if e.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Unavailable };
             Error::new(kind, "read S3 message", e.to_string()).with("path", file.display())
@@ -257,13 +257,13 @@ mod events {
 /// What S3 says that changed.
 #[cfg(not(feature = "aws"))]
 mod events {
-    use std::collections::BTreeSet;
+    use std::collections::BTreeMap;
 
     use safepassage::SourceSpec;
 
     use super::{Error, Path, Result};
 
-    pub fn changed(_: &Path, _: &[SourceSpec]) -> Result<BTreeSet<String>> {
+    pub fn changed(_: &Path, _: &[SourceSpec]) -> Result<BTreeMap<String, Option<String>>> {
         Err(Error::invalid("sync", "this program was built without S3 (`--features aws`)"))
     }
 }
@@ -301,6 +301,13 @@ mod elsewhere {
     }
 }
 
+/// Of whose passages a model knows the beginning only.
+pub fn truncated(passages: u64, documents: &[String]) -> String {
+    let shown = documents.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
+    let more = if documents.len() > 10 { ", …" } else { "" };
+    format!("{passages} of them longer than the model reads, which knows their beginning only: {shown}{more}")
+}
+
 fn show(report: &Report, seconds: f64) -> Result<()> {
     let would = if report.dry_run { "would be " } else { "" };
     let Report { added, changed, permission_only, deleted, unchanged, chunks, embedded, .. } = report;
@@ -309,10 +316,7 @@ fn show(report: &Report, seconds: f64) -> Result<()> {
     ))?;
     output::line(&format!("{chunks} chunks, {embedded} embedded, in {seconds:.1} s"))?;
     if report.truncated > 0 {
-        output::line(&format!(
-            "{} of them longer than the model reads: it knows their beginning only",
-            report.truncated
-        ))?;
+        output::line(&output::printable(&truncated(report.truncated, &report.truncated_documents)))?;
     }
     if let (Some(cost), Some(currency)) = (report.cost, &report.currency) {
         let day = report.priced.as_ref().map_or_else(String::new, |day| format!(", at the price of {day}"));

@@ -144,6 +144,26 @@ fn a_watched_queue_names_what_is_looked_at_and_is_empty_once_that_is_done() {
 }
 
 #[test]
+fn the_version_that_was_read_is_shown() {
+    let (scratch, bucket) = (Scratch::new(), Bucket::new());
+    let on = r#"<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>"#;
+    bucket.ask("PUT", "/docs?versioning", on);
+    bucket.put("a.md", "Salaries rise in July.", "hr");
+    let sync = || {
+        let output = with_keys(&scratch, &[&format!("docs={}", bucket.source())]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        scratch.ok(&["inspect", "--index", "index", "--document", "docs/a.md"])
+    };
+    let first = sync();
+    assert_eq!((&first["source"], &first["uri"]), (&"docs".into(), &"s3://docs/all/a.md".into()));
+    assert_eq!((&first["file"]["key"], &first["file"]["bytes"]), (&"a.md".into(), &22.into()));
+    bucket.put("a.md", "Salaries rise in August.", "hr");
+    let second = sync();
+    let [first, second] = [&first, &second].map(|found| found["file"]["version"].as_str().unwrap());
+    assert!(first != second && !first.is_empty());
+}
+
+#[test]
 fn a_queue_that_is_not_there_ends_the_watch_before_anything_is_done() {
     let (scratch, stack) = (Scratch::new(), Ministack::start());
     let url = format!("http://{}/000000000000/nothing", stack.address);

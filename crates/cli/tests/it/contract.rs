@@ -24,7 +24,7 @@ fn every_command_has_the_keys_of_the_contract() {
         assert!(report[key].is_u64(), "{key}");
     }
     let wanted = "acl_epoch acl_objects added changed chunks cost currency deleted dry_run embedded generation left permission_only \
-                  priced skipped stopped tokens truncated unchanged warnings without_acl without_acl_documents";
+                  priced skipped stopped tokens truncated truncated_documents unchanged warnings without_acl without_acl_documents";
     assert_eq!(keys(&report).join(" "), wanted);
     let results = scratch.ok(&[&["search", "holidays"], WHO].concat());
     assert_eq!(keys(&results).join(" "), "acl_epoch complete exact generation hits plan");
@@ -39,6 +39,10 @@ fn every_command_has_the_keys_of_the_contract() {
     assert_eq!(keys(&explained), ["acl_epoch", "reasons", "visible"]);
     assert_eq!(keys(&explained["reasons"][0]), ["effect", "object", "path", "principal"]);
     let document = ["--index", "index", "--document", "a.md"];
+    let inspected = scratch.ok(&[&["inspect"], &document[..]].concat());
+    assert_eq!(keys(&inspected).join(" "), "content document file passages source tenant uri");
+    let nothing = ["inspect", "--index", "index", "--document", "nothing"];
+    assert_eq!(scratch.run(&nothing).error().0, "NotFound");
     let acl = "acl_epoch all_of allow deny document inherit label origin parent revoked";
     assert_eq!(keys(&scratch.ok(&[&["acl", "get"], &document[..]].concat())).join(" "), acl);
     let set = scratch.ok(&[&["acl", "set", "--allow", "group:hr", "everyone"], &document[..]].concat());

@@ -10,7 +10,7 @@ use safepassage_index::{Index, LiveDocument, NewDocument, Snapshot, Writer};
 use super::inputs::input;
 use super::report::ReEmbedReport;
 use crate::chunk::ChunkSettings;
-use crate::sync::{Embedded, Embedding, IndexRules, Progress, Read, Reader, Report};
+use crate::sync::{Embedded, Embedding, IndexRules, Progress, Read, Reader, Report, name};
 
 /// Chunks read and embedded at once.
 const CHUNKS_AT_ONCE: usize = 1_024;
@@ -150,7 +150,12 @@ impl<'a> CatchUp<'a> {
             let outcomes = self.embedding.embed(&texts, &mut self.spent, &mut |more| self.progress.advance(more))?;
             for ((d, c), outcome) in unknown.into_iter().zip(outcomes) {
                 match outcome {
-                    Embedded::Vector(row) => prepared[d].vectors[c] = Some(row),
+                    Embedded::Vector(row, truncated) => {
+                        prepared[d].vectors[c] = Some(row);
+                        if truncated {
+                            name(&mut self.spent.truncated_documents, &prepared[d].document.id);
+                        }
+                    }
                     Embedded::Refused(reason) => prepared[d].refused = Some(reason),
                     Embedded::Not => {}
                 }

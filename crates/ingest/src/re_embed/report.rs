@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::sync::{Report, Skipped};
+use crate::sync::{Report, Skipped, name};
 
 /// What bringing a candidate up to its index did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -17,8 +17,10 @@ pub struct ReEmbedReport {
     pub chunks: u64,
     /// Chunks sent to the embedder; the others were known.
     pub embedded: u64,
-    /// Chunks longer than the model reads.
+    /// Chunks longer than the model reads: it knows their beginning only.
     pub truncated: u64,
+    /// The ids of their documents, the first hundred.
+    pub truncated_documents: Vec<String>,
     /// Documents that the candidate had and the index has not any more.
     pub deleted: u64,
     /// Tokens of what was embedded; those that are paid for, where the provider says.
@@ -48,8 +50,9 @@ pub struct ReEmbedReport {
 impl ReEmbedReport {
     /// Takes over what embedding took.
     pub(super) fn took(&mut self, spent: Report) {
-        let Report { embedded, truncated, tokens, cost, currency, priced, stopped, .. } = spent;
+        let Report { embedded, truncated, truncated_documents, tokens, cost, currency, priced, stopped, .. } = spent;
         (self.embedded, self.truncated, self.tokens) = (embedded, truncated, tokens);
+        self.truncated_documents = truncated_documents;
         (self.cost, self.currency, self.priced, self.stopped) = (cost, currency, priced, stopped);
     }
 
@@ -58,6 +61,7 @@ impl ReEmbedReport {
         self.chunks += before.chunks;
         self.embedded += before.embedded;
         self.truncated += before.truncated;
+        before.truncated_documents.iter().for_each(|id| name(&mut self.truncated_documents, id));
         self.deleted += before.deleted;
         self.tokens += before.tokens;
         if let Some(cost) = before.cost {

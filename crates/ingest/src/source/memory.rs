@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 
 use safepassage_access::Version;
+use safepassage_error::Result;
+use safepassage_index::Index;
 use serde::{Deserialize, Serialize};
 
 use super::store::StoredFile;
@@ -47,6 +49,21 @@ impl Remembered {
     pub fn is(&self, live: Option<Version>) -> bool {
         live.is_some_and(|live| hex(live) == self.version)
     }
+}
+
+/// The file that the content `live` at `uri` was made of when it was last read, if the index remembers it.
+///
+/// # Errors
+/// `Unavailable` if files cannot be read.
+pub fn read_at(index: &Index, uri: &str, live: Version) -> Result<Option<StoredFile>> {
+    // The store that it lies in is called by some beginning of it.
+    for (at, _) in uri.rmatch_indices('/') {
+        let known = index.remembered::<Memory>(&uri[..at])?.and_then(|mut memory| memory.0.remove(&uri[at + 1..]));
+        if let Some(known) = known.filter(|known| known.is(Some(live))) {
+            return Ok(Some(known.file));
+        }
+    }
+    Ok(None)
 }
 
 fn hex(version: Version) -> String {

@@ -19,7 +19,7 @@ mod stored;
 mod table;
 mod written;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -35,11 +35,12 @@ pub(crate) use acl_file::{AclFile, NAME as ACL_FILE, Resolved};
 pub use acl_objects::{AclObject, read_acl_objects};
 pub use format::Format;
 pub(crate) use memory::Memory;
+pub use memory::read_at;
 pub(crate) use object::{Object, describe};
 pub use section::Section;
 use section::check as check_sections;
 pub(crate) use sidecar::{SUFFIX as SIDECAR, permission as sidecar_permission};
-pub use store::{FileStore, FileStores, StoredFile};
+pub use store::{FileStore, FileStores, StoredContent, StoredFile};
 pub(crate) use table::{Columns, Rows};
 
 /// A source as it is named on the command line: `PATH` or `NAME=PATH`.
@@ -343,8 +344,8 @@ pub(crate) struct InStore<'a> {
     pub stores: Option<&'a dyn FileStores>,
     /// What was read of a store or folder last time.
     pub memory: &'a dyn Fn(&str) -> Result<Option<Memory>>,
-    /// These files alone.
-    pub only: Option<&'a BTreeSet<String>>,
+    /// These files alone, with the versions that they should have by now.
+    pub only: Option<&'a BTreeMap<String, Option<String>>>,
     /// When the sync began.
     pub since: Timestamp,
 }

@@ -19,12 +19,39 @@ pub struct StoredFile {
     pub tag: Option<String>,
     /// When it was written, as the store writes times.
     pub modified: Option<String>,
+    /// Which version of it this is, where the store keeps versions and says so: listings seldom do, contents do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 impl StoredFile {
     /// Whether this is surely the same file as `other`, unread.
     pub(super) fn is_surely(&self, other: &Self) -> bool {
-        self.tag.is_some() && self == other
+        match (&self.version, &other.version) {
+            // A version never changes.
+            (Some(mine), Some(theirs)) => self.key == other.key && mine == theirs,
+            _ => self.tag.is_some() && self.listed() == other.listed(),
+        }
+    }
+
+    /// What a listing says of it.
+    fn listed(&self) -> (&str, u64, Option<&str>, Option<&str>) {
+        (&self.key, self.bytes, self.tag.as_deref(), self.modified.as_deref())
+    }
+}
+
+/// The content of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredContent {
+    /// All of it.
+    pub bytes: Vec<u8>,
+    /// Of which version it is, where the store keeps versions.
+    pub version: Option<String>,
+}
+
+impl From<Vec<u8>> for StoredContent {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, version: None }
     }
 }
 
@@ -45,13 +72,13 @@ pub trait FileStore: Debug + Send + Sync {
     /// As [`FileStore::list`].
     fn find(&self, key: &str) -> Result<Option<StoredFile>>;
 
-    /// The whole content of each of `files`, in their order. An inner error is of that file alone: `Conflict` if it is
+    /// The whole content of each of `files`, in their order, with the version that it is of. An inner error is of that file alone: `Conflict` if it is
     /// another one by now, `NotFound` if it is gone, `Denied` if it alone may not be read, `Corrupted` if it does not arrive
     /// whole.
     ///
     /// # Errors
     /// `Unavailable`, `Throttled`, `Denied` if the store itself gives nothing.
-    fn get(&self, files: &[&StoredFile]) -> Result<Vec<Result<Vec<u8>>>>;
+    fn get(&self, files: &[&StoredFile]) -> Result<Vec<Result<StoredContent>>>;
 }
 
 /// Opens stores by their URLs.

@@ -6,7 +6,7 @@
 
 mod records;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,7 +20,7 @@ use super::folder::{MOST_BYTES, no_records};
 use super::memory::{Memory, Remembered};
 use super::records::Structure;
 use super::sidecar::Said;
-use super::store::{FileStore, StoredFile};
+use super::store::{FileStore, StoredContent, StoredFile};
 use super::{At, Entry, Fault, Format, Listing, Outline, Outlines, Source, SourceDocument, metadata_text, sidecar};
 
 /// Bytes fetched at once.
@@ -34,6 +34,8 @@ pub(super) struct Stored {
     given: Option<AclFile>,
     /// If these files alone are looked at: names of documents.
     only: Option<BTreeSet<String>>,
+    /// Of the files that are looked at, the versions that messages name.
+    versions: BTreeMap<String, String>,
     state: Mutex<State>,
 }
 
@@ -82,21 +84,23 @@ type Read<T> = std::result::Result<T, Missed>;
 
 impl Stored {
     pub fn new(store: Box<dyn FileStore>, given: Option<AclFile>, memory: Memory) -> Self {
-        Self { store, given, only: None, state: Mutex::new(State { memory, ..State::default() }) }
+        let (only, versions, state) = (None, BTreeMap::new(), State { memory, ..State::default() });
+        Self { store, given, only, versions, state: Mutex::new(state) }
     }
 
     /// Of which only the files `changed` are looked at; a sidecar stands for its document.
     ///
     /// # Errors
     /// `Invalid` if one of them says who may read others.
-    pub fn only(self, changed: &BTreeSet<String>) -> Result<Self> {
-        if self.given.is_none() && changed.contains(acl_file::NAME) {
+    pub fn only(self, changed: &BTreeMap<String, Option<String>>) -> Result<Self> {
+        if self.given.is_none() && changed.contains_key(acl_file::NAME) {
             let message =
                 format!("`{}` changed, which speaks of many documents: sync the whole source", acl_file::NAME);
             return Err(Error::invalid("sync", message).with("source", self.store.url()));
         }
         let document = |key: &String| key.strip_suffix(sidecar::SUFFIX).unwrap_or(key).to_owned();
-        Ok(Self { only: Some(changed.iter().map(document).collect()), ..self })
+        let versions = changed.iter().filter_map(|(key, version)| Some((key.clone(), version.clone()?))).collect();
+        Ok(Self { only: Some(changed.keys().map(document).collect()), versions, ..self })
     }
 
     /// The files that are there: all of them, or those that are looked at and what stands beside them.
@@ -104,7 +108,26 @@ impl Stored {
         let Some(only) = &self.only else { return self.store.list() };
         let beside = |key: &String| [key.clone(), format!("{key}{}", sidecar::SUFFIX)];
         let keys = only.iter().flat_map(beside).chain([acl_file::NAME.to_owned()]);
-        keys.filter_map(|key| self.store.find(&key).transpose()).collect()
+        let found = |key: String| match self.read_before(&key) {
+            Some(file) => Some(Ok(file)),
+            // One that was named by its version is compared by it.
+            None => {
+                let version = self.versions.get(&key).cloned();
+                let found = self.store.find(&key).transpose()?;
+                Some(found.map(|file| StoredFile { version, ..file }))
+            }
+        };
+        keys.filter_map(found).collect()
+    }
+
+    /// The file `key`, if the very version that a message names was read before: whatever became of it since, another
+    /// message says.
+    fn read_before(&self, key: &str) -> Option<StoredFile> {
+        let (version, state) = (self.versions.get(key)?, self.state());
+        let document = key.strip_suffix(sidecar::SUFFIX).unwrap_or(key);
+        let known = state.memory.0.get(document)?;
+        let file = if document == key { Some(&known.file) } else { known.sidecar.as_ref().map(|(file, _)| file) };
+        file.filter(|file| file.version.as_ref() == Some(version)).cloned()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -112,7 +135,7 @@ impl Stored {
     }
 
     /// What the store gives for each of `files`. A store that gives fewer or more has mixed them up: nothing of it counts.
-    fn get(&self, files: &[&StoredFile]) -> Result<Vec<Result<Vec<u8>>>> {
+    fn get(&self, files: &[&StoredFile]) -> Result<Vec<Result<StoredContent>>> {
         if files.is_empty() {
             return Ok(Vec::new());
         }
@@ -126,9 +149,9 @@ impl Stored {
 
     /// The one file `file`, which must not be missed: it may hold a deny.
     fn need(&self, file: &StoredFile) -> Result<Vec<u8>> {
-        let one = |file: &StoredFile| {
+        let one = |file: &StoredFile| -> Result<Vec<u8>> {
             let nothing = || Error::new(Kind::Unavailable, "read source", "the store gave nothing");
-            self.get(&[file])?.pop().unwrap_or_else(|| Err(nothing()))
+            Ok(self.get(&[file])?.pop().unwrap_or_else(|| Err(nothing()))?.bytes)
         };
         match one(file) {
             Err(error) if error.kind() == Kind::Conflict => match self.store.find(&file.key)? {
@@ -187,10 +210,10 @@ impl Stored {
         }
         let files: Vec<&StoredFile> = missing.iter().map(|(_, file)| file).collect();
         let fetched = self.get(&files)?;
-        for ((at, file), bytes) in missing.into_iter().zip(fetched) {
-            texts[at] = match bytes.map(String::from_utf8) {
-                Ok(Ok(text)) => Ok(Some((file, text))),
-                Ok(Err(_)) => Err(Missed::Fault(Fault::hidden("its sidecar cannot be read: it is not UTF-8"))),
+        for ((at, file), content) in missing.into_iter().zip(fetched) {
+            texts[at] = match content.map(|StoredContent { bytes, version }| (String::from_utf8(bytes), version)) {
+                Ok((Ok(text), version)) => Ok(Some((StoredFile { version, ..file }, text))),
+                Ok((Err(_), _)) => Err(Missed::Fault(Fault::hidden("its sidecar cannot be read: it is not UTF-8"))),
                 Err(error) => {
                     Err(missed(&error, |reason| Fault::hidden(format!("its sidecar cannot be read: {reason}"))))
                 }
@@ -243,13 +266,16 @@ impl Stored {
                         Some(Err(error)) => Err(missed(&error, fault)),
                         Some(Ok(content)) if beside.structure.is_some() => {
                             let structure = beside.structure.as_ref();
-                            let what = structure.map(|structure| no_records(Path::new(&entry.id), &content, structure));
+                            let content = &content.bytes;
+                            let what = structure.map(|structure| no_records(Path::new(&entry.id), content, structure));
                             Err(Missed::Fault(fault(what.unwrap_or_default())))
                         }
-                        Some(Ok(content)) => {
+                        Some(Ok(StoredContent { bytes, version })) => {
+                            // What was got, and not what was listed, is what is remembered.
+                            let file = StoredFile { version, ..file };
                             let uri = format!("{}/{}", self.store.url(), entry.id);
                             let said = beside.resolved.clone();
-                            SourceDocument::of_file(Path::new(&entry.id), content, said, beside.metadata.clone())
+                            SourceDocument::of_file(Path::new(&entry.id), bytes, said, beside.metadata.clone())
                                 .map(|document| (file, SourceDocument { uri: Some(uri), ..document }))
                                 .map_err(|reason| Missed::Fault(fault(reason)))
                         }

@@ -8,19 +8,31 @@ use safepassage_error::{Error, Kind, Result};
 use safepassage_index::storage::Scratch;
 use safepassage_index::{Index, Settings, SharedVectors};
 use safepassage_models::{Embedder, Purpose};
+use serde::Serialize;
 
 use super::acls::Acls;
 use super::chunk_settings;
-use super::derived;
 use super::permit::{PER_EPOCH, Statement, Statements, label_of_newest};
 use super::plan::{IndexRules, Reader};
 use super::staged::{BatchDocument, Rules, Staged};
+use super::{derived, name};
 use crate::chunk::Chunker;
 
 /// Vectors that wait for the commit in memory; what comes on top waits in a file.
 const HELD_BYTES: usize = 4 << 20;
 
 type Key = (Tenant, String);
+
+/// What a commit did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Committed {
+    /// The generation now current.
+    pub generation: u64,
+    /// Chunks longer than the model reads: it knows their beginning only.
+    pub truncated: u64,
+    /// The ids of their documents, the first hundred.
+    pub truncated_documents: Vec<String>,
+}
 
 /// Documents to put and to delete at the next commit.
 #[derive(Debug, Default)]
@@ -131,16 +143,16 @@ impl Batch {
         self.changes.values().flatten().any(|staged| staged.text.is_some())
     }
 
-    /// Makes a generation of what is staged and returns its number; without anything staged, the current one. After
-    /// an error everything stays staged.
+    /// Makes a generation of what is staged; without anything staged, it is the current one. After an error everything stays
+    /// staged.
     ///
     /// # Errors
     /// `Invalid` if texts have to be embedded and there is no embedder, or it is of another model; `Denied` if a text's label
     /// or that of something it was derived from is above what the model is cleared for; `Conflict` while
     /// another writer is at work; `Unavailable` if files cannot be written.
-    pub fn commit(&mut self, index: &Index, embedder: Option<&dyn Embedder>) -> Result<u64> {
+    pub fn commit(&mut self, index: &Index, embedder: Option<&dyn Embedder>) -> Result<Committed> {
         if self.changes.is_empty() {
-            return Ok(index.snapshot()?.generation());
+            return Ok(Committed { generation: index.snapshot()?.generation(), ..Committed::default() });
         }
         let mut writer = index.writer()?;
         self.check_model(&writer.base().manifest().settings)?;
@@ -152,9 +164,13 @@ impl Batch {
                 None => drop(writer.delete(tenant, id)),
             }
         }
-        let generation = writer.commit()?;
+        let mut committed = Committed { generation: writer.commit()?, ..Committed::default() };
+        for ((_, id), staged) in self.staged().filter(|(_, staged)| staged.truncated > 0) {
+            committed.truncated += staged.truncated;
+            name(&mut committed.truncated_documents, id);
+        }
         *self = Self::default();
-        Ok(generation)
+        Ok(committed)
     }
 
     /// Whether vectors that were staged may stand beside those of the index still.
@@ -201,7 +217,11 @@ impl Batch {
                 let message = "the model gave another number of vectors than texts";
                 return Err(Error::new(Kind::Unavailable, "embed", message));
             }
+            let mut first = 0;
             for (staged, inputs) in its.into_iter().zip(&inputs) {
+                let of = first..first + inputs.len();
+                staged.truncated = embeddings.truncated.iter().filter(|at| of.contains(*at)).count() as u64;
+                first = of.end;
                 let vectors: Vec<f32> = rows.by_ref().take(inputs.len()).flatten().copied().collect();
                 staged.document_mut().vectors = vectors.into();
                 (staged.text, staged.made_for) = (None, Arc::clone(&made_for));

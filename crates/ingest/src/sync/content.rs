@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::embedding::{Embedded, Embedding, Read};
 use super::plan::{Plan, Planned, Stated};
-use super::{Progress, Report};
+use super::{Progress, Report, name};
 use crate::chunk::{ChunkSettings, ChunkWay, Chunker};
 use crate::parse::{PARSE, Parsed};
 use crate::source::{Entry, Format, Section, SourceDocument, first_16, metadata_text, section};
@@ -322,7 +322,12 @@ impl<'a> Job<'a> {
         })?;
         for (&(d, c), outcome) in missing.iter().zip(outcomes) {
             match outcome {
-                Embedded::Vector(row) => prepared[d].vectors[c] = Some(row),
+                Embedded::Vector(row, truncated) => {
+                    prepared[d].vectors[c] = Some(row);
+                    if truncated {
+                        name(&mut report.truncated_documents, &prepared[d].planned.id);
+                    }
+                }
                 Embedded::Refused(reason) => prepared[d].refused = Some(reason),
                 Embedded::Not => {}
             }

@@ -43,7 +43,8 @@ pub(crate) type Read<'t> = (&'t str, Reader);
 
 /// What became of a chunk.
 pub(crate) enum Embedded {
-    Vector(Vec<f32>),
+    /// And whether it is of the beginning of the chunk alone.
+    Vector(Vec<f32>, bool),
     /// The model would not read it.
     Refused(String),
     /// Money or time was up before.
@@ -97,13 +98,18 @@ impl<'a> Embedding<'a> {
                 }
                 let unpaid = model.unpaid(&part)?.len() as u64;
                 let kept = model.embed_each(&part, Purpose::Document, &mut |at, row| {
-                    outcomes[places[at]] = Embedded::Vector(row.to_vec());
+                    outcomes[places[at]] = Embedded::Vector(row.to_vec(), false);
                     self.progress.embedded(1);
                     done(1);
                     Ok(())
                 })?;
                 report.embedded += unpaid - (kept.refused.len() as u64).min(unpaid);
                 report.truncated += kept.truncated.len() as u64;
+                for at in kept.truncated {
+                    if let Embedded::Vector(_, truncated) = &mut outcomes[places[at]] {
+                        *truncated = true;
+                    }
+                }
                 self.spent(model, kept.tokens, kept.cost, report);
                 for refused in kept.refused {
                     outcomes[places[refused.text]] = Embedded::Refused(refused.reason);

@@ -18,7 +18,7 @@ mod report;
 mod rows;
 mod staged;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,13 +30,14 @@ use safepassage_models::{Embedder, ModelStamp};
 use crate::chunk::ChunkSettings;
 use crate::parse::ParserProcess;
 use crate::source::{ACL_FILE, FileStores, InStore, SourceSpec, read_acl_objects};
-pub use batch::Batch;
+pub use batch::{Batch, Committed};
 #[cfg(test)]
 pub(crate) use content::cut;
 pub(crate) use embedding::{Embedded, Embedding, Read, Spending};
 pub(crate) use objects::event as object_event;
 pub(crate) use plan::{IndexRules, Reader};
 pub use progress::{Progress, Silent};
+pub(crate) use report::name;
 pub use report::{Report, Skipped};
 pub use rows::{documents_of_rows, sync_rows};
 pub use staged::BatchDocument;
@@ -68,16 +69,17 @@ pub struct SyncOptions {
     pub rehash: bool,
     /// Looks at these files alone, by their names below the URL of the one source, as messages of its store name them:
     /// those that are there are brought up to date, those that are not are deleted, and all others stay as they are. A
-    /// sidecar stands for its document.
-    pub only: Option<BTreeSet<String>>,
+    /// sidecar stands for its document. A version, where the messages agree on one: if it was read before there is nothing
+    /// to look at.
+    pub only: Option<BTreeMap<String, Option<String>>>,
 }
 
 impl SyncOptions {
     /// Whether one of the files `changed` says who may read others: then the whole source has to be looked at, and they
     /// cannot be [`SyncOptions::only`].
     #[must_use]
-    pub fn speak_of_others(&self, changed: &BTreeSet<String>) -> bool {
-        self.acl.is_none() && changed.contains(ACL_FILE)
+    pub fn speak_of_others(&self, changed: &BTreeMap<String, Option<String>>) -> bool {
+        self.acl.is_none() && changed.contains_key(ACL_FILE)
     }
 }
 

@@ -38,8 +38,10 @@ pub struct Report {
     pub chunks: u64,
     /// Chunks sent to the embedder; the others were known.
     pub embedded: u64,
-    /// Chunks longer than the model reads.
+    /// Chunks longer than the model reads: it knows their beginning only.
     pub truncated: u64,
+    /// The ids of their documents, the first hundred.
+    pub truncated_documents: Vec<String>,
     /// Tokens of what was embedded; those that are paid for, where the provider says.
     pub tokens: u64,
     /// What that costs, if the model has a price.
@@ -58,6 +60,16 @@ pub struct Report {
     pub acl_epoch: u64,
     /// Whether nothing was written.
     pub dry_run: bool,
+}
+
+/// So many ids are named.
+const MOST_NAMED: usize = 100;
+
+/// Adds `id` to `named`, where one document after the other comes, each perhaps several times in a row.
+pub(crate) fn name(named: &mut Vec<String>, id: &str) {
+    if named.len() < MOST_NAMED && named.last().is_none_or(|last| last != id) {
+        named.push(id.to_owned());
+    }
 }
 
 impl Report {

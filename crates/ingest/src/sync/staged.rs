@@ -107,6 +107,8 @@ pub(super) struct Staged {
     pub document: Arc<NewDocument>,
     /// What is still to be cut and embedded.
     pub text: Option<String>,
+    /// Of its chunks, how many are longer than the model reads.
+    pub truncated: u64,
     pub acl: KeptAcl,
     pub label: LabelRank,
     pub attributes: BTreeMap<String, Attribute>,
@@ -144,7 +146,8 @@ impl Staged {
         let (id, title, uri) = (document.id, document.title, document.uri);
         let document = Arc::new(NewDocument { number, version, id, source, title, uri, metadata, chunks, vectors });
         let made_for = Arc::clone(made_for);
-        Ok(Self { document, text, acl, label, attributes, sections, derived_from, made_for, staged_at })
+        let truncated = 0;
+        Ok(Self { document, text, truncated, acl, label, attributes, sections, derived_from, made_for, staged_at })
     }
 
     pub fn document_mut(&mut self) -> &mut NewDocument {

@@ -1,8 +1,9 @@
 //! This text was embedded before, by anybody here: what was its vector?
 //!
 //! A `SQLite` file that indexes and processes share. Each vector is in it before anybody counts on it, so that a process that
-//! is killed pays for nothing twice; so is each text that the model refused, with the reason. What the file says is
-//! derived from texts: keep it where the index is kept. It may be deleted at any time.
+//! is killed pays for nothing twice; so is each text that the model refused, with the reason, and which vectors are of the
+//! beginning of a text alone. What the file says is derived from texts: keep it where the index is kept. It may be
+//! deleted at any time.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -33,7 +34,8 @@ pub type CacheKey = [u8; 32];
 
 /// What is known of a text.
 enum Known {
-    Vector(Vec<f32>),
+    /// And whether it is of the beginning of the text alone.
+    Vector(Vec<f32>, bool),
     Refused(String),
     Nothing,
 }
@@ -52,7 +54,8 @@ impl CachedEmbedder {
             file.pragma_update(None, "synchronous", "normal")?;
             file.execute_batch(
                 "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
-                 CREATE TABLE IF NOT EXISTS refused (key BLOB PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;",
+                 CREATE TABLE IF NOT EXISTS refused (key BLOB PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
+                 CREATE TABLE IF NOT EXISTS truncated (key BLOB PRIMARY KEY) WITHOUT ROWID;",
             )?;
             Ok(file)
         };
@@ -90,7 +93,9 @@ impl CachedEmbedder {
         if let Some(rusqlite::types::Value::Blob(bytes)) = vector
             && let Some(vector) = self.vector(&bytes)
         {
-            return Ok(Known::Vector(vector));
+            let cut = self.inner.as_read(text)?.len() < text.len();
+            let cut = cut || find("SELECT 1 FROM truncated WHERE key = ?1").map_err(failed)?.is_some();
+            return Ok(Known::Vector(vector, cut));
         }
         match find("SELECT reason FROM refused WHERE key = ?1").map_err(failed)? {
             Some(rusqlite::types::Value::Text(reason)) => Ok(Known::Refused(reason)),
@@ -125,6 +130,13 @@ impl CachedEmbedder {
         let by = if stamp.normalised { length } else { 1.0 };
         let row: Vec<f32> = row.iter().map(|x| (f64::from(*x) / by) as f32).collect();
         self.keep(key, &row).map(|()| true)
+    }
+
+    /// Remembers that the provider read the beginning alone of what it was sent.
+    fn keep_truncated(&self, key: CacheKey) -> Result<()> {
+        let file = self.file();
+        let mut statement = file.prepare_cached("INSERT OR IGNORE INTO truncated VALUES (?1)").map_err(failed)?;
+        statement.execute([key.as_slice()]).map(drop).map_err(failed)
     }
 
     fn write(&self, statement: &str, key: CacheKey, value: impl rusqlite::ToSql) -> Result<()> {
@@ -175,7 +187,7 @@ impl Embedder for CachedEmbedder {
         if purpose == Purpose::Query {
             return self.inner.embed_each(texts, purpose, keep);
         }
-        let mut refused = Vec::new();
+        let (mut refused, mut truncated) = (Vec::new(), Vec::new());
         // Each unknown text once, with its places.
         let (mut asked, mut places) = (Vec::new(), Vec::<Vec<usize>>::new());
         let mut numbers = HashMap::<&str, usize>::new();
@@ -185,7 +197,10 @@ impl Embedder for CachedEmbedder {
                 continue;
             }
             match self.known(text)? {
-                Known::Vector(row) => keep(at, &row)?,
+                Known::Vector(row, cut) => {
+                    truncated.extend(cut.then_some(at));
+                    keep(at, &row)?;
+                }
                 Known::Refused(reason) => refused.push(Refused { text: at, reason }),
                 Known::Nothing => {
                     numbers.insert(text, asked.len());
@@ -198,8 +213,15 @@ impl Embedder for CachedEmbedder {
             self.keep(self.key(asked[n])?, row)?;
             places[n].iter().try_for_each(|&at| keep(at, row))
         })?;
-        kept.truncated = kept.truncated.iter().flat_map(|&n| places[n].iter().copied()).collect();
-        kept.truncated.sort_unstable();
+        for n in std::mem::take(&mut kept.truncated) {
+            // Where it was cut here, another text with the same key may be all of what was sent.
+            if self.inner.as_read(asked[n])?.len() == asked[n].len() {
+                self.keep_truncated(self.key(asked[n])?)?;
+            }
+            truncated.extend(&places[n]);
+        }
+        truncated.sort_unstable();
+        kept.truncated = truncated;
         for Refused { text, reason } in std::mem::take(&mut kept.refused) {
             self.write("INSERT OR REPLACE INTO refused VALUES (?1, ?2)", self.key(asked[text])?, &reason)?;
             refused.extend(places[text].iter().map(|&at| Refused { text: at, reason: reason.clone() }));
@@ -244,120 +266,4 @@ impl Embedder for CachedEmbedder {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::remote::tests::words;
-
-    /// Counts how often each text is embedded; fails at the text `fail`, refuses `refuse`.
-    struct Counting {
-        stamp: ModelStamp,
-        tokenizer: Tokenizer,
-        paid: Mutex<HashMap<String, u64>>,
-        fails: Mutex<bool>,
-    }
-
-    impl Embedder for Counting {
-        fn stamp(&self) -> &ModelStamp {
-            &self.stamp
-        }
-
-        fn embed(&self, texts: &[&str], _: Purpose) -> Result<Embeddings> {
-            texts.iter().for_each(|text| *self.paid.lock().unwrap().entry((*text).to_owned()).or_default() += 1);
-            let values = texts.iter().flat_map(|text| [text.len() as f32, 1.0]).collect();
-            Ok(Embeddings { dim: 2, values, tokens: texts.len() as u64, truncated: Vec::new() })
-        }
-
-        fn embed_each(
-            &self,
-            texts: &[&str],
-            purpose: Purpose,
-            keep: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
-        ) -> Result<Kept> {
-            let mut kept = Kept::default();
-            for (at, text) in texts.iter().enumerate() {
-                match *text {
-                    "fail" if *self.fails.lock().unwrap() => {
-                        return Err(Error::new(Kind::Unavailable, "embed", "down"));
-                    }
-                    "refuse" => kept.refused.push(Refused { text: at, reason: "too rude".into() }),
-                    text => keep(at, &self.embed(&[text], purpose)?.values)?,
-                }
-            }
-            Ok(kept)
-        }
-
-        fn tokenizer(&self) -> &Tokenizer {
-            &self.tokenizer
-        }
-    }
-
-    fn counting(model: &str) -> Arc<Counting> {
-        let stamp = ModelStamp {
-            provider: "test".into(),
-            model: model.into(),
-            dim: 2,
-            normalised: true,
-            document_prefix: String::new(),
-            query_prefix: String::new(),
-            digest: None,
-        };
-        Arc::new(Counting { stamp, tokenizer: words(), paid: Mutex::default(), fails: Mutex::new(true) })
-    }
-
-    fn paid(counting: &Counting) -> Vec<(String, u64)> {
-        let mut paid: Vec<_> = counting.paid.lock().unwrap().clone().into_iter().collect();
-        paid.sort_unstable();
-        paid
-    }
-
-    #[test]
-    fn nothing_that_came_before_a_failure_is_paid_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, inner) = (folder.path().join("cache.sqlite"), counting("a"));
-        let open = || CachedEmbedder::open(Arc::clone(&inner) as Arc<dyn Embedder>, &path).unwrap();
-        let texts = ["one", "two", "refuse", "fail", "three", "one", "three"];
-        assert_eq!(open().embed(&texts, Purpose::Document).unwrap_err().kind(), Kind::Unavailable);
-        *inner.fails.lock().unwrap() = false;
-        let (cached, mut rows) = (open(), HashMap::new());
-        assert_eq!(cached.unpaid(&texts).unwrap(), [2, 3, 4]);
-        let kept = cached.embed_each(&texts, Purpose::Document, &mut |at, row| {
-            rows.insert(at, row.to_vec());
-            Ok(())
-        });
-        let refused = kept.unwrap().refused;
-        assert_eq!(refused, [Refused { text: 2, reason: "too rude".into() }]);
-        assert_eq!((rows.len(), &rows[&4], &rows[&6]), (6, &vec![5.0, 1.0], &vec![5.0, 1.0]));
-        let once = ["fail", "one", "three", "two"].map(|text| (text.to_owned(), 1));
-        assert_eq!(paid(&inner), once);
-        // Remembered as refused until somebody says otherwise, and by no other model.
-        assert_eq!((open().unpaid(&texts).unwrap().len(), open().retry_refused().unwrap()), (0, 1));
-        assert_eq!(open().unpaid(&texts).unwrap(), [2]);
-        let other = CachedEmbedder::open(counting("b"), &path).unwrap();
-        assert_eq!(other.unpaid(&texts).unwrap().len(), 5);
-    }
-
-    #[test]
-    fn a_vector_that_was_damaged_is_made_again_and_a_file_that_is_none_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, inner) = (folder.path().join("cache.sqlite"), counting("a"));
-        let cached = CachedEmbedder::open(Arc::clone(&inner) as Arc<dyn Embedder>, &path).unwrap();
-        cached.embed(&["one"], Purpose::Document).unwrap();
-        cached.file().execute("UPDATE vectors SET vector = zeroblob(16)", ()).unwrap();
-        assert_eq!(cached.embed(&["one"], Purpose::Document).unwrap().values, [3.0, 1.0]);
-        assert_eq!(paid(&inner), [("one".to_owned(), 2)]);
-        let other = folder.path().join("other");
-        std::fs::write(&other, "this is a letter and no database".repeat(100)).unwrap();
-        let error = CachedEmbedder::open(counting("a"), &other).map(drop).unwrap_err();
-        assert_eq!(error.kind(), Kind::Corrupted, "{error}");
-    }
-
-    #[test]
-    fn questions_leave_no_trace() {
-        let folder = tempfile::tempdir().unwrap();
-        let inner = counting("a");
-        let cached =
-            CachedEmbedder::open(Arc::clone(&inner) as Arc<dyn Embedder>, &folder.path().join("c.sqlite")).unwrap();
-        cached.embed(&["who is ill?"], Purpose::Query).unwrap();
-        assert_eq!(cached.unpaid(&["who is ill?"]).unwrap(), [0]);
-    }
-}
+mod tests;

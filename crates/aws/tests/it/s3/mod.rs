@@ -6,8 +6,10 @@ mod proxy;
 mod queue;
 mod rows;
 mod thousands;
+mod versions;
 mod weed;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -135,7 +137,12 @@ impl World {
 
     /// As [`World::sync`], of these files alone.
     fn sync_only(&self, changed: &[&str]) -> Result<Report> {
-        let only = Some(changed.iter().map(|key| (*key).to_owned()).collect());
+        self.sync_versions(changed.iter().map(|key| ((*key).to_owned(), None)).collect())
+    }
+
+    /// As [`World::sync_only`], with the versions that messages name.
+    fn sync_versions(&self, changed: BTreeMap<String, Option<String>>) -> Result<Report> {
+        let only = Some(changed);
         let options = SyncOptions { stores: Some(Arc::clone(&self.stores) as _), only, ..SyncOptions::default() };
         sync(&self.index, &self.model, &[SourceSpec::new("s3://docs/all")], &options, &Silent)
     }

@@ -133,6 +133,9 @@ fn pass(to: &str, request: &Request) -> Reply {
     let status = lines.next().unwrap().split_whitespace().nth(1).unwrap().parse().unwrap();
     let headers = lines.filter_map(|line| line.split_once(": "));
     let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
-    let headers = headers.filter(|(name, _)| name != "connection").collect();
-    Reply::Answer { status, headers, body: answer[end + 4..].to_vec() }
+    let headers: Vec<_> = headers.filter(|(name, _)| name != "connection").collect();
+    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, length)| length.parse().ok());
+    // Of a body that was not asked for the length is said all the same.
+    let body = if request.method == "HEAD" { vec![0; length.unwrap_or(0)] } else { answer[end + 4..].to_vec() };
+    Reply::Answer { status, headers, body }
 }

@@ -46,7 +46,7 @@ fn round(world: &World, queue: &EventQueue) -> ([u64; 4], Vec<Unread>) {
     let mut taken = Taken::default();
     let unread = queue.receive(Duration::from_secs(1), &mut taken).unwrap();
     let changed = taken.changed_below("s3://docs/all").unwrap();
-    let did = did(world, &changed.iter().map(String::as_str).collect::<Vec<_>>());
+    let did = did(world, &changed.keys().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(queue.delete(&mut taken).unwrap(), 0);
     (did, unread)
 }
@@ -105,7 +105,7 @@ fn messages_are_there_until_what_they_name_is_committed() {
     assert_eq!((taken.len(), stack.waiting(&url)), (25, (0, 25)));
     world.proxy.plan(|asked, _| matches!(asked, Asked::Find(_)).then(|| Instead::Reply(refused(403, "AccessDenied"))));
     let changed = taken.changed_below("s3://docs/all").unwrap();
-    let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
+    let changed: Vec<&str> = changed.keys().map(String::as_str).collect();
     assert_eq!(world.sync_only(&changed).unwrap_err().kind(), Kind::Denied);
     assert_eq!(stack.waiting(&url), (0, 25));
     world.proxy.plan(|_, _| None);

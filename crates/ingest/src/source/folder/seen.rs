@@ -80,7 +80,7 @@ fn stamp(path: &Path, id: &str) -> Option<StoredFile> {
     let found = fs::symlink_metadata(path).ok().filter(Metadata::is_file)?;
     // Another kind of file is read in another way, though its bytes are the same.
     let tag = format!("{:?} {}", Format::of(path)?, place(&found)?);
-    Some(StoredFile { key: id.to_owned(), bytes: found.len(), tag: Some(tag), modified: None })
+    Some(StoredFile { key: id.to_owned(), bytes: found.len(), tag: Some(tag), modified: None, version: None })
 }
 
 #[cfg(unix)]

@@ -73,7 +73,7 @@ impl Stored {
         {
             return Ok(Some(Arc::clone(content)));
         }
-        let content: Option<Arc<[u8]>> = self.get(&[file])?.pop().and_then(|content| Some(content.ok()?.into()));
+        let content: Option<Arc<[u8]>> = self.get(&[file])?.pop().and_then(|content| Some(content.ok()?.bytes.into()));
         self.state().last = content.clone().map(|content| (file.clone(), content));
         Ok(content)
     }

@@ -18,7 +18,7 @@ impl FileStore for Careless {
     fn list(&self) -> Result<Vec<StoredFile>> {
         let file = |key: &str| {
             let tag = if key == "b.md.metadata.json" { self.more } else { "1" };
-            StoredFile { key: key.into(), bytes: 10, tag: Some(tag.into()), modified: None }
+            StoredFile { key: key.into(), bytes: 10, tag: Some(tag.into()), modified: None, version: None }
         };
         Ok(["a.md", "a.md.metadata.json", "b.md", "b.md.metadata.json"].map(file).to_vec())
     }
@@ -27,7 +27,7 @@ impl FileStore for Careless {
         Ok(self.list()?.into_iter().find(|file| file.key == key))
     }
 
-    fn get(&self, files: &[&StoredFile]) -> Result<Vec<Result<Vec<u8>>>> {
+    fn get(&self, files: &[&StoredFile]) -> Result<Vec<Result<StoredContent>>> {
         let content = |file: &&StoredFile| {
             let reader = &file.key[..1];
             Ok(match file.key.ends_with(".json") {
@@ -37,7 +37,8 @@ impl FileStore for Careless {
                 ),
                 false => format!("what {reader} may read"),
             }
-            .into_bytes())
+            .into_bytes()
+            .into())
         };
         Ok(files.iter().map(content).skip(self.lost).collect())
     }
