@@ -21,7 +21,9 @@ pub enum Direction {
 pub enum Verdict {
     /// Nothing: it goes on as it is.
     Pass,
-    /// Something: this is said instead.
+    /// Something that need not stop it: this goes on instead.
+    Masked(String),
+    /// Something: this is said instead, and nothing goes on.
     Intervened(String),
 }
 

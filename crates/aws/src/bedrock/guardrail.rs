@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use aws_sdk_bedrockruntime::types::{
-    GuardrailAction, GuardrailContentBlock, GuardrailContentSource, GuardrailTextBlock,
+    GuardrailAction, GuardrailAssessment, GuardrailContentBlock, GuardrailContentSource,
+    GuardrailSensitiveInformationPolicyAction, GuardrailTextBlock,
 };
 use safepassage_error::{Error, Kind, Result};
 use safepassage_models::remote::{CallError, Caller, GuardrailCall, GuardrailProvider, RemoteGuardrail};
@@ -46,6 +47,23 @@ impl BedrockGuardrail {
     }
 }
 
+/// Whether all that was done is that identifiers were replaced. What any other policy found, and what is not known yet, is more.
+fn only_masks(assessments: &[GuardrailAssessment]) -> bool {
+    use GuardrailSensitiveInformationPolicyAction::Anonymized;
+    let masks = |assessment: &GuardrailAssessment| {
+        let others = assessment.topic_policy().is_some()
+            || assessment.content_policy().is_some()
+            || assessment.word_policy().is_some()
+            || assessment.contextual_grounding_policy().is_some()
+            || assessment.automated_reasoning_policy().is_some();
+        let Some(found) = assessment.sensitive_information_policy().filter(|_| !others) else { return false };
+        let mut actions =
+            found.pii_entities().iter().map(|one| one.action()).chain(found.regexes().iter().map(|one| one.action()));
+        actions.all(|action| *action == Anonymized)
+    };
+    !assessments.is_empty() && assessments.iter().all(masks)
+}
+
 impl GuardrailProvider for BedrockGuardrail {
     fn model(&self) -> (&str, &str) {
         ("bedrock", &self.0.model)
@@ -73,7 +91,10 @@ impl GuardrailProvider for BedrockGuardrail {
                 // Anything else, also what is not known yet, lets nothing go on.
                 _ => {
                     let said: Vec<&str> = answer.outputs().iter().filter_map(|output| output.text()).collect();
-                    Ok(Verdict::Intervened(said.join("\n")))
+                    let masks =
+                        *answer.action() == GuardrailAction::GuardrailIntervened && only_masks(answer.assessments());
+                    let verdict = if masks { Verdict::Masked } else { Verdict::Intervened };
+                    Ok(verdict(said.join("\n")))
                 }
             }
         })

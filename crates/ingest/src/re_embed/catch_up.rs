@@ -143,7 +143,7 @@ impl<'a> CatchUp<'a> {
         let mut uncommitted = 0;
         for part in parts(missing) {
             // A label may have been raised since.
-            let part = self.readable(part.iter().map(|(live, _)| live.clone()).collect())?;
+            let part = self.readable(part.iter().map(|(live, _)| *live).collect())?;
             let mut prepared = self.prepare(newest, Some(staged), &part)?;
             let unknown = unknown(&prepared);
             let texts: Vec<Read<'_>> = unknown.iter().map(|&place| read(&prepared, place)).collect();
@@ -193,7 +193,7 @@ impl<'a> CatchUp<'a> {
         documents: &[Readable<'_>],
     ) -> Result<Vec<Prepared>> {
         let mut all = Vec::with_capacity(documents.len());
-        let live: Vec<LiveDocument<'_>> = documents.iter().map(|(live, _)| live.clone()).collect();
+        let live: Vec<LiveDocument<'_>> = documents.iter().map(|(live, _)| *live).collect();
         for ((live, reader), document) in documents.iter().zip(newest.without_vectors(&live)?) {
             let inputs = document.chunks.iter().map(|chunk| input(document.title.as_deref(), chunk));
             let Some(inputs) = inputs.collect::<Option<Vec<_>>>() else {

@@ -221,15 +221,18 @@ impl Prompt {
 
     /// Sends it, if no guardrail intervenes.
     fn guarded(&self, ask: &Ask<'_>, route: &dyn Generator, last: &LastLook) -> Result<Sent> {
-        let asked = self.request.messages.iter().filter(|message| message.role != Role::System);
-        let text = asked.map(|message| message.text.as_str()).collect::<Vec<_>>().join("\n");
+        let mut request = self.request.clone();
         for guardrail in &ask.guardrails {
-            let look = |permit: &Permit| looked_at(&**guardrail, &text, Direction::In, permit);
-            if let Verdict::Intervened(said) = last.before(guardrail.name(), guardrail.cleared().is_none(), look)? {
-                return Ok(Sent::Intervened(said));
+            for message in request.messages.iter_mut().filter(|message| message.role != Role::System) {
+                let look = |permit: &Permit| looked_at(&**guardrail, &message.text, Direction::In, permit);
+                match last.before(guardrail.name(), guardrail.cleared().is_none(), look)? {
+                    Verdict::Pass => {}
+                    Verdict::Masked(text) => message.text = text,
+                    Verdict::Intervened(said) => return Ok(Sent::Intervened(said)),
+                }
             }
         }
-        last.before(route.name(), false, |permit| route.generate(&self.request, permit)).map(Sent::Pieces)
+        last.before(route.name(), false, |permit| route.generate(&request, permit)).map(Sent::Pieces)
     }
 
     /// One route: the pieces and the epoch of the last decision, or `None` if something may not be sent any more.

@@ -129,12 +129,14 @@ impl AnswerStream {
     }
 
     /// What guardrails leave of the whole answer, and whether one of them said it.
-    fn looked_at(&self, text: String) -> Result<(String, bool)> {
+    fn looked_at(&self, mut text: String) -> Result<(String, bool)> {
         let permit: Permit = Arc::new(|| Ok(()));
         for guardrail in &self.guardrails {
             let look = || looked_at(&**guardrail, &text, Direction::Out, &permit);
-            if let Verdict::Intervened(said) = self.asked.span().within(look)? {
-                return Ok((said, true));
+            match self.asked.span().within(look)? {
+                Verdict::Pass => {}
+                Verdict::Masked(masked) => text = masked,
+                Verdict::Intervened(said) => return Ok((said, true)),
             }
         }
         Ok((text, false))

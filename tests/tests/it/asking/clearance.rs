@@ -87,6 +87,31 @@ fn a_guardrail_sees_both_ways_only_what_it_is_cleared_for_and_its_words_are_the_
 }
 
 #[test]
+fn what_a_guardrail_masks_goes_on_masked_both_ways() {
+    struct Masking;
+    impl Guardrail for Masking {
+        fn name(&self) -> &str {
+            "masking"
+        }
+        fn check(&self, text: &str, _: Direction, permit: &Permit) -> Result<Verdict> {
+            permit()?;
+            let masked = text.replace("ann@example.com", "{EMAIL}").replace("Pay", "{WORD}");
+            Ok(if masked == text { Verdict::Pass } else { Verdict::Masked(masked) })
+        }
+    }
+    let engine = engine();
+    let ann = session(&engine, &[]);
+    let model = Fake::default();
+    let question = "when does pay rise? tell ann@example.com";
+    let asked = ann.ask(question).generator(&model).guardrail(Arc::new(Masking));
+    let answer = asked.search(|search| search.mode(Mode::Lexical)).run().unwrap();
+    let heard = model.heard();
+    assert!(heard.len() == 1 && heard[0].contains("tell {EMAIL}") && !heard[0].contains("ann@"), "{heard:?}");
+    assert_eq!((answer.text.as_str(), answer.stop, answer.sent), ("{WORD} rises [1].", Some(StopReason::End), true));
+    assert_eq!(answer.citations.len(), 1);
+}
+
+#[test]
 fn a_summary_of_what_a_model_is_not_cleared_for_goes_to_none() {
     struct Reader(Cleared, Mutex<Vec<String>>);
     impl Reranker for Reader {

@@ -250,7 +250,23 @@ fn a_guardrail_lets_pass_or_says_what_is_said_instead_and_nothing_unknown_passes
         "sensitiveInformationPolicyFreeUnits": 0, "contextualGroundingPolicyUnits": 0}, "assessments": []}),
         )
     };
-    let table: [(Reply, std::result::Result<Verdict, Kind>, usize); 6] = [
+    let assessed = |assessment: Value| {
+        let assessments = json!([assessment]);
+        Reply::json(
+            200,
+            &json!({"action": "GUARDRAIL_INTERVENED", "outputs": [{"text": "{EMAIL}"}], "assessments": assessments}),
+        )
+    };
+    let found =
+        |action: &str| json!({"piiEntities": [{"match": "a@b.c", "type": "EMAIL", "action": action}], "regexes": []});
+    let (masked, said) = (|| Ok(Verdict::Masked("{EMAIL}".into())), || Ok(Verdict::Intervened("{EMAIL}".into())));
+    let topics = json!({"topics": [{"name": "n", "type": "DENY", "action": "BLOCKED"}]});
+    let both = json!({"sensitiveInformationPolicy": found("ANONYMIZED"), "topicPolicy": topics});
+    let table: [(Reply, std::result::Result<Verdict, Kind>, usize); 10] = [
+        (assessed(json!({"sensitiveInformationPolicy": found("ANONYMIZED")})), masked(), 1),
+        (assessed(json!({"sensitiveInformationPolicy": found("BLOCKED")})), said(), 1),
+        (assessed(both), said(), 1),
+        (assessed(json!({})), said(), 1),
         (says("NONE", ""), Ok(Verdict::Pass), 1),
         (says("GUARDRAIL_INTERVENED", "not that"), Ok(Verdict::Intervened("not that".into())), 1),
         (says("SOMETHING_NEW", "hm"), Ok(Verdict::Intervened("hm".into())), 1),

@@ -111,10 +111,11 @@ impl World {
     /// Writes one object.
     pub fn write(&self, key: &'static str, content: &'static str) {
         let client = self.client.clone();
-        let put = async move {
-            client.put_object().bucket("docs").key(key).body(content.as_bytes().to_vec().into()).send().await
-        };
-        wait_for(async move { Ok(put.await.map(drop).unwrap()) }).unwrap();
+        let written = wait_for(async move {
+            let put = client.put_object().bucket("docs").key(key).body(content.as_bytes().to_vec().into());
+            Ok(put.send().await.unwrap())
+        });
+        written.unwrap();
     }
 
     /// From now on the store deletes nothing whose key has `part` in it.
