@@ -42,9 +42,7 @@ fn told<E>(error: &SdkError<E, HttpResponse>, may_be: impl Fn(&str) -> bool) -> 
 where
     E: Cause + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    let response = error.raw_response();
-    let status = response.map_or(0, |response| response.status().as_u16());
-    let retry_after = response.and_then(|response| response.headers().get("retry-after")).and_then(seconds);
+    let (status, retry_after) = stated(error.raw_response());
     match error {
         SdkError::TimeoutError(_) => CallError::unavailable("no answer in time"),
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => not_sent(error),
@@ -62,6 +60,12 @@ where
     }
 }
 
+/// The status of an answer, and how long it wants to be left alone.
+fn stated(answered: Option<&HttpResponse>) -> (u16, Option<Duration>) {
+    let retry_after = answered.and_then(|answer| answer.headers().get("retry-after")).and_then(seconds);
+    (answered.map_or(0, |answer| answer.status().as_u16()), retry_after)
+}
+
 /// Whether a refusal is for the length of a text: the services have one name for all that is wrong with a request.
 fn is_about_length(message: &str) -> bool {
     let mut said = message.to_ascii_lowercase();
@@ -72,16 +76,19 @@ fn is_about_length(message: &str) -> bool {
 }
 
 /// As [`call_error`], for what may quote a prompt: of the error the name is told and nothing else.
-pub(crate) fn quiet_error<E, R>(error: &SdkError<E, R>, status: u16) -> CallError
+pub(crate) fn quiet_error<E, R>(error: &SdkError<E, R>, answered: Option<&HttpResponse>) -> CallError
 where
     E: Cause + ProvideErrorMetadata + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
+    let (status, retry_after) = stated(answered);
     match error {
         SdkError::TimeoutError(_) => CallError::unavailable("no answer in time"),
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => not_sent(error),
-        SdkError::ServiceError(service) => of_service(service.err().code().unwrap_or_default(), "", status, None),
-        _ if status >= 400 => of_service("", "", status, None),
+        SdkError::ServiceError(service) => {
+            of_service(service.err().code().unwrap_or_default(), "", status, retry_after)
+        }
+        _ if status >= 400 => of_service("", "", status, retry_after),
         _ => CallError::unavailable("the answer cannot be read"),
     }
 }

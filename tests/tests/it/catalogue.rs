@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use safepassage::{
     Acl, BatchDocument, Create, EmbedderChoice, Engine, Identity, Kind, Principal, Report, Silent, SourceSpec,
-    SyncOptions,
+    SyncOptions, Tenant,
 };
 use serde_json::{Value, json};
 
@@ -285,6 +285,26 @@ fn a_cache_that_the_catalogue_names_is_of_all_indexes() {
     let report = sync(&house.create().unwrap(), &source, &SyncOptions::default()).unwrap();
     assert_eq!((report.added, report.embedded, house.paid().len()), (20, 0, 20));
     assert!(house.paid().values().all(|paid| *paid == 1));
+}
+
+#[test]
+fn a_handed_document_that_the_model_refuses_is_named_and_may_be_taken_back() {
+    let house = House::new("");
+    let engine = house.create().unwrap();
+    let document = |id: &str, text: &str| BatchDocument {
+        id: id.into(),
+        text: Some(text.into()),
+        label: Some("internal".into()),
+        ..BatchDocument::default()
+    };
+    engine
+        .add(vec![document("good", "a letter"), document("rude", "REFUSE this"), document("last", "a note")])
+        .unwrap();
+    let error = engine.commit().unwrap_err();
+    assert!(error.kind() == Kind::Invalid && error.message().contains("`rude`"), "{error}");
+    engine.delete(&Tenant::default(), "rude").unwrap();
+    engine.commit().unwrap();
+    assert_eq!((engine.stats().unwrap().documents, house.paid().values().sum::<u64>()), (2, 2));
 }
 
 #[test]

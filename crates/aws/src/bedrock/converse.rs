@@ -93,10 +93,7 @@ impl Inner {
             let guardrail = GuardrailStreamConfiguration::builder().guardrail_identifier(id).guardrail_version(version);
             call = call.guardrail_config(guardrail.stream_processing_mode(GuardrailStreamProcessingMode::Sync).build());
         }
-        let answer = call.send().await.map_err(|error| {
-            let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-            quiet_error(&error, status)
-        })?;
+        let answer = call.send().await.map_err(|error| quiet_error(&error, error.raw_response()))?;
         let reading = Reading { answer, reason: None, over: false };
         Ok(Box::pin(stream::unfold(reading, Reading::next)))
     }
@@ -110,10 +107,7 @@ impl Inner {
             let guardrail = GuardrailConfiguration::builder().guardrail_identifier(id).guardrail_version(version);
             call = call.guardrail_config(guardrail.build());
         }
-        let answer = call.send().await.map_err(|error| {
-            let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-            quiet_error(&error, status)
-        })?;
+        let answer = call.send().await.map_err(|error| quiet_error(&error, error.raw_response()))?;
         let Some(ConverseOutput::Message(said)) = &answer.output else {
             return Err(CallError::unavailable("the answer is not of the form it must have"));
         };
@@ -182,7 +176,7 @@ impl Reading {
         loop {
             let event = self.answer.stream.recv().await.map_err(|error| match &error {
                 SdkError::ServiceError(service) => streamed_error(name(service.err())),
-                _ => quiet_error(&error, 0),
+                _ => quiet_error(&error, None),
             })?;
             match (event, self.reason) {
                 (Some(ConverseStreamOutput::ContentBlockDelta(delta)), _) => match delta.delta {

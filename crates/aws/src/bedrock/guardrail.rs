@@ -82,10 +82,7 @@ impl GuardrailProvider for BedrockGuardrail {
             let call =
                 client.apply_guardrail().guardrail_identifier(&guardrail.id).guardrail_version(&guardrail.version);
             let sent = call.source(source).content(GuardrailContentBlock::Text(block)).send().await;
-            let answer = sent.map_err(|error| {
-                let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-                quiet_error(&error, status)
-            })?;
+            let answer = sent.map_err(|error| quiet_error(&error, error.raw_response()))?;
             match answer.action() {
                 GuardrailAction::None => Ok(Verdict::Pass),
                 // Anything else, also what is not known yet, lets nothing go on.

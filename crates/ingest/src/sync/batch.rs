@@ -211,19 +211,23 @@ impl Batch {
             }
             let inputs = its.iter_mut().map(|staged| staged.cut(&chunker)).collect::<Result<Vec<_>>>()?;
             let texts: Vec<&str> = inputs.iter().flatten().map(String::as_str).collect();
-            let embeddings = model.embed(&texts, Purpose::Document)?;
-            let mut rows = embeddings.rows();
-            if rows.len() != texts.len() {
-                let message = "the model gave another number of vectors than texts";
-                return Err(Error::new(Kind::Unavailable, "embed", message));
-            }
+            let mut rows: Vec<Option<Vec<f32>>> = vec![None; texts.len()];
+            let kept = model.embed_each(&texts, Purpose::Document, &mut |at, row| {
+                rows[at] = Some(row.to_vec());
+                Ok(())
+            })?;
             let mut first = 0;
             for (staged, inputs) in its.into_iter().zip(&inputs) {
                 let of = first..first + inputs.len();
-                staged.truncated = embeddings.truncated.iter().filter(|at| of.contains(*at)).count() as u64;
                 first = of.end;
-                let vectors: Vec<f32> = rows.by_ref().take(inputs.len()).flatten().copied().collect();
-                staged.document_mut().vectors = vectors.into();
+                if let Some(refused) = kept.refused.iter().find(|refused| of.contains(&refused.text)) {
+                    let message = format!("`{}`: the model refuses it: {}", staged.document.id, refused.reason);
+                    return Err(Error::invalid("commit", message));
+                }
+                let vectors: Option<Vec<Vec<f32>>> = rows[of.clone()].iter_mut().map(Option::take).collect();
+                let missing = || Error::new(Kind::Unavailable, "embed", "the model gave no vector for a text");
+                staged.truncated = kept.truncated.iter().filter(|at| of.contains(*at)).count() as u64;
+                staged.document_mut().vectors = vectors.ok_or_else(missing)?.concat().into();
                 (staged.text, staged.made_for) = (None, Arc::clone(&made_for));
             }
         }

@@ -1,18 +1,17 @@
 //! Here is a provider of vectors: split texts into its calls, make them beside each other, and take nothing on trust.
 
+mod calls;
+
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::{StreamExt, stream};
-use safepassage_error::system::Clock;
-use safepassage_error::{Error, Kind, Result};
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use safepassage_error::{Error, Result};
 
-use super::call::{CallError, Cost};
+use self::calls::{Became, Route, outcomes};
+use super::call::CallError;
 use super::caller::{Caller, Calls};
-use super::runtime;
 use crate::catalogue::{Cleared, Price};
 use crate::embedder::{Embedder, Embeddings, Kept, Purpose, Refused, gathered};
 use crate::stamp::ModelStamp;
@@ -60,31 +59,6 @@ pub struct RemoteEmbedder {
     is_sound: Arc<AtomicBool>,
     above: Option<Arc<RemoteEmbedder>>,
 }
-
-#[derive(Clone)]
-struct Route {
-    cleared: Cleared,
-    provider: Arc<dyn EmbedProvider>,
-    caller: Caller,
-    /// Tokens of answers that were of no use.
-    spoiled: Arc<AtomicU64>,
-}
-
-/// A run of texts that go in one call.
-type Part = std::ops::Range<usize>;
-/// What became of a part, and its place among the calls under way: free for the next one when it is kept.
-type Outcome = (Part, Became, OwnedSemaphorePermit);
-
-enum Became {
-    /// By the route of this number.
-    Embedded(Embedded, usize),
-    /// One text, and why nobody reads it.
-    Refused(String),
-    Failed(Error),
-}
-
-/// What a model reads that is set up rightly.
-const PLAIN: &str = "text";
 
 impl RemoteEmbedder {
     /// `provider`, called by `caller`. `tokenizer` says where texts are cut and how many tokens a call may cost: that of
@@ -196,126 +170,6 @@ impl RemoteEmbedder {
         };
         self.routes.iter().map(spoiled).fold((0, 0.0), |all, one| (all.0 + one.0, all.1 + one.1))
     }
-
-    /// Makes all calls for `sent`; what becomes of each part comes as soon as it is there. After a failure no further call
-    /// begins, and those under way still end: they are paid.
-    fn outcomes(&self, sent: Vec<String>, tokens: Vec<u32>, purpose: Purpose) -> Result<mpsc::Receiver<Outcome>> {
-        let (sender, receiver) = mpsc::channel();
-        let routes = Arc::clone(&self.routes);
-        let step = routes.iter().map(|route| route.provider.texts_per_call()).min().unwrap_or(1);
-        let beside = routes.iter().map(|route| route.caller.limits().max_concurrent).max().unwrap_or(1);
-        let parts: Vec<Part> = (0..sent.len()).step_by(step).map(|from| from..(from + step).min(sent.len())).collect();
-        let (stopped, is_sound) = (AtomicBool::new(false), Arc::clone(&self.is_sound));
-        let reads_plain = OnceCell::new();
-        // What has arrived and is not kept yet would be paid again by a process that comes after: that much waits at most.
-        let places = Arc::new(Semaphore::new(beside));
-        runtime::start(async move {
-            let one = |part: Part| {
-                let (sender, stopped, routes, sent, tokens) = (&sender, &stopped, &routes, &sent, &tokens);
-                let (places, is_sound, reads_plain) = (&places, &is_sound, &reads_plain);
-                async move {
-                    // Parts whose text is refused are halved until the text is found.
-                    let mut open = vec![part];
-                    while let Some(part) = open.pop() {
-                        let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
-                        if stopped.load(Ordering::Relaxed) {
-                            return;
-                        }
-                        let cost =
-                            Cost { tokens: tokens[part.clone()].iter().fold(0, |all, n| all.saturating_add(*n)) };
-                        let outcome = ask(routes, &sent[part.clone()], cost, purpose).await;
-                        let became = match outcome {
-                            Ok((embedded, route)) => {
-                                is_sound.store(true, Ordering::Relaxed);
-                                Became::Embedded(embedded, route)
-                            }
-                            Err(error) if error.kind() == Kind::Invalid && part.len() > 1 => {
-                                let middle = part.start + part.len() / 2;
-                                open.extend([middle..part.end, part.start..middle]);
-                                continue;
-                            }
-                            Err(error) if error.kind() == Kind::Invalid => {
-                                // Either the text is at fault, or everything is refused.
-                                let reads = || async {
-                                    let plain = [PLAIN.to_owned()];
-                                    let asked = ask(routes, &plain, Cost { tokens: 1 }, purpose).await;
-                                    !matches!(asked, Err(error) if error.kind() == Kind::Invalid)
-                                };
-                                match is_sound.load(Ordering::Relaxed) || *reads_plain.get_or_init(reads).await {
-                                    true => Became::Refused(error.message().to_owned()),
-                                    false => Became::Failed(refuses_all(&error)),
-                                }
-                            }
-                            Err(error) => Became::Failed(error),
-                        };
-                        if matches!(became, Became::Failed(_)) {
-                            stopped.store(true, Ordering::Relaxed);
-                        }
-                        if sender.send((part, became, place)).is_err() {
-                            stopped.store(true, Ordering::Relaxed);
-                        }
-                    }
-                }
-            };
-            stream::iter(parts).for_each_concurrent(beside, one).await;
-        })?;
-        Ok(receiver)
-    }
-}
-
-/// A model that reads nothing at all is set up wrongly: no text is put aside for that.
-fn refuses_all(error: &Error) -> Error {
-    let message = format!("the model refuses every text, `{PLAIN}` too; is its entry right? {}", error.message());
-    Error::invalid(OPERATION, message)
-}
-
-/// One call, by the first route that answers, and its number.
-async fn ask(routes: &[Route], texts: &[String], cost: Cost, purpose: Purpose) -> Result<(Embedded, usize)> {
-    let mut failed = None;
-    for (n, Route { cleared, provider, caller, spoiled }) in routes.iter().enumerate() {
-        cleared.check(Clock::system().now())?;
-        let operation = || {
-            let call = provider.embed(texts, purpose);
-            async move {
-                let mut embedded = call.await?;
-                let checked = check(&mut embedded, texts.len(), provider.stamp().dim);
-                if checked.is_err() {
-                    let paid = embedded.tokens.unwrap_or(u64::from(cost.tokens));
-                    spoiled.fetch_add(paid, Ordering::Relaxed);
-                }
-                checked.map(|()| embedded)
-            }
-        };
-        let outcome = match purpose {
-            Purpose::Document if n + 1 == routes.len() => caller.call(cost, operation).await,
-            Purpose::Document => caller.call_or_turn(cost, operation).await,
-            Purpose::Query => caller.call_within(caller.limits().question_deadline, cost, operation).await,
-        };
-        match outcome {
-            Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Throttled) => failed = Some(error),
-            outcome => return outcome.map(|embedded| (embedded, n)),
-        }
-    }
-    Err(failed.unwrap_or_else(|| Error::new(Kind::Internal, OPERATION, "there is nobody to ask")))
-}
-
-/// Whether it is what was asked for; vectors then have unit length. Anything else may be a fault of the moment.
-fn check(embedded: &mut Embedded, texts: usize, dim: usize) -> std::result::Result<(), CallError> {
-    let wrong = |what: String| Err(CallError::unavailable(format!("the provider's answer is not usable: {what}")));
-    if embedded.vectors.len() != texts {
-        return wrong(format!("{} vectors for {texts} texts", embedded.vectors.len()));
-    }
-    for vector in &mut embedded.vectors {
-        if vector.len() != dim {
-            return wrong(format!("a vector of {} numbers where {dim} are right", vector.len()));
-        }
-        let length = vector.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
-        if !length.is_finite() || length == 0.0 {
-            return wrong("a vector that is zero or not finite".into());
-        }
-        vector.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
-    }
-    Ok(())
 }
 
 impl Embedder for RemoteEmbedder {
@@ -337,7 +191,9 @@ impl Embedder for RemoteEmbedder {
         let mut kept = Kept { truncated, ..Kept::default() };
         let mut failed = None;
         let mut cost = 0.0;
-        for (part, became, _place) in self.outcomes(sent, tokens.clone(), purpose)? {
+        for (part, became, _place) in
+            outcomes(Arc::clone(&self.routes), Arc::clone(&self.is_sound), sent, tokens.clone(), purpose)?
+        {
             match became {
                 Became::Embedded(embedded, route) => {
                     let estimate = || tokens[part.clone()].iter().map(|n| u64::from(*n)).sum();

@@ -262,7 +262,7 @@ fn a_guardrail_lets_pass_or_says_what_is_said_instead_and_nothing_unknown_passes
     let (masked, said) = (|| Ok(Verdict::Masked("{EMAIL}".into())), || Ok(Verdict::Intervened("{EMAIL}".into())));
     let topics = json!({"topics": [{"name": "n", "type": "DENY", "action": "BLOCKED"}]});
     let both = json!({"sensitiveInformationPolicy": found("ANONYMIZED"), "topicPolicy": topics});
-    let table: [(Reply, std::result::Result<Verdict, Kind>, usize); 10] = [
+    let table: [(Reply, std::result::Result<Verdict, Kind>, usize); 11] = [
         (assessed(json!({"sensitiveInformationPolicy": found("ANONYMIZED")})), masked(), 1),
         (assessed(json!({"sensitiveInformationPolicy": found("BLOCKED")})), said(), 1),
         (assessed(both), said(), 1),
@@ -271,6 +271,8 @@ fn a_guardrail_lets_pass_or_says_what_is_said_instead_and_nothing_unknown_passes
         (says("GUARDRAIL_INTERVENED", "not that"), Ok(Verdict::Intervened("not that".into())), 1),
         (says("SOMETHING_NEW", "hm"), Ok(Verdict::Intervened("hm".into())), 1),
         (refused(429, "ThrottlingException"), Err(Kind::Throttled), 2),
+        // Longer than anybody waits.
+        (refused(429, "ThrottlingException").with("retry-after", "3600"), Err(Kind::Throttled), 1),
         (refused(400, "ValidationException"), Err(Kind::Invalid), 1),
         (Reply::Closed, Err(Kind::Unavailable), 2),
     ];

@@ -94,7 +94,7 @@ fn a_text_that_was_cut_is_told_of_every_time() {
     }
     // What is all of that beginning was not cut, and has the same vector.
     assert_eq!(truncated(&[inner.as_read(long).unwrap()]).unwrap(), [0; 0]);
-    assert!(paid(&inner).iter().all(|(_, times)| *times == 1) && paid(&inner).len() == 4);
+    assert!(paid(&inner).iter().all(|(_, times)| *times == 1) && paid(&inner).len() == 5);
 }
 
 #[test]
