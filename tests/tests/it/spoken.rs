@@ -250,7 +250,7 @@ fn nothing_that_is_written_down_has_a_word_of_it() {
     errors.take(ask(&question).search(|search| search.rerank(&*reranker)).run());
     errors.last(Kind::Invalid, "no scores");
     let text = Some(format!("{} {VECTORLESS}", WORDS[0]));
-    engine.add(vec![BatchDocument { id: "vectorless".into(), text, ..BatchDocument::default() }]).unwrap();
+    engine.add(vec![BatchDocument { id: "unread".into(), text, ..BatchDocument::default() }]).unwrap();
     errors.take(engine.commit());
     errors.last(Kind::Invalid, "a document without a vector");
     // Budgets, and somebody who is nobody any more.
